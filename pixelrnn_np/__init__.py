@@ -1,0 +1,15 @@
+"""Pixel Recurrent Neural Networks (van den Oord, Kalchbrenner, Kavukcuoglu, 2016) in NumPy.
+
+Exact-likelihood models of images, pixel by pixel; inner loops in Numba, every backward pass
+written by hand. See README.md, and `build_model` to begin.
+"""
+
+__version__ = "0.1.0"
+
+from .backend import use_backend
+from .data import load_data
+from .models import build_model, load
+from .sampling import complete, sample
+from .training import Trainer
+
+__all__ = ["Trainer", "build_model", "complete", "load", "load_data", "sample", "use_backend"]

@@ -1,0 +1,105 @@
+"""Chooses the compiled kernels or their readable twins, and hands out scratch memory.
+
+Both choices live in context variables: they hold for the calling thread, and `parallel` carries
+them to its workers.
+"""
+
+import contextlib
+import contextvars
+import difflib
+import math
+
+import numpy as np
+
+BACKENDS = ("kernels", "reference")
+
+_name = contextvars.ContextVar("pixelrnn_backend", default="kernels")
+_workspace = contextvars.ContextVar("pixelrnn_workspace", default=None)
+
+
+def ops(name=None):
+    """The module whose functions compute: `kernels`, or `reference` where it was chosen."""
+    if (name or _name.get()) == "reference":
+        from . import reference
+
+        return reference
+    from . import kernels
+
+    return kernels
+
+
+@contextlib.contextmanager
+def use_backend(name):
+    """Within the block every model runs on `name`: "kernels" or "reference" (slow, readable).
+
+    Raises ValueError for another name.
+    """
+    choose("backend", name, BACKENDS)
+    token = _name.set(name)
+    try:
+        yield
+    finally:
+        _name.reset(token)
+
+
+def choose(argument, value, allowed):
+    """Returns `value` if it is one of `allowed`; else a ValueError that names the nearest one."""
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    names = ", ".join(repr(a) for a in allowed)
+    raise ValueError(f"{argument} is {value!r}{hint}; it has to be one of {names}")
+
+
+class Workspace:
+    """Scratch memory of one thread: the k-th request of every step gets the k-th buffer again.
+
+    Fresh large arrays cost a page fault per 4 KiB. What is to outlive the step is copied out of it.
+    """
+
+    def __init__(self):
+        self._buffers = []
+        self._next = 0
+
+    def rewind(self):
+        self._next = 0
+
+    def empty(self, shape, dtype):
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if self._next == len(self._buffers):
+            self._buffers.append(_aligned(size))
+        elif self._buffers[self._next].size < size:
+            self._buffers[self._next] = _aligned(size)
+        buffer = self._buffers[self._next]
+        self._next += 1
+        return buffer[:size].view(dtype).reshape(shape)
+
+
+def _aligned(size):
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size]
+
+
+@contextlib.contextmanager
+def workspace(space):
+    """Within the block, `empty` and `zeros` reuse the memory of `space` from its start."""
+    space.rewind()
+    token = _workspace.set(space)
+    try:
+        yield space
+    finally:
+        _workspace.reset(token)
+
+
+def empty(shape, dtype):
+    """An uninitialised array: from the open workspace, else fresh."""
+    space = _workspace.get()
+    return np.empty(shape, dtype) if space is None else space.empty(shape, dtype)
+
+
+def zeros(shape, dtype):
+    a = empty(shape, dtype)
+    a[...] = 0
+    return a

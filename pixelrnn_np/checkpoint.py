@@ -1,0 +1,66 @@
+"""Arrays and configuration in one safetensors file, written whole or not at all.
+
+safetensors holds arrays and strings only: opening a file from a stranger executes nothing.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+FORMAT = "pixelrnn_np 1"
+
+
+def write_atomically(path, data):
+    """Writes bytes so that `path` holds the old content or the new one, whatever happens."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(path, arrays, meta):
+    """arrays: {name: ndarray}; meta: anything that JSON holds. Raises OSError."""
+    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    text = {"format": FORMAT, "meta": json.dumps(meta)}
+    write_atomically(path, safetensors.numpy.save(tensors, text))
+
+
+def load(path):
+    """arrays, meta as they were saved. OSError: cannot be read; ValueError: foreign or damaged."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as f:
+            text = f.metadata() or {}
+            arrays = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  no iteration
+    except OSError:
+        raise
+    except Exception as e:
+        raise ValueError(f"{path} is not a whole safetensors file: {e}") from None
+    if text.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by this project (format {text.get('format')!r})")
+    try:
+        meta = json.loads(text["meta"])
+    except (KeyError, json.JSONDecodeError, RecursionError):
+        meta = None
+    if not isinstance(meta, dict):
+        raise ValueError(f"{path} has no readable description of its content")
+    return arrays, meta

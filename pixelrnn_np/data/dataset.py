@@ -1,0 +1,29 @@
+"""What a data set tells about itself (PAPER.md §5: one image shape, one number of levels each)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, described without reading any of it.
+
+    name: the key in `DATASETS`, and what `load_data` takes.
+    description: one line.
+    image_shape: (H, W, C).
+    splits: {"train": N, ...}, the number of images of each split.
+    levels: the number of values of a pixel unless another is asked for.
+    allowed_levels: (smallest, largest) number that may be asked for.
+    loader: loader(split, levels, rng) -> uint8 (N, H, W, C) in [0, levels). The arguments are
+        already validated; rng is a numpy Generator if stochastic=True was asked for, else None.
+    stochastic: whether the set offers stochastic binarisation.
+    """
+
+    name: str
+    description: str
+    image_shape: tuple[int, int, int]
+    splits: dict[str, int]
+    levels: int
+    allowed_levels: tuple[int, int]
+    loader: Callable
+    stochastic: bool = False

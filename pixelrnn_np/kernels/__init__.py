@@ -1,0 +1,19 @@
+"""Numba kernels: arrays in, arrays out, no validation, no randomness.
+
+Every function has a twin of the same name and signature in `reference`, in plain loops.
+"""
+
+from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
+from .masked_conv import conv_backward, conv_forward
+from .pointwise import relu_backward, relu_forward
+
+__all__ = [
+    "bernoulli_backward",
+    "bernoulli_nll",
+    "conv_backward",
+    "conv_forward",
+    "relu_backward",
+    "relu_forward",
+    "softmax_backward",
+    "softmax_nll",
+]

@@ -1,0 +1,17 @@
+"""How every kernel is compiled: the only place where Numba's options are set.
+
+`nogil` lets one thread per shard run at the same time; `error_model="numpy"` removes the test for
+a zero divisor that keeps LLVM from vectorising; `cache` makes the second start fast. There is no
+general fastmath: NaN and infinity have to survive, so that a diverging run is noticed.
+"""
+
+import functools
+import os
+
+import numba
+
+kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=True)
+# Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
+vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
+
+JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))

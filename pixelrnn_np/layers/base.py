@@ -1,0 +1,112 @@
+"""The Layer protocol, ReLU, and chains of layers.
+
+    y, cache  = layer.forward(x)            x, y: (B, H, W, F); cache: what backward needs
+    dx, grads = layer.backward(dy, cache)   grads: the names and shapes of layer.params
+    layer.params                            read-only mapping of names to arrays
+
+A layer holds its parameters and no other state, so that one layer serves several shards of a batch
+at once. x and y may be tuples; dx and dy then mirror them.
+"""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from .. import backend
+
+
+class Layer:
+    """Parameters of its own, and child layers whose parameters carry dotted names."""
+
+    def __init__(self, params=None, **children):
+        self._own = dict(params or {})
+        self.children = MappingProxyType(children)
+
+    @property
+    def params(self):
+        """{name: array}; the mapping is read-only, the arrays are not: write `params[k][:] = a`."""
+        return MappingProxyType(dict(self._named()))
+
+    def _named(self, prefix=""):
+        for name, array in self._own.items():
+            yield prefix + name, array
+        for child, layer in self.children.items():
+            yield from layer._named(f"{prefix}{child}.")
+
+    def bind(self, views):
+        """Moves each parameter into the array of its name in `views`, values included."""
+        for name, array in self._own.items():
+            views[name][...] = array
+            self._own[name] = views[name]
+        for child, layer in self.children.items():
+            start = child + "."
+            layer.bind({k[len(start) :]: v for k, v in views.items() if k.startswith(start)})
+
+    def __getattr__(self, name):
+        children = self.__dict__.get("children", {})
+        if name in children:
+            return children[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def forward(self, x):
+        raise NotImplementedError
+
+    def backward(self, dy, cache):
+        raise NotImplementedError
+
+
+def prefixed(prefix, grads):
+    """{"conv.K": ...} from ("conv", {"K": ...})."""
+    return {f"{prefix}.{name}": g for name, g in grads.items()}
+
+
+class ReLU(Layer):
+    """y = max(x, 0), elementwise; any shape.
+
+    Backward: dy/dx is 1 where x > 0 and 0 elsewhere (at 0 as well), and x > 0 just where y > 0,
+    so that y is all that backward needs:  dx = dy ⊙ [y > 0].
+    """
+
+    def forward(self, x):
+        ops = backend.ops()
+        y = backend.empty(x.shape, x.dtype)
+        ops.relu_forward(x, y)
+        return y, (ops, y)
+
+    def backward(self, dy, cache):
+        ops, y = cache
+        dx = backend.empty(y.shape, y.dtype)
+        ops.relu_backward(dy, y, dx)
+        return dx, {}
+
+
+class Sequential(Layer):
+    """A plain chain: Sequential(relu=ReLU(), conv=MaskedConv(...)) has parameters conv.K, conv.b.
+
+    Backward is the chain rule, last layer first:  d_in = J_1ᵀ (J_2ᵀ (... J_nᵀ dy)).
+    """
+
+    def __init__(self, **layers):
+        super().__init__(**layers)
+
+    def forward(self, x):
+        caches = {}
+        for name, layer in self.children.items():
+            x, caches[name] = layer.forward(x)
+        return x, caches
+
+    def backward(self, dy, cache):
+        grads = {}
+        for name, layer in reversed(self.children.items()):
+            dy, g = layer.backward(dy, cache[name])
+            grads.update(prefixed(name, g))
+        return dy, grads
+
+
+def uniform(rng, shape, fan_in, gain, dtype):
+    """Weights uniform in ±√3·s, whose standard deviation is s = gain / √fan_in.
+
+    fan_in counts the unmasked inputs of an output; it may be an array that broadcasts to `shape`.
+    """
+    s = gain / np.sqrt(np.maximum(fan_in, 1))
+    return (np.sqrt(3) * s * rng.uniform(-1, 1, shape)).astype(dtype)

@@ -1,0 +1,68 @@
+"""§3.4 Masked convolution of any odd kernel size; a 1×1 convolution is its smallest case.
+
+The paper sets masked weights to zero after each update. Here the mask multiplies the weights in
+forward and their gradient in backward, which is equivalent, and whole taps that are masked are
+never touched.
+"""
+
+import numpy as np
+
+from .. import backend
+from .base import Layer, uniform
+from .masks import conv_mask
+
+
+class MaskedConv(Layer):
+    """y[r,c] = b + Σ_(u,v) x[r+u, c+v] · (K ⊙ M)[u,v], with zeros outside the image.
+
+    x: (B, H, W, in) → y: (B, H, W, out). Parameters K: (rows, cols, in, out), b: (out,).
+
+    mask: "A" or "B"; rows, cols: odd kernel size; groups_in, groups_out: the colour of every
+    feature (see masks.py); rng: numpy Generator; relu_before: whether a ReLU precedes (gain √2).
+    Raises ValueError for an even size or another mask.
+
+    Backward. With W = K ⊙ M, and t = (u, v) running over the taps:
+        db    = Σ_p dy[p]
+        dW[t] = Σ_p x[p+t]ᵀ dy[p]         each pixel p in which tap t read x
+        dx[q] = Σ_t dy[q-t] W[t]ᵀ         each output that read x[q]
+        dK    = dW ⊙ M                    since W = K ⊙ M elementwise
+    """
+
+    def __init__(
+        self,
+        mask,
+        rows,
+        cols,
+        groups_in,
+        groups_out,
+        rng,
+        *,
+        relu_before=False,
+        dtype="float32",
+    ):
+        self.kind = mask
+        self.mask = conv_mask(mask, rows, cols, groups_in, groups_out)
+        active = np.argwhere(self.mask.any(axis=(2, 3)))
+        self._taps = tuple(active.T)
+        self._offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
+        self._tap_mask = self.mask[self._taps]
+        fan_in = self.mask.sum(axis=(0, 1, 2))
+        K = uniform(rng, self.mask.shape, fan_in, np.sqrt(2) if relu_before else 1, dtype)
+        super().__init__({"K": K, "b": np.zeros(len(groups_out), dtype)})
+
+    def forward(self, x):
+        ops = backend.ops()
+        W = self._own["K"][self._taps] * self._tap_mask
+        y = backend.empty((*x.shape[:3], W.shape[2]), x.dtype)
+        ops.conv_forward(x, W, self._offsets, self._own["b"], y)
+        return y, (ops, x, W)
+
+    def backward(self, dy, cache, need_dx=True):
+        """dy: (B, H, W, out) → dx: (B, H, W, in), None where need_dx is False; {"K", "b"}."""
+        ops, x, W = cache
+        dx = backend.empty(x.shape if need_dx else (0, *x.shape[1:]), x.dtype)
+        dW, db = backend.empty(W.shape, W.dtype), np.empty_like(self._own["b"])
+        ops.conv_backward(dy, x, W, self._offsets, dx, dW, db)
+        dK = np.zeros_like(self._own["K"])
+        dK[self._taps] = dW * self._tap_mask
+        return (dx if need_dx else None), {"K": dK, "b": db}

@@ -1,0 +1,57 @@
+"""§2.2 Pixels as discrete variables, §5.1 Evaluation.
+
+Two levels: one logit z per sub-pixel, p(1) = σ(z). More levels: one logit per value, softmax.
+Neither has a shape prior, and no mass falls outside [0, levels). Natural logarithms: nats.
+
+Derivation of the gradients.
+    two levels, v in {0, 1}:  -ln p(v) = ln(1 + e^z) - v·z        d/dz   = σ(z) - v
+    K levels, v in [0, K):    -ln p(v) = ln Σ_k e^(z_k) - z_v     d/dz_k = softmax(z)_k - [k = v]
+The largest logit is taken out of each sum before exp, so no finite logit overflows.
+"""
+
+import numpy as np
+
+from . import backend
+
+
+def nll_forward(logits, x):
+    """-ln p(x) of each image.
+
+    logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more; x: uint8 (B, H, W, C).
+    Returns float64 nats (B,), cache.
+    """
+    ops = backend.ops()
+    nats = np.empty(len(x), np.float64)
+    forward = ops.bernoulli_nll if logits.ndim == x.ndim else ops.softmax_nll
+    forward(logits, x, nats)
+    return nats, (ops, logits, x)
+
+
+def nll_backward(scale, cache):
+    """Gradient of scale · Σ_images nats with respect to the logits; the logits' shape."""
+    ops, logits, x = cache
+    dlogits = backend.empty(logits.shape, logits.dtype)
+    backward = ops.bernoulli_backward if logits.ndim == x.ndim else ops.softmax_backward
+    backward(logits, x, logits.dtype.type(scale), dlogits)
+    return dlogits
+
+
+def nats_per_pixel(logits, x):
+    """-ln p of every sub-pixel, given its predecessors: float64 (B, H, W, C)."""
+    pixels = x.reshape(-1, 1)
+    rows = logits.reshape(len(pixels), *logits.shape[x.ndim :])
+    return nll_forward(rows.reshape(*pixels.shape, *rows.shape[1:]), pixels)[0].reshape(x.shape)
+
+
+def probabilities(logits, levels):
+    """p of every level: float64, logits (…) for two levels → (…, 2); (…, levels) → the same."""
+    z = logits.astype(np.float64)
+    if levels == 2:
+        z = np.stack([np.zeros_like(z), z], axis=-1)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def bits_per_dim(nats, dimensions):
+    """§5.1: nats of an image with `dimensions` sub-pixels → nats / (dimensions · ln 2)."""
+    return nats / (dimensions * np.log(2))

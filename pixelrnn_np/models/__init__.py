@@ -1,0 +1,79 @@
+"""`build_model` and `load`: the names of the models, and what each needs."""
+
+import inspect
+
+from .. import checkpoint
+from ..backend import choose
+from .base import Model
+from .pixelcnn import PixelCNN
+
+MODELS = {"pixelcnn": PixelCNN}
+DEFAULT_LAYERS = {"pixelcnn": 15}
+
+__all__ = ["MODELS", "Model", "build_model", "load"]
+
+
+def build_model(
+    name,
+    image_shape=(28, 28, 1),
+    levels=2,
+    h=16,
+    layers=None,
+    head=32,
+    seed=0,
+    dtype="float32",
+    *,
+    residual=True,
+    skip=True,
+):
+    """A new model with random weights.
+
+    name: "pixelcnn"; image_shape: (H, W, C); levels: 2 (sigmoid) to 256 (softmax); h: features
+    inside a block, the trunk has 2h; layers: residual blocks (None: 15 for the PixelCNN); head:
+    width of the two hidden 1×1 layers of the head; seed: of the initial weights; dtype: "float32"
+    or "float64"; residual, skip: the connections of §3.3 and §5.4.
+    Raises ValueError for an unknown name and for numbers out of range.
+    """
+    cls = MODELS[choose("model", name, tuple(MODELS))]
+    layers = DEFAULT_LAYERS[name] if layers is None else layers
+    return cls(
+        image_shape=image_shape, levels=levels, h=h, layers=layers, head=head, seed=seed,
+        dtype=dtype, residual=residual, skip=skip,
+    )  # fmt: skip
+
+
+def load(path):
+    """The model that `save` or a training run wrote to `path`.
+
+    Raises OSError if the file cannot be read and ValueError if it is not a model of this project
+    or is damaged; nothing in the file is executed.
+    """
+    arrays, meta = checkpoint.load(path)
+    return from_arrays(arrays, meta, path)
+
+
+def from_arrays(arrays, meta, path="the file"):
+    """The model of `meta["model"]` with the weights in `arrays`; ValueError if they disagree."""
+    config = meta.get("model")
+    known = set(inspect.signature(build_model).parameters)
+    if not isinstance(config, dict) or not set(config) <= known or "name" not in config:
+        raise ValueError(f"{path} holds no configuration of a model")
+    # A stranger's configuration could ask for any amount of memory: the arrays bound it.
+    blocks = sum(k.startswith("blocks.") and k.endswith("up.b") for k in arrays)
+    if config.get("layers") != blocks:
+        raise ValueError(f"{path}: the configuration and the arrays differ in the number of layers")
+    bound = max((a.size for a in arrays.values()), default=0)
+    if any(isinstance(config.get(k), int) and config[k] > bound for k in ("h", "head")):
+        raise ValueError(f"{path}: the configuration names more features than the arrays have")
+    model = build_model(**config)
+    if set(arrays) != set(model.params):
+        wrong = sorted(set(arrays) ^ set(model.params))[0]
+        raise ValueError(f"{path}: the arrays are not those of a {config['name']} ({wrong})")
+    for key, array in model.params.items():
+        if arrays[key].shape != array.shape or arrays[key].dtype != array.dtype:
+            raise ValueError(
+                f"{path}: {key} is {arrays[key].dtype} {arrays[key].shape}, "
+                f"the configuration asks for {array.dtype} {array.shape}"
+            )
+        array[...] = arrays[key]
+    return model

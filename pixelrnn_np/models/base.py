@@ -1,0 +1,212 @@
+"""What all models share: parameters in one flat vector, scaling, shards, likelihood, gradients.
+
+§2: one parameter set for all pixel positions, and every conditional in one parallel pass.
+"""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from .. import checkpoint, likelihood
+from ..backend import choose
+from ..layers.base import Layer
+from ..parallel import Pool, cut
+
+DTYPES = ("float32", "float64")
+SHARD_FEATURES = 2**17  # features of one trunk map in one shard: half a MiB in float32
+
+
+class Model(Layer):
+    """A layer of layers from images to logits, and its likelihood.
+
+    A subclass sets `name`, builds its layers and calls `_finish`; it implements `forward_scaled`
+    and `backward`. `config` holds the arguments from which `build_model` makes it again.
+    """
+
+    name = None
+
+    def __init__(self, *, image_shape, levels, h, layers, head, seed, dtype, **options):
+        self.image_shape = check_shape(image_shape)
+        self.levels = check_int("levels", levels, 2, 256)
+        self.h = check_int("h", h, self.image_shape[2], 65536)
+        self.layers = check_int("layers", layers, 0, 1000)
+        self.head_width = check_int("head", head, self.image_shape[2], 65536)
+        self.dtype = np.dtype(choose("dtype", str(np.dtype(dtype)), DTYPES))
+        self.seed = check_int("seed", seed, 0, 2**63)
+        self.config = {
+            "name": self.name,
+            "image_shape": list(self.image_shape),
+            "levels": self.levels,
+            "h": self.h,
+            "layers": self.layers,
+            "head": self.head_width,
+            "seed": self.seed,
+            "dtype": self.dtype.name,
+            **options,
+        }
+
+    def _finish(self, **children):
+        super().__init__(**children)
+        arrays = super().params
+        self.flat = np.empty(sum(a.size for a in arrays.values()), self.dtype)
+        self.bind(self.unflatten(self.flat, arrays))
+        self._params = MappingProxyType(dict(super().params))
+
+    @property
+    def params(self):
+        """{dotted name: array}, read-only mapping; the arrays are views into the vector `flat`."""
+        return self._params
+
+    def unflatten(self, flat, like=None):
+        """Views of `flat` with the names and shapes of the parameters."""
+        views, start = {}, 0
+        for name, array in (like or self.params).items():
+            views[name] = flat[start : start + array.size].reshape(array.shape)
+            start += array.size
+        return views
+
+    @property
+    def dimensions(self):
+        """D, the number of sub-pixels of an image."""
+        return int(np.prod(self.image_shape))
+
+    @property
+    def shard_size(self):
+        """Images per shard: it follows from the configuration, never from the threads."""
+        height, width, _ = self.image_shape
+        images = max(1, SHARD_FEATURES // (height * width * 2 * self.h))
+        return min(32, 1 << (images.bit_length() - 1))
+
+    def scale(self, x):
+        """§5.2 "inputs only scaled and centred": two levels stay {0, 1}, more go to [-1, 1]."""
+        y = x.astype(self.dtype)
+        if self.levels > 2:
+            y *= self.dtype.type(2 / (self.levels - 1))
+            y -= 1
+        return y
+
+    def forward(self, x):
+        """x: uint8 images, or the scaled input as floats, (B, H, W, C) → logits, cache.
+
+        logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
+        """
+        return self.forward_scaled(x if x.dtype == self.dtype else self.scale(x))
+
+    def forward_scaled(self, x):
+        raise NotImplementedError
+
+    def logits(self, x, threads=None):
+        """The logits of uint8 images x (B, H, W, C); see `forward` for their shape."""
+        x = self.check_images(x)
+        with Pool(threads) as pool:
+            parts = pool.map(lambda s: self.forward(x[s])[0].copy(), cut(len(x), self.shard_size))
+        return np.concatenate(parts)
+
+    def nll(self, x, threads=None):
+        """Nats per image, -ln p(x): float64 (B,). Works shard by shard, so memory stays small.
+
+        x: uint8 (B, H, W, C) in [0, levels); threads: None for all processors. §5.1.
+        Raises ValueError for images of another dtype, shape or range, and for an empty batch.
+        """
+        x = self.check_images(x)
+
+        def shard(s):
+            return likelihood.nll_forward(self.forward(x[s])[0], x[s])[0]
+
+        with Pool(threads) as pool:
+            return np.concatenate(pool.map(shard, cut(len(x), self.shard_size)))
+
+    def loss_and_grads(self, x, threads=None):
+        """Mean nats per image over the batch, and {name: gradient} of that mean.
+
+        x: as for `nll`, which says what is raised.
+        """
+        with Pool(threads) as pool:
+            nats, flat = self.flat_gradient(self.check_images(x), pool)
+        return float(nats.mean()), self.unflatten(flat)
+
+    def flat_gradient(self, x, pool):
+        """Nats of each image (B,), and the gradient of their mean as one vector like `flat`."""
+        names = list(self.params)
+
+        def shard(s):
+            logits, cache = self.forward(x[s])
+            nats, loss_cache = likelihood.nll_forward(logits, x[s])
+            dlogits = likelihood.nll_backward(1 / len(x), loss_cache)
+            _, grads = self.backward(dlogits, cache, need_dx=False)
+            return nats, np.concatenate([grads[name].ravel() for name in names])
+
+        parts = pool.map(shard, cut(len(x), self.shard_size))
+        flat = parts[0][1]
+        for _, part in parts[1:]:
+            flat += part
+        return np.concatenate([nats for nats, _ in parts]), flat
+
+    def check_images(self, x):
+        """x itself, if it is a batch of this model's images; else ValueError."""
+        return check_images(x, self.image_shape, self.levels)
+
+    def receptive_field(self):
+        """One line: which earlier pixels a logit can see."""
+        raise NotImplementedError
+
+    def summary(self):
+        """Shapes, parameters and receptive field, as text."""
+        height, width, channels = self.image_shape
+        kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
+        lines = [
+            f"{self.name}: {height}×{width}×{channels} images of {self.levels} levels, {kind}, "
+            f"h = {self.h}, {self.layers} blocks, {self.dtype.name}",
+            f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
+        ]
+        for name, a in self.params.items():
+            lines.append(f"{name:<28}{'×'.join(map(str, a.shape)):<22}{a.size:>10,}")
+        lines.append(f"{'total':<50}{self.flat.size:>10,}")
+        lines.append(f"receptive field: {self.receptive_field()}")
+        return "\n".join(lines)
+
+    def save(self, path):
+        """Writes weights and configuration to one safetensors file, atomically.
+
+        Raises OSError if that is not possible; a file that was there is then unchanged.
+        """
+        checkpoint.save(path, dict(self.params), {"model": self.config})
+
+
+def check_int(argument, value, low, high):
+    """`value` as an int within [low, high]; else ValueError."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise ValueError(f"{argument} is {value!r}; it has to be an int")
+    if not low <= value <= high:
+        raise ValueError(f"{argument} is {value}; it has to be from {low} to {high}")
+    return int(value)
+
+
+def check_shape(image_shape):
+    """(H, W, C) as a tuple of ints; else ValueError."""
+    try:
+        shape = tuple(image_shape)
+    except TypeError:
+        shape = ()
+    if len(shape) != 3:
+        raise ValueError(f"image_shape is {image_shape!r}; it has to be (height, width, channels)")
+    return tuple(
+        check_int(f"image_shape[{i}]", n, 1, top)
+        for i, (n, top) in enumerate(zip(shape, (4096, 4096, 64), strict=True))
+    )
+
+
+def check_images(x, image_shape, levels):
+    """x itself, if it is uint8 (B, *image_shape) in [0, levels) with B > 0; else ValueError."""
+    wanted = "uint8 (B, {}, {}, {})".format(*image_shape)
+    if not isinstance(x, np.ndarray):
+        raise ValueError(f"x is a {type(x).__name__}; it has to be a NumPy array, {wanted}")
+    if x.dtype != np.uint8:
+        raise ValueError(f"x has dtype {x.dtype}; it has to be {wanted}, values 0 to {levels - 1}")
+    if x.ndim != 4 or x.shape[1:] != tuple(image_shape):
+        raise ValueError(f"x has shape {x.shape}; it has to be {wanted}")
+    if len(x) == 0:
+        raise ValueError("x is empty; it has to hold at least one image")
+    if x.max() >= levels:
+        raise ValueError(f"x has a value of {x.max()}; {levels} levels are 0 to {levels - 1}")
+    return x

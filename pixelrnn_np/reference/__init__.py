@@ -1,0 +1,19 @@
+"""The readable twins of `kernels`: plain loops over pixels, NumPy only.
+
+Read these first: they are the equations of the paper. Same names and signatures as the kernels.
+"""
+
+from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
+from .masked_conv import conv_backward, conv_forward
+from .pointwise import relu_backward, relu_forward
+
+__all__ = [
+    "bernoulli_backward",
+    "bernoulli_nll",
+    "conv_backward",
+    "conv_forward",
+    "relu_backward",
+    "relu_forward",
+    "softmax_backward",
+    "softmax_nll",
+]

@@ -1,0 +1,107 @@
+"""The folder of a training run: what is written there, and how a run goes on.
+
+config.json              model, data, settings, command, versions
+checkpoint.safetensors   weights, optimiser, generator state, position; what --resume reads
+best.safetensors         the weights with the lowest validation nats; a model file
+metrics.csv  loss.png  samples.png
+"""
+
+import csv
+import io
+import json
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__, checkpoint, figures
+from .models import from_arrays
+from .training import COLUMNS
+
+CHECKPOINT, BEST, CONFIG = "checkpoint.safetensors", "best.safetensors", "config.json"
+
+
+class Run:
+    """One folder. `about` (what JSON holds: the data set's name and levels) goes into every file.
+
+    Raises OSError if the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder, about, baselines=None):
+        self.folder, self.about, self.baselines = Path(folder), about, baselines or {}
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(f"{self.folder} is a file; name a folder for the run")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        probe = self.folder / ".writable"
+        checkpoint.write_atomically(probe, b"")
+        probe.unlink()
+
+    @property
+    def has_checkpoint(self):
+        return (self.folder / CHECKPOINT).exists()
+
+    def write_config(self, trainer, epochs):
+        config = {
+            "model": trainer.model.config, **self.about, "training": trainer.settings,
+            "epochs": epochs, "threads": trainer.pool.threads, "command": " ".join(sys.argv),
+            "versions": {
+                "pixelrnn_np": __version__, "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }  # fmt: skip
+        text = json.dumps(config, indent=2) + "\n"
+        checkpoint.write_atomically(self.folder / CONFIG, text.encode())
+
+    def save_checkpoint(self, trainer):
+        arrays, meta = trainer.state()
+        arrays |= {f"weights.{k}": a for k, a in trainer.model.params.items()}
+        meta = {"model": trainer.model.config, "trainer": meta, **self.about}
+        checkpoint.save(self.folder / CHECKPOINT, arrays, meta)
+        self._metrics(trainer.history)
+        figures.save_loss_curve(self.folder / "loss.png", trainer.history, self.baselines)
+
+    def save_best(self, trainer, nats):
+        """Called while the model has the weights that were validated."""
+        about = {**self.about, "valid_nats": nats, "updates": trainer.step_count}
+        about = {"model": trainer.model.config, **about}
+        checkpoint.save(self.folder / BEST, dict(trainer.model.params), about)
+
+    def _metrics(self, history):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for h in history:
+            writer.writerow({k: "" if v != v else v for k, v in h.items()})
+        checkpoint.write_atomically(self.folder / "metrics.csv", text.getvalue().encode())
+
+
+def load_checkpoint(folder):
+    """The model, trainer arrays, trainer meta and the rest of a run's checkpoint.
+
+    Raises OSError if it cannot be read, ValueError if it is damaged or foreign.
+    """
+    path = Path(folder) / CHECKPOINT
+    arrays, meta = checkpoint.load(path)
+    start = "weights."
+    weights = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
+    model = from_arrays(weights, meta, path)
+    if not isinstance(meta.get("trainer"), dict) or "settings" not in meta["trainer"]:
+        raise ValueError(f"{path} holds a model but no state of a trainer")
+    rest = {k: a for k, a in arrays.items() if not k.startswith(start)}
+    return model, rest, meta["trainer"], meta
+
+
+def load_run(path):
+    """(model, meta) of a run's folder (its best weights) or of a model file."""
+    path = Path(path)
+    if path.is_dir():
+        if (path / BEST).exists():
+            path = path / BEST
+        elif (path / CHECKPOINT).exists():
+            model, _, _, meta = load_checkpoint(path)
+            return model, meta
+        else:
+            raise FileNotFoundError(f"{path} holds no {BEST}; name the folder of a training run")
+    arrays, meta = checkpoint.load(path)
+    return from_arrays(arrays, meta, path), meta

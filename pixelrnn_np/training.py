@@ -1,0 +1,265 @@
+"""§5.2 Training: one update, and the loop around it.
+
+The gradient is that of the mean nats per image over the batch, divided by D (so per dimension) and
+clipped elementwise; the paper gives neither a clip nor a learning rate.
+"""
+
+import contextlib
+import math
+import signal
+import threading
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from .backend import choose
+from .models.base import check_int
+from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
+from .parallel import Pool
+
+COLUMNS = ("step", "epoch", "images", "seconds", "lr", "train", "valid")
+
+
+class Diverged(ArithmeticError):
+    """The loss or a gradient became NaN or infinite; the weights are those before that update."""
+
+
+class Trainer:
+    """Updates a model, one batch at a time, and keeps all that a resumed run needs.
+
+    optimizer: "rmsprop" (the paper's) or "adam"; lr: learning rate; threads: None for all
+    processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
+    each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
+    updates of linear growth; total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
+    the moving average of the weights (0: none), which is then what is validated and kept; seed: of
+    the shuffling. Raises ValueError for values out of range.
+    """
+
+    def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
+                 clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
+                 seed=0):  # fmt: skip
+        self.model = model
+        self.settings = {
+            "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
+            "lr": check_number("lr", lr, 0, math.inf),
+            "batch_size": check_int("batch_size", batch_size, 1, 10**6),
+            "clip": check_number("clip", clip, 0, math.inf),
+            "schedule": choose("schedule", schedule, SCHEDULES),
+            "warmup": check_int("warmup", warmup, 0, 10**9),
+            "ema": check_number("ema", ema, 0, 1, low_too=True),
+            "seed": check_int("seed", seed, 0, 2**63),
+        }
+        self.pool = Pool(threads)
+        self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype)
+        self.average = model.flat.copy() if ema > 0 else None
+        self.rng = np.random.default_rng(self.settings["seed"])
+        self.order_state = self.rng.bit_generator.state
+        self.total_steps = total_steps
+        self.step_count = self.epoch = self.position = 0
+        self.interrupted = False
+        self.sums = [0.0, 0]  # nats and images since the last record
+        self.images, self.seconds = 0, 0.0
+        self.history, self.best = [], math.inf
+
+    @property
+    def lr(self):
+        """The learning rate of the next update."""
+        s = self.settings
+        if s["schedule"] == "cosine" and self.total_steps is None:
+            raise ValueError("total_steps is None; the cosine schedule needs it, or use fit")
+        return learning_rate(s["schedule"], s["lr"], self.step_count, s["warmup"], self.total_steps)
+
+    def step(self, x):
+        """One update on the batch x; returns the mean nats per image before it.
+
+        x: uint8 (B, H, W, C). Raises ValueError for bad images, Diverged for a loss or gradient
+        that is not finite; the weights are then unchanged.
+        """
+        nats, g = self.model.flat_gradient(self.model.check_images(x), self.pool)
+        loss = float(nats.mean())
+        if not (math.isfinite(loss) and np.isfinite(g).all()):
+            raise Diverged(
+                f"the loss became {loss} or its gradient infinite at update {self.step_count}; "
+                f"a lower learning rate than {self.settings['lr']} may help"
+            )
+        g /= self.model.dimensions
+        np.clip(g, -self.settings["clip"], self.settings["clip"], out=g)
+        self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
+        self.step_count += 1
+        if self.average is not None:
+            # A young average would remember the random start: let it forget faster at first.
+            decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
+            self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
+        return loss
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Within the block the model has the averaged weights, if there is an average."""
+        if self.average is None:
+            yield self.model
+            return
+        kept = self.model.flat.copy()
+        self.model.flat[...] = self.average
+        try:
+            yield self.model
+        finally:
+            self.model.flat[...] = kept
+
+    def fit(self, train, valid=None, epochs=10, *, run=None, log_every=100, checkpoint_every=500,
+            progress=True):  # fmt: skip
+        """Trains until `epochs` passes over `train` are done, counted from the very first.
+
+        train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
+        and pictures; log_every, checkpoint_every: updates between records and checkpoints;
+        progress: whether a bar is shown. Ctrl-C ends the update under way, saves, and returns.
+        Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
+        Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
+        """
+        check_int("epochs", epochs, 1, 10**6)
+        self.model.check_images(train)
+        if valid is not None:
+            self.model.check_images(valid)
+        batches = math.ceil(len(train) / self.settings["batch_size"])
+        self.total_steps = batches * epochs
+        bar = tqdm(
+            total=epochs * len(train), initial=self.epoch * len(train) + self.position,
+            unit="img", disable=not progress, desc="training", smoothing=0.05,
+        )  # fmt: skip
+        with bar, stop_requests() as stopped:
+            self._stopped = stopped
+            while self.epoch < epochs and not stopped():
+                self._epoch(train, valid, run, bar, log_every, checkpoint_every)
+        self.interrupted = self.epoch < epochs
+        return self.history
+
+    def _epoch(self, train, valid, run, bar, log_every, checkpoint_every):
+        self.rng.bit_generator.state = self.order_state
+        order = self.rng.permutation(len(train))
+        begun = time.monotonic() - self.seconds
+        while self.position < len(train):
+            if self._stopped():
+                return self._save(run)
+            batch = train[order[self.position : self.position + self.settings["batch_size"]]]
+            nats = self.step(batch)
+            self.position += len(batch)
+            self.images += len(batch)
+            self.sums = [self.sums[0] + nats * len(batch), self.sums[1] + len(batch)]
+            self.seconds = time.monotonic() - begun
+            bar.update(len(batch))
+            bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
+            if self.position < len(train):
+                if self.step_count % log_every == 0:
+                    self._record(math.nan)
+                if self.step_count % checkpoint_every == 0:
+                    self._save(run)
+        self.order_state = self.rng.bit_generator.state
+        self.epoch, self.position = self.epoch + 1, 0
+        self._validate(valid, run)
+        self.seconds = time.monotonic() - begun
+        self._save(run)
+
+    def _validate(self, valid, run):
+        score = math.nan
+        if valid is not None:
+            with self.averaged() as model:
+                score = float(model.nll(valid, self.pool.threads).mean())
+                if not math.isfinite(score):
+                    raise Diverged(f"the validation loss is {score} after epoch {self.epoch}")
+                if score < self.best:
+                    self.best = score
+                    if run is not None:
+                        run.save_best(self, score)
+        self._record(score)
+
+    def _record(self, valid):
+        nats, images = self.sums
+        self.history.append(
+            {
+                "step": self.step_count, "epoch": self.epoch, "images": self.images,
+                "seconds": self.seconds, "lr": self.lr,
+                "train": nats / images if images else math.nan, "valid": valid,
+            }
+        )  # fmt: skip
+        self.sums = [0.0, 0]
+
+    def _save(self, run):
+        if run is not None:
+            run.save_checkpoint(self)
+
+    def state(self):
+        """Everything a resumed run needs besides the weights: arrays, and what JSON holds."""
+        arrays = {f"optimizer.{k}": a for k, a in self.optimizer.arrays.items()}
+        arrays["history"] = np.array(
+            [[h[c] for c in COLUMNS] for h in self.history], np.float64
+        ).reshape(-1, len(COLUMNS))
+        if self.average is not None:
+            arrays["average"] = self.average
+        meta = {
+            "settings": self.settings, "order_state": self.order_state, "sums": self.sums,
+            "best": None if math.isinf(self.best) else self.best, "images": self.images,
+            "seconds": self.seconds, "step_count": self.step_count, "epoch": self.epoch,
+            "position": self.position,
+        }  # fmt: skip
+        return arrays, meta
+
+    def restore(self, arrays, meta):
+        """The inverse of `state`; ValueError if the state is another trainer's or damaged."""
+        try:
+            for name, a in self.optimizer.arrays.items():
+                copy_into(a, arrays[f"optimizer.{name}"])
+            if self.average is not None:
+                copy_into(self.average, arrays["average"])
+            self.rng.bit_generator.state = meta["order_state"]
+            self.order_state = self.rng.bit_generator.state
+            self.sums = [float(meta["sums"][0]), int(meta["sums"][1])]
+            self.best = math.inf if meta["best"] is None else float(meta["best"])
+            for name in ("step_count", "epoch", "position", "images"):
+                setattr(self, name, check_int(name, meta[name], 0, 2**62))
+            self.seconds = float(meta["seconds"])
+            rows = arrays["history"].reshape(-1, len(COLUMNS)).tolist()
+        except (KeyError, TypeError, AttributeError, IndexError) as e:
+            raise ValueError(f"the checkpoint lacks or garbles the trainer's {e}") from None
+        self.history = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        for record in self.history:
+            record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
+
+
+def copy_into(target, source):
+    if target.shape != source.shape or target.dtype != source.dtype:
+        raise ValueError(f"the checkpoint has {source.shape}, this trainer needs {target.shape}")
+    target[...] = source
+
+
+def check_number(argument, value, low, high, low_too=False):
+    """`value` as a float with low < value < high, or equal to low where low_too; else ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise ValueError(f"{argument} is {value!r}; it has to be a number")
+    if not (low < value < high or (low_too and value == low)):
+        least = "at least" if low_too else "above"
+        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
+    return float(value)
+
+
+@contextlib.contextmanager
+def stop_requests():
+    """Ctrl-C or a polite kill asks the loop to stop after this update; a second one stops at once.
+
+    Yields a function that says whether somebody asked. Signals reach the main thread only.
+    """
+    asked = threading.Event()
+
+    def handler(number, frame):
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for s, old in before.items():
+            signal.signal(s, old)
