@@ -232,7 +232,7 @@ def copy_into(target, source):
 
 
 def check_number(argument, value, low, high, low_too=False):
-    """`value` as a float with low < value < high, or equal to low where low_too; else ValueError."""
+    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         raise ValueError(f"{argument} is {value!r}; it has to be a number")
     if not (low < value < high or (low_too and value == low)):

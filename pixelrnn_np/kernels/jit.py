@@ -3,10 +3,15 @@
 `nogil` lets one thread per shard run at the same time; `error_model="numpy"` removes the test for
 a zero divisor that keeps LLVM from vectorising; `cache` makes the second start fast. There is no
 general fastmath: NaN and infinity have to survive, so that a diverging run is noticed.
+
+Numba compiles a cached kernel again when its own file changes, but not when a file changes from
+which it takes a function. So cached code older than any file of this folder is dropped here.
 """
 
+import contextlib
 import functools
 import os
+from pathlib import Path
 
 import numba
 
@@ -15,3 +20,14 @@ kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=Tr
 vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
 
 JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))
+
+
+def _drop_stale_code(folder):
+    newest = max(f.stat().st_mtime for f in folder.glob("*.py"))
+    for index in (folder / "__pycache__").glob("*.nbi"):
+        with contextlib.suppress(OSError):
+            if index.stat().st_mtime < newest:
+                index.unlink()
+
+
+_drop_stale_code(Path(__file__).parent)

@@ -5,6 +5,8 @@ The readable twin is reference/likelihood.py; shapes and derivation are in likel
 
 import math
 
+import numpy as np
+
 from .jit import kernel, vector_kernel
 from .vector_math import exp
 
@@ -15,7 +17,7 @@ def bernoulli_nll(logits, x, nats):
         z, v = logits[n].reshape(x[n].size), x[n].reshape(x[n].size)
         total = 0.0
         for i in range(v.size):
-            a = float(z[i])
+            a = np.float64(z[i])
             total += max(a, 0.0) - a * v[i] + math.log1p(math.exp(-abs(a)))
         nats[n] = total
 
@@ -46,7 +48,7 @@ def softmax_nll(logits, x, nats):
         total = 0.0
         for i in range(D):
             top, mass = _max_and_sum(z[i])
-            total += float(top - z[i, v[i]]) + math.log(float(mass))
+            total += np.float64(top) - z[i, v[i]] + math.log(np.float64(mass))
         nats[n] = total
 
 

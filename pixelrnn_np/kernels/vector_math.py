@@ -3,8 +3,8 @@
 Under Numba, a call of libm's expf is a scalar call per element. In float32 the function here is
 2**n · e**r with |r| <= ln(2)/2, r by subtracting n·ln(2) in two parts (Cody and Waite), and e**r by
 the minimax polynomial of Cephes' expf.c (S. L. Moshier, public domain); relative error below 3e-7.
-float64, which the gradient checks use, keeps the exact function. Arguments of 88.37 and above give
-infinity as expf does; below -87.3 the result is 0, where expf is subnormal; NaN stays NaN.
+float64, which the gradient checks use, keeps the exact function. From 88.4 on the result is
+infinity, a little before expf's; below -87.7 it is 0, where expf's is subnormal; NaN stays NaN.
 """
 
 import math
@@ -22,10 +22,10 @@ def exp(x):
 
 
 def exp_float32(x):
-    n = math.floor(x * F(1.44269504) + F(0.5))
-    n = n if n < F(128) else F(128)
-    n = n if n > F(-127) else F(-127)
-    r = x - n * F(0.693359375)
+    v = x if x < F(89) else F(89)
+    v = v if v > F(-88) else F(-88)
+    n = math.floor(v * F(1.44269504) + F(0.5))
+    r = v - n * F(0.693359375)
     r = r - n * F(-2.12194440e-4)
     p = F(1.9875691500e-4)
     p = p * r + F(1.3981999507e-3)

@@ -31,7 +31,7 @@ class Model(Layer):
         self.h = check_int("h", h, self.image_shape[2], 65536)
         self.layers = check_int("layers", layers, 0, 1000)
         self.head_width = check_int("head", head, self.image_shape[2], 65536)
-        self.dtype = np.dtype(choose("dtype", str(np.dtype(dtype)), DTYPES))
+        self.dtype = np.dtype(choose("dtype", getattr(dtype, "__name__", str(dtype)), DTYPES))
         self.seed = check_int("seed", seed, 0, 2**63)
         self.config = {
             "name": self.name,

@@ -1,0 +1,52 @@
+"""Logits, nats and every gradient against PyTorch's autograd (golden/make_golden.py made them)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+
+import pixelrnn_np as pr
+from pixelrnn_np.gradcheck import relative_error
+from pixelrnn_np.likelihood import nll_backward, nll_forward
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = ["pixelcnn_binary", "pixelcnn_colour"]
+
+
+def golden_model(case):
+    """The model of a golden file with its parameters, and the file's arrays."""
+    with safetensors.safe_open(GOLDEN / f"{case}.safetensors", "numpy") as f:
+        arrays = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118
+        config = json.loads(f.metadata()["config"])
+    model = pr.build_model(**config, dtype="float64")
+    for name, array in model.params.items():
+        array[...] = arrays[f"param/{name}"]
+    return model, arrays
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_equal_to_autograd(case, backend):
+    model, golden = golden_model(case)
+    names = {k.removeprefix("param/") for k in golden if k.startswith("param/")}
+    assert names == set(model.params)
+    with pr.use_backend(backend):
+        np.testing.assert_allclose(
+            model.logits(golden["x"]), golden["logits"], rtol=1e-11, atol=1e-12
+        )
+        np.testing.assert_allclose(model.nll(golden["x"]), golden["nll"], rtol=1e-12)
+        loss, grads = model.loss_and_grads(golden["x"])
+    assert loss == pytest.approx(golden["nll"].mean(), rel=1e-12)
+    for name, grad in grads.items():
+        assert relative_error(grad, golden[f"grad/{name}"]) < 1e-10, name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradient_of_the_input(case):
+    model, golden = golden_model(case)
+    x = golden["x"]
+    logits, cache = model.forward(x)
+    dx, _ = model.backward(nll_backward(1 / len(x), nll_forward(logits, x)[1]), cache)
+    assert relative_error(dx, golden["dinput"]) < 1e-10

@@ -1,0 +1,107 @@
+"""Every kernel equals its twin of plain loops, in both precisions, forward and backward."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from pixelrnn_np import kernels, reference
+
+DTYPES = ["float32", "float64"]
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+def test_same_names_and_signatures():
+    assert kernels.__all__ == reference.__all__
+    for name in kernels.__all__:
+        fast = getattr(kernels, name)
+        assert inspect.signature(getattr(fast, "py_func", fast)) == inspect.signature(
+            getattr(reference, name)
+        ), name
+
+
+def both(name, inputs, outputs):
+    """Runs kernel and twin into separate buffers full of NaN; returns the two lists of buffers."""
+    results = []
+    for module in (kernels, reference):
+        buffers = [np.full(shape, np.nan, dtype) for shape, dtype in outputs]
+        getattr(module, name)(*inputs, *buffers)
+        results.append(buffers)
+    return results
+
+
+def assert_twins(name, inputs, outputs, tolerance):
+    fast, slow = both(name, inputs, outputs)
+    for a, b in zip(fast, slow, strict=True):
+        size = np.abs(b).max(initial=0) or 1
+        assert np.isfinite(a).all()
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "taps"),
+    [
+        ((2, 4, 5, 3), [(0, 0)]),
+        ((1, 1, 1, 2), [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)]),
+        ((3, 5, 4, 2), [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)]),
+        ((2, 3, 2, 1), [(r, c) for r in range(-3, 1) for c in range(-3, 4) if (r, c) < (0, 0)]),
+        ((2, 3, 6, 2), [(0, -1), (0, 0)]),
+        ((2, 470, 1, 2), [(-1, 0), (0, 0)]),
+        ((1, 3, 460, 2), [(-1, 1), (0, 0)]),
+        ((5, 11, 9, 2), [(0, 0)]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("need_dx", [True, False])
+def test_conv(rng, dtype, shape, taps, need_dx):
+    O = 3
+    x = rng.standard_normal(shape).astype(dtype)
+    W = rng.standard_normal((len(taps), shape[3], O)).astype(dtype)
+    b = rng.standard_normal(O).astype(dtype)
+    offsets = np.array(taps)
+    dy = rng.standard_normal((*shape[:3], O)).astype(dtype)
+    tolerance = TOLERANCE[dtype]
+    assert_twins("conv_forward", (x, W, offsets, b), [(dy.shape, dtype)], tolerance)
+    dx_shape = shape if need_dx else (0, *shape[1:])
+    outputs = [(dx_shape, dtype), (W.shape, dtype), (b.shape, dtype)]
+    assert_twins("conv_backward", (dy, x, W, offsets), outputs, tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_relu(rng, dtype):
+    x = rng.standard_normal((2, 3, 4, 5)).astype(dtype)
+    x[0, 0, 0] = [0, -0.0, 1e-30, -1e-30, np.inf]
+    y = np.maximum(x, 0)
+    for a, expected in zip(both("relu_forward", (x,), [(x.shape, dtype)]), (y, y), strict=True):
+        np.testing.assert_array_equal(a[0], expected)
+    dy = rng.standard_normal(x.shape).astype(dtype)
+    for a in both("relu_backward", (dy, y), [(x.shape, dtype)]):
+        np.testing.assert_array_equal(a[0], np.where(x > 0, dy, 0))
+
+
+def test_relu_keeps_nan():
+    for a in both("relu_forward", (np.array([np.nan, -1.0]),), [((2,), "float64")]):
+        assert np.isnan(a[0][0])
+        assert a[0][1] == 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bernoulli(rng, dtype):
+    x = rng.integers(0, 2, (3, 4, 5, 2), np.uint8)
+    z = (30 * rng.standard_normal(x.shape)).astype(dtype)
+    z[0, 0, 0] = [1e4, -1e4]
+    assert_twins("bernoulli_nll", (z, x), [((3,), "float64")], 1e-12)
+    scale = np.dtype(dtype).type(0.25)
+    assert_twins("bernoulli_backward", (z, x, scale), [(z.shape, dtype)], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("levels", [2, 3, 17, 256])
+def test_softmax(rng, dtype, levels):
+    x = rng.integers(0, levels, (2, 3, 2, 3)).astype(np.uint8)
+    z = (20 * rng.standard_normal((*x.shape, levels))).astype(dtype)
+    z[0, 0, 0, 0] = np.linspace(-1e4, 1e4, levels)
+    assert_twins("softmax_nll", (z, x), [((2,), "float64")], TOLERANCE[dtype])
+    scale = np.dtype(dtype).type(0.25)
+    assert_twins("softmax_backward", (z, x, scale), [(z.shape, dtype)], TOLERANCE[dtype])

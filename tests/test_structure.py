@@ -1,0 +1,131 @@
+"""The house: imports point one way, backends and workspaces behave, everything runs without JIT."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+from pixelrnn_np import backend
+from pixelrnn_np.parallel import Pool
+
+PACKAGE = Path(pr.__file__).parent
+# Each may import those before it, and itself.
+ORDER = [
+    ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
+    ["layers", "likelihood"], ["models"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines"],
+    ["checks", "training"], ["run"], ["cli"],
+]  # fmt: skip
+LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
+
+
+def imports(path):
+    """Top-level names within the package that a file imports, wherever in the file."""
+    depth = len(path.relative_to(PACKAGE).parts) - 1
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == depth + 1:
+            yield from [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[0] for a in node.names)
+
+
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.name not in ("__main__.py",))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    assert own in LEVEL, f"{own} has no place in the order of imports"
+    for name in imports(path):
+        assert name not in ("torch", "jax", "tensorflow", "autograd", "pickle")
+        if name in LEVEL and name != own:
+            assert LEVEL[name] < LEVEL[own], f"{path.name} imports {name}"
+    if own == "reference":
+        assert set(imports(path)) <= {"numpy", "math"}
+
+
+def test_numba_is_named_in_the_kernels_only():
+    for path in FILES:
+        if "numba" in imports(path):
+            assert path.parent.name == "kernels"
+
+
+def test_workspace_hands_out_the_same_memory_again():
+    space = backend.Workspace()
+    with backend.workspace(space):
+        a, b = backend.empty((3, 4), "float32"), backend.zeros((5,), "float64")
+        a[...], b[...] = 1, 2
+        assert not np.shares_memory(a, b)
+        assert a.ctypes.data % 64 == 0
+    with backend.workspace(space):
+        assert np.shares_memory(a, backend.empty((3, 4), "float32"))
+        larger = backend.empty((50,), "float64")
+        assert larger.size == 50
+    assert not np.shares_memory(a, backend.empty((3, 4), "float32"))
+
+
+def test_backend_reaches_the_threads():
+    with Pool(2) as pool:
+        with pr.use_backend("reference"):
+            names = pool.map(lambda _: backend.ops().__name__, range(4))
+        assert names == ["pixelrnn_np.reference"] * 4
+        assert pool.map(lambda _: backend.ops().__name__, [0, 1]) == ["pixelrnn_np.kernels"] * 2
+
+
+def test_backward_runs_on_the_backend_of_forward():
+    model = pr.build_model("pixelcnn", (3, 3, 1), h=4, layers=1, dtype="float64")
+    x = np.ones((1, 3, 3, 1), np.uint8)
+    with pr.use_backend("reference"):
+        logits, cache = model.forward(x)
+    first_cache = cache[0]
+    assert first_cache[0].__name__ == "pixelrnn_np.reference"
+    model.backward(np.ones_like(logits), cache)
+
+
+def test_errors_in_threads_reach_the_caller():
+    with Pool(2) as pool, pytest.raises(ZeroDivisionError):
+        pool.map(lambda i: 1 / i, range(4))
+
+
+def test_pool_keeps_the_order():
+    with Pool(3) as pool:
+        assert pool.map(lambda i: i * i, range(20)) == [i * i for i in range(20)]
+
+
+WITHOUT_JIT = """
+import pixelrnn_np as pr
+from pixelrnn_np.checks import check_table
+from pixelrnn_np.kernels.masked_conv import conv_forward
+from pixelrnn_np.models import MODELS
+assert not hasattr(conv_forward, "py_func"), "JIT is on"
+for name in MODELS:
+    text, good = check_table(name)
+    print(text)
+    assert good
+"""
+
+
+def test_everything_runs_without_jit():
+    """So that a debugger can step into any line."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_JIT],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_heavy_is_imported_at_the_start():
+    code = "import sys, pixelrnn_np; print({'sklearn', 'pooch', 'matplotlib.pyplot'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,38 @@
+"""The vectorisable exp of kernels/vector_math.py: its stated error, and the ends of its range."""
+
+import math
+
+import numba
+import numpy as np
+
+from pixelrnn_np.kernels.jit import JIT_DISABLED
+from pixelrnn_np.kernels.vector_math import exp
+
+
+@numba.njit(error_model="numpy", fastmath={"contract", "arcp", "nsz"})
+def exp_all(x, y):
+    for i in range(x.size):
+        y[i] = exp(x[i])
+
+
+def test_float32_error():
+    x = np.linspace(-87, 88, 200_001).astype(np.float32)
+    y = np.empty_like(x)
+    exp_all(x, y)
+    exact = np.exp(x.astype(np.float64))
+    assert np.abs(y / exact - 1).max() < 3e-7
+
+
+def test_ends_of_the_range():
+    x = np.array([0, np.inf, -np.inf, np.nan, 89, 200, -104, -1e30], np.float32)
+    y = np.empty_like(x)
+    with np.errstate(over="ignore", under="ignore"):
+        exp_all(x, y)
+    np.testing.assert_array_equal(y, np.array([1, np.inf, 0, np.nan, np.inf, np.inf, 0, 0], "f4"))
+
+
+def test_float64_is_exact():
+    x = np.linspace(-700, 700, 1001)
+    y = np.empty_like(x)
+    exp_all(x, y)
+    np.testing.assert_allclose(y, [math.exp(v) for v in x], rtol=0 if not JIT_DISABLED else 1e-15)
