@@ -1,0 +1,41 @@
+# Only Python and make are needed: every target creates the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+RUN := runs/demo
+
+.PHONY: help demo test lint golden clean
+help:
+	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
+	@echo "make test    all tests"
+	@echo "make lint    ruff: errors and format"
+	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
+	@echo "make clean   remove the environment, compiled kernels and caches; runs/ stays"
+
+$(READY): pyproject.toml requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python -m pixelrnn_np train --out $(RUN) --resume
+	$(BIN)/python -m pixelrnn_np evaluate $(RUN)
+	$(BIN)/python -m pixelrnn_np complete $(RUN) --rows 4 -o $(RUN)/completions.png
+	@echo "Look at $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+golden: $(READY)
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python tests/golden/make_golden.py
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
