@@ -12,7 +12,11 @@ from pixelrnn_np.gradcheck import relative_error
 from pixelrnn_np.likelihood import nll_backward, nll_forward
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = ["pixelcnn_binary", "pixelcnn_colour"]
+CASES = [
+    f"{model}_{kind}"
+    for model in ("pixelcnn", "row_lstm", "diagonal_bilstm")
+    for kind in ("binary", "colour")
+]
 
 
 def golden_model(case):

@@ -47,17 +47,14 @@ def conv_backward(dy, x, W, offsets, dx, dW, db):
     T, O = W.shape[0], W.shape[2]
     w_t = np.ascontiguousarray(W.reshape(T * I, O).T)
     dw = dW.reshape(T * I, O)
-    part = np.empty((T * I, O), x.dtype)
     dw[:] = 0
     db[:] = 0
     if T == 1 and offsets[0, 0] == 0 and offsets[0, 1] == 0:
         x2, dx2 = x.reshape(B * H * Wd, I), dx.reshape(dx.size // I, I)
         dy2 = dy.reshape(B * H * Wd, O)
-        for i in range(0, B * H * Wd, BLOCK):
-            dyb = dy2[i : i + BLOCK]
-            _add_products(x2[i : i + BLOCK], dyb, part, dw, db)
-            if dx.size > 0:
-                np.dot(dyb, w_t, dx2[i : i + BLOCK])
+        add_products(x2, dy2, dw, db)
+        if dx.size > 0:
+            np.dot(dy2, w_t, dx2)
         return
     rows = max(1, BLOCK // Wd)
     cols = np.empty((rows * Wd, T * I), x.dtype)
@@ -69,7 +66,7 @@ def conv_backward(dy, x, W, offsets, dx, dW, db):
             _gather(x[n], offsets, r, m, cols)
             start = (n * H + r) * Wd
             dyb = dy2[start : start + m * Wd]
-            _add_products(cols[: m * Wd], dyb, part, dw, db)
+            add_products(cols[: m * Wd], dyb, dw, db)
             if dx.size > 0:
                 np.dot(dyb, w_t, cols[: m * Wd])
                 _scatter(cols, offsets, r, m, dx[n])
@@ -83,14 +80,18 @@ def _add_bias(y, b):
 
 
 @kernel
-def _add_products(a, dy, part, dw, db):
-    np.dot(a.T, dy, part)
-    for k in range(dw.shape[0]):
-        for o in range(dw.shape[1]):
-            dw[k, o] += part[k, o]
-    for p in range(dy.shape[0]):
-        for o in range(db.size):
-            db[o] += dy[p, o]
+def add_products(a, dy, dw, db):
+    """dw += aᵀ dy and db += Σ dy, a block of rows at a time; a: (M, K), dy: (M, O)."""
+    part = np.empty(dw.shape, dw.dtype)
+    for start in range(0, a.shape[0], BLOCK):
+        ab, dyb = a[start : start + BLOCK], dy[start : start + BLOCK]
+        np.dot(ab.T, dyb, part)
+        for k in range(dw.shape[0]):
+            for o in range(dw.shape[1]):
+                dw[k, o] += part[k, o]
+        for p in range(dyb.shape[0]):
+            for o in range(db.size):
+                db[o] += dyb[p, o]
 
 
 @kernel

@@ -1,10 +1,13 @@
-"""exp, written so that LLVM can vectorise a flat float32 loop over it.
+"""exp, tanh and σ, written so that LLVM can vectorise a flat float32 loop over them.
 
-Under Numba, a call of libm's expf is a scalar call per element. In float32 the function here is
+Under Numba, a call of libm is a scalar call per element. In float32 exp is
 2**n · e**r with |r| <= ln(2)/2, r by subtracting n·ln(2) in two parts (Cody and Waite), and e**r by
 the minimax polynomial of Cephes' expf.c (S. L. Moshier, public domain); relative error below 3e-7.
-float64, which the gradient checks use, keeps the exact function. From 88.4 on the result is
-infinity, a little before expf's; below -87.7 it is 0, where expf's is subnormal; NaN stays NaN.
+From 88.4 on the result is
+infinity, a little before expf's; below -87.7 it is 0, where expf's is subnormal. tanh is a
+ratio of two polynomials in x², clamped where it is 1 in float32 (the coefficients of Eigen's
+MathFunctionsImpl.h); absolute error below 3e-7, and σ(x) = (1 + tanh(x/2)) / 2 halves it. NaN stays
+NaN in all. float64, which the gradient checks use, keeps the exact functions.
 """
 
 import math
@@ -39,6 +42,48 @@ def exp_float32(x):
     return y if x == x else x
 
 
-@overload(exp, inline="always")
+@overload(exp)
 def _exp(x):
     return exp_float32 if x == numba.float32 else lambda x: math.exp(x)
+
+
+def tanh(x):
+    """tanh of a scalar; the float32 version is the one that vectorises."""
+    return np.tanh(x)
+
+
+def tanh_float32(x):
+    v = x if x < F(7.90531110763549805) else F(7.90531110763549805)
+    v = v if v > F(-7.90531110763549805) else F(-7.90531110763549805)
+    s = v * v
+    p = F(-2.76076847742355e-16)
+    p = p * s + F(2.00018790482477e-13)
+    p = p * s + F(-8.60467152213735e-11)
+    p = p * s + F(5.12229709037114e-08)
+    p = p * s + F(1.48572235717979e-05)
+    p = p * s + F(6.37261928875436e-04)
+    p = p * s + F(4.89352455891786e-03)
+    q = F(1.19825839466702e-06)
+    q = q * s + F(1.18534705686654e-04)
+    q = q * s + F(2.26843463243900e-03)
+    q = q * s + F(4.89352518554385e-03)
+    y = v * p / q
+    return y if x == x else x
+
+
+@overload(tanh)
+def _tanh(x):
+    return tanh_float32 if x == numba.float32 else lambda x: math.tanh(x)
+
+
+def sigmoid(x):
+    """1 / (1 + e**-x) of a scalar, which never overflows in this form."""
+    half = type(x)(0.5)
+    return half + half * np.tanh(half * x)
+
+
+@overload(sigmoid)
+def _sigmoid(x):
+    if x == numba.float32:
+        return lambda x: F(0.5) + F(0.5) * tanh(F(0.5) * x)
+    return lambda x: 0.5 + 0.5 * math.tanh(0.5 * x)

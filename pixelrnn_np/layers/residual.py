@@ -94,3 +94,18 @@ class ConvBlock(ResidualBlock):
     def inner_backward(self, da, cache):
         dx, grads = self._chain.backward(da, cache)
         return dx, None, grads
+
+
+class LSTMBlock(ResidualBlock):
+    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU."""
+
+    def __init__(self, lstm, groups_h, groups_2h, rng, *, dtype="float32", **connections):
+        inner = {"lstm": lstm}
+        super().__init__(inner, groups_h, groups_2h, rng, relu=False, dtype=dtype, **connections)
+
+    def inner_forward(self, x, features):
+        return self.lstm.forward(x)
+
+    def inner_backward(self, da, cache):
+        dx, grads = self.lstm.backward(da, cache)
+        return dx, None, prefixed("lstm", grads)

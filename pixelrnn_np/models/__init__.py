@@ -6,9 +6,10 @@ from .. import checkpoint
 from ..backend import choose
 from .base import Model
 from .pixelcnn import PixelCNN
+from .pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN
 
-MODELS = {"pixelcnn": PixelCNN}
-DEFAULT_LAYERS = {"pixelcnn": 15}
+MODELS = {cls.name: cls for cls in (PixelCNN, RowLSTMPixelRNN, DiagonalBiLSTMPixelRNN)}
+DEFAULT_LAYERS = {"pixelcnn": 15, "row_lstm": 7, "diagonal_bilstm": 7}
 
 __all__ = ["MODELS", "Model", "build_model", "load"]
 
@@ -28,10 +29,11 @@ def build_model(
 ):
     """A new model with random weights.
 
-    name: "pixelcnn"; image_shape: (H, W, C); levels: 2 (sigmoid) to 256 (softmax); h: features
-    inside a block, the trunk has 2h; layers: residual blocks (None: 15 for the PixelCNN); head:
-    width of the two hidden 1×1 layers of the head; seed: of the initial weights; dtype: "float32"
-    or "float64"; residual, skip: the connections of §3.3 and §5.4.
+    name: "pixelcnn", "row_lstm" or "diagonal_bilstm"; image_shape: (H, W, C); levels: 2 (sigmoid)
+    to 256 (softmax); h: features inside a block, the trunk has 2h; layers: residual blocks (None:
+    15 for the PixelCNN, 7 for the others); head: width of the two hidden 1×1 layers of the head;
+    seed: of the initial weights; dtype: "float32" or "float64"; residual, skip: the connections of
+    §3.3 and §5.4.
     Raises ValueError for an unknown name and for numbers out of range.
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]

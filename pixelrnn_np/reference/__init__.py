@@ -3,17 +3,25 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
+from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, skew, unskew
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
+from .row_lstm import row_lstm_backward, row_lstm_forward
 
 __all__ = [
     "bernoulli_backward",
     "bernoulli_nll",
     "conv_backward",
     "conv_forward",
+    "diagonal_lstm_backward",
+    "diagonal_lstm_forward",
     "relu_backward",
     "relu_forward",
+    "row_lstm_backward",
+    "row_lstm_forward",
+    "skew",
     "softmax_backward",
     "softmax_nll",
+    "unskew",
 ]

@@ -1,0 +1,141 @@
+"""§3.2 One direction of the Diagonal BiLSTM, a whole diagonal of all images at a time.
+
+The skew is an order: pixels are stored diagonal by diagonal, (H·W, B, F), so that the pixels of one
+diagonal are one contiguous block and no padding exists. One step is
+    inputs = [x | h above | h beside]        gathered, (n·B, 2h + h + h)
+    z      = inputs · [K_is; K_ss[0]; K_ss[1]]     one matrix product
+    gates, c, h = cell(z + b)                vectorised, in place
+The input-to-state product could be made for the whole map beforehand; merged into the step it costs
+the same multiply-adds, has the longer inner dimension and leaves no second map to read and write.
+`inputs` is kept: backward makes both kernels' gradients by one product over all pixels.
+The readable twin is reference/diagonal_lstm.py.
+"""
+
+import numpy as np
+
+from .jit import kernel
+from .lstm_cell import cell_backward, cell_forward
+from .masked_conv import add_products
+
+
+@kernel
+def skew(x, reverse, y):
+    B, H, W, F = x.shape
+    k = 0
+    for t in range(H + W - 1):
+        for r in range(max(0, t - W + 1), min(H - 1, t) + 1):
+            q = W - 1 - (t - r) if reverse else t - r
+            for n in range(B):
+                for i in range(F):
+                    y[k, n, i] = x[n, r, q, i]
+            k += 1
+
+
+@kernel
+def unskew(y, reverse, x):
+    B, H, W, F = x.shape
+    k = 0
+    for t in range(H + W - 1):
+        for r in range(max(0, t - W + 1), min(H - 1, t) + 1):
+            q = W - 1 - (t - r) if reverse else t - r
+            for n in range(B):
+                for i in range(F):
+                    x[n, r, q, i] = y[k, n, i]
+            k += 1
+
+
+@kernel
+def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, inputs, gates, c, h):
+    B, H, W, I = x.shape
+    F = h.shape[3]
+    K = _stack(K_is, K_ss)
+    S, Z = inputs.reshape((H * W * B, I + 2 * F)), gates.reshape((H * W * B, 4 * F))
+    C, hs = c.reshape((H * W * B, F)), np.empty((H * W * B, F), x.dtype)
+    c_before = np.empty((min(H, W) * B, F), x.dtype)
+    start, end, first = 0, 0, 0
+    for t in range(H + W - 1):
+        before, first_before = start, first
+        start, first = end, max(0, t - W + 1)
+        end = start + (min(H - 1, t) - first + 1) * B
+        for m in range(end - start):
+            r, n = first + m // B, m % B
+            q = W - 1 - (t - r) if reverse else t - r
+            beside = before + (r - first_before) * B + n
+            u = S[start + m]
+            for i in range(I):
+                u[i] = x[n, r, q, i]
+            for j in range(F):
+                u[I + j] = hs[beside - B, j] if r > 0 else h0[j]
+            for j in range(F):
+                u[I + F + j] = hs[beside, j] if t > r else h0[j]
+            for j in range(F):
+                c_before[m, j] = C[beside, j] if t > r else c0[j]
+        np.dot(S[start:end], K, Z[start:end])
+        cell_forward(Z[start:end], b, c_before[: end - start], C[start:end], hs[start:end])
+    unskew(hs.reshape((H * W, B, F)), reverse, h)
+
+
+@kernel
+def diagonal_lstm_backward(
+    dh, K_is, K_ss, c0, reverse, inputs, gates, c, dz, dx, dK_is, dK_ss, db, dh0, dc0
+):
+    B, H, W, I = dx.shape
+    F = dh.shape[3]
+    K_t = np.ascontiguousarray(_stack(K_is, K_ss).T)
+    S, Z = inputs.reshape((H * W * B, I + 2 * F)), gates.reshape((H * W * B, 4 * F))
+    D, C = dz.reshape((H * W * B, 4 * F)), c.reshape((H * W * B, F))
+    longest = min(H, W) * B
+    dS = np.empty((longest, I + 2 * F), dx.dtype)
+    c_before = np.empty((longest, F), dx.dtype)
+    dhs, dcs = np.empty((H * W * B, F), dx.dtype), np.zeros((H * W * B, F), dx.dtype)
+    skew(dh, reverse, dhs.reshape((H * W, B, F)))
+    dh0[:] = 0
+    dc0[:] = 0
+    db[:] = 0
+    start, first = H * W * B, H
+    for t in range(H + W - 2, -1, -1):
+        end, first = start, max(0, t - W + 1)
+        start = end - (min(H - 1, t) - first + 1) * B
+        first_before = max(0, t - W)
+        before = start - (min(H - 1, t - 1) - first_before + 1) * B
+        for m in range(end - start):
+            r, n = first + m // B, m % B
+            beside = before + (r - first_before) * B + n
+            for j in range(F):
+                c_before[m, j] = C[beside, j] if t > r else c0[j]
+        cell_backward(
+            Z[start:end], C[start:end], c_before[: end - start], dhs[start:end], dcs[start:end],
+            D[start:end],
+        )  # fmt: skip
+        np.dot(D[start:end], K_t, dS[: end - start])
+        for m in range(end - start):
+            r, n = first + m // B, m % B
+            q = W - 1 - (t - r) if reverse else t - r
+            beside = before + (r - first_before) * B + n
+            for i in range(I):
+                dx[n, r, q, i] = dS[m, i]
+            above_target = dhs[beside - B] if r > 0 else dh0
+            beside_target = dhs[beside] if t > r else dh0
+            carry_target = dcs[beside] if t > r else dc0
+            for j in range(F):
+                above_target[j] += dS[m, I + j]
+            for j in range(F):
+                beside_target[j] += dS[m, I + F + j]
+            for j in range(F):
+                carry_target[j] += dcs[start + m, j]
+    dK = np.zeros((I + 2 * F, 4 * F), dx.dtype)
+    add_products(S, D, dK, db)
+    dK_is[:] = dK[:I]
+    dK_ss[0] = dK[I : I + F]
+    dK_ss[1] = dK[I + F :]
+
+
+@kernel
+def _stack(K_is, K_ss):
+    I, G = K_is.shape
+    F = K_ss.shape[1]
+    K = np.empty((I + 2 * F, G), K_is.dtype)
+    K[:I] = K_is
+    K[I : I + F] = K_ss[0]
+    K[I + F :] = K_ss[1]
+    return K

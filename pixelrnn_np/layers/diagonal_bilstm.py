@@ -1,0 +1,117 @@
+"""§3.2 Diagonal BiLSTM: two scans along diagonals, which together see the whole context.
+
+    z_(r,c) = K_is x_(r,c) + b + K_ss[0] h_(r-1,c) + K_ss[1] h_(r,c-1)     K_is: 1×1, mask B
+    gates, c, h as in equation (3); only the horizontal neighbour's c is carried
+
+That is the unskewed form of the paper's column-wise 2×1 convolution on the skewed map: there the
+two inputs of a pixel are rows r-1 and r of the previous column. The other direction is the same on
+the mirrored image: it is flipped first and skewed then. The other order, flipping the skewed map,
+loses context. The paper skews before the 1×1, which is the same on real pixels.
+
+The right-to-left output is shifted down by one row before the sum: unshifted, a pixel would see
+those to its right. The first row then gets zeros. Every neighbour outside the image is (h0, c0).
+"""
+
+import numpy as np
+
+from .. import backend
+from .base import Layer, prefixed
+from .masks import conv_mask, gate_groups
+from .row_lstm import lstm_parameters
+
+
+def skew(x, reverse=False):
+    """Puts the pixels in the order of the diagonals: (B, H, W, F) → (H·W, B, F).
+
+    Diagonal t holds the pixels with r + c = t, top row first; a diagonal is what one step of the
+    scan computes. In the paper, row r moves r columns to the right, and a diagonal becomes a
+    column: this is that map without its padding. reverse: the map is flipped before the skew.
+    skew moves pixels and nothing else, so its adjoint is `unskew`, and the other way round.
+    """
+    B, H, W, F = x.shape
+    y = np.empty((H * W, B, F), x.dtype)
+    backend.ops().skew(x, reverse, y)
+    return y
+
+
+def unskew(y, height, width, reverse=False):
+    """The inverse and the adjoint of `skew`: (H·W, B, F) → (B, H, W, F)."""
+    x = np.empty((y.shape[1], height, width, y.shape[2]), y.dtype)
+    backend.ops().unskew(y, reverse, x)
+    return x
+
+
+class DiagonalLSTM(Layer):
+    """One direction: x (B, H, W, 2h) → (B, H, W, h), not yet shifted.
+
+    Parameters K_is: (1, 1, 2h, 4h) mask B; K_ss: (2, 1, h, 4h), of which K_ss[0] reads the row
+    above and K_ss[1] the same row; b: (4h,); h0, c0: (h,). reverse: from right to left.
+
+    Backward, diagonals from the last to the first: dz from dh and dc as in RowLSTM, and then
+        dc_(r,c-1) = dc ⊙ f
+        dh_(r-1,c) += K_ss[0]ᵀ dz       dh_(r,c-1) += K_ss[1]ᵀ dz        dx = K_isᵀ dz
+        dK_is = Σ x dzᵀ     dK_ss[0] = Σ h_(r-1,c) dzᵀ     dK_ss[1] = Σ h_(r,c-1) dzᵀ     db = Σ dz
+        what would go outside the image is summed in dh0 and dc0
+    """
+
+    def __init__(self, groups_in, h, channels, rng, *, reverse, dtype):
+        self.reverse = reverse
+        self.mask = conv_mask("B", 1, 1, groups_in, gate_groups(h, channels))
+        super().__init__(lstm_parameters(self.mask, (2, 1, h, 4 * h), rng, dtype))
+
+    def forward(self, x):
+        ops = backend.ops()
+        p = self._own
+        K_is, K_ss = (p["K_is"] * self.mask)[0, 0], p["K_ss"][:, 0].copy()
+        pixels, F = x.shape[:3], K_ss.shape[1]
+        inputs = backend.empty((*pixels, x.shape[3] + 2 * F), x.dtype)
+        gates = backend.empty((*pixels, 4 * F), x.dtype)
+        c, h = backend.empty((*pixels, F), x.dtype), backend.empty((*pixels, F), x.dtype)
+        ops.diagonal_lstm_forward(
+            x, K_is, K_ss, p["b"], p["h0"], p["c0"], self.reverse, inputs, gates, c, h
+        )
+        return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
+
+    def backward(self, dy, cache):
+        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all five parameters."""
+        ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
+        dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
+        dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
+        grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
+        ops.diagonal_lstm_backward(
+            dy, K_is, K_ss, c0, self.reverse, inputs, gates, c, dz, dx, dK_is, dK_ss,
+            *grads.values(),
+        )  # fmt: skip
+        dK_is = (dK_is * self.mask[0, 0])[None, None]
+        return dx, {"K_is": dK_is, "K_ss": dK_ss[:, None], **grads}
+
+
+class DiagonalBiLSTM(Layer):
+    """y = L + shift(R), of the two directions l2r and r2l: (B, H, W, 2h) → (B, H, W, h).
+
+    shift moves rows down by one: shift(R)_r = R_(r-1), and zeros in the first row.
+
+    Backward. The adjoint of the shift moves rows up by one; the last row of R reached nothing:
+        dL = dy        dR_r = dy_(r+1), dR_(H-1) = 0        dx = dx_L + dx_R
+    """
+
+    def __init__(self, groups_in, h, channels, rng, *, dtype="float32"):
+        super().__init__(
+            l2r=DiagonalLSTM(groups_in, h, channels, rng, reverse=False, dtype=dtype),
+            r2l=DiagonalLSTM(groups_in, h, channels, rng, reverse=True, dtype=dtype),
+        )
+
+    def forward(self, x):
+        y, left_cache = self.l2r.forward(x)
+        right, right_cache = self.r2l.forward(x)
+        y[:, 1:] += right[:, :-1]
+        return y, (left_cache, right_cache)
+
+    def backward(self, dy, cache):
+        left_cache, right_cache = cache
+        d_right = backend.zeros(dy.shape, dy.dtype)
+        d_right[:, :-1] = dy[:, 1:]
+        dx, left = self.l2r.backward(dy, left_cache)
+        dx_right, right = self.r2l.backward(d_right, right_cache)
+        dx += dx_right
+        return dx, prefixed("l2r", left) | prefixed("r2l", right)

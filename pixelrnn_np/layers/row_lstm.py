@@ -1,0 +1,83 @@
+"""§3.1 Row LSTM: a convolution along rows into an LSTM that runs from the top row to the bottom.
+
+    z_r = K_is ⊛ x_r + b + K_ss ⊛ h_(r-1)              1×k both; K_is has mask B, K_ss none
+    [o, f, i] = σ(z),  g = tanh(z)                     gates in this order, h features each
+    c_r = f ⊙ c_(r-1) + i ⊙ g,   h_r = o ⊙ tanh(c_r)   equation (3)
+
+Row -1 is (h0, c0), learned, the same at every column; beyond the columns h is zero. The paper
+applies σ to all four gates in its formula and says in the text that g has tanh.
+"""
+
+import numpy as np
+
+from .. import backend
+from .base import Layer, uniform
+from .masks import conv_mask, gate_groups
+
+
+def lstm_parameters(mask, ss_shape, rng, dtype):
+    """K_is, K_ss, b, h0, c0 of one LSTM; the forget gate's bias starts at 1."""
+    h = ss_shape[2]
+    b = np.zeros(4 * h, dtype)
+    b[h : 2 * h] = 1
+    fan_in = mask.sum(axis=(0, 1, 2))
+    return {
+        "K_is": uniform(rng, mask.shape, fan_in, 1, dtype),
+        "K_ss": uniform(rng, ss_shape, np.prod(ss_shape[:3]), 1, dtype),
+        "b": b,
+        "h0": np.zeros(h, dtype),
+        "c0": np.zeros(h, dtype),
+    }
+
+
+class RowLSTM(Layer):
+    """x: (B, H, W, 2h) → (B, H, W, h).
+
+    Parameters K_is: (1, k, 2h, 4h) mask B, K_ss: (1, k, h, 4h), b: (4h,), h0, c0: (h,).
+    groups_in: colour of each input feature; h: features; channels: of the image; rng: Generator;
+    k: odd width of both kernels. Raises ValueError if k is even.
+
+    Backward, rows from the last to the first. dh_r arrives from above in the network; the row
+    below adds to it and to dc_r, the gradient of c_r:
+        do = dh ⊙ tanh(c)        dc += dh ⊙ o ⊙ (1 - tanh²(c))
+        df = dc ⊙ c_(r-1)        di = dc ⊙ g        dg = dc ⊙ i
+        dz = [do ⊙ o(1-o), df ⊙ f(1-f), di ⊙ i(1-i), dg ⊙ (1-g²)]
+        dc_(r-1) = dc ⊙ f
+        dh_(r-1) += K_ssᵀ ⊛ dz_r                       the adjoint convolution along the row
+        dx_r = K_isᵀ ⊛ dz_r
+        dK_is = Σ x_r ⊛ dz_r     dK_ss = Σ h_(r-1) ⊛ dz_r     db = Σ dz
+        dh0, dc0 = Σ over images and columns of dh_(-1), dc_(-1)
+    """
+
+    def __init__(self, groups_in, h, channels, rng, *, k=3, dtype="float32"):
+        self.mask = conv_mask("B", 1, k, groups_in, gate_groups(h, channels))
+        self._active = np.flatnonzero(self.mask[0].any(axis=(1, 2)))
+        self._taps = self._active - k // 2
+        super().__init__(lstm_parameters(self.mask, (1, k, h, 4 * h), rng, dtype))
+
+    def forward(self, x):
+        ops = backend.ops()
+        p = self._own
+        K_is = p["K_is"][0, self._active] * self.mask[0, self._active]
+        K_ss = p["K_ss"][0].copy()
+        pixels, (V, F, _) = x.shape[:3], K_ss.shape
+        inputs = backend.empty((*pixels, K_is[..., 0].size + V * F), x.dtype)
+        gates = backend.empty((*pixels, 4 * F), x.dtype)
+        c, h = backend.empty((*pixels, F), x.dtype), backend.empty((*pixels, F), x.dtype)
+        ops.row_lstm_forward(
+            x, K_is, self._taps, K_ss, p["b"], p["h0"], p["c0"], inputs, gates, c, h
+        )
+        return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
+
+    def backward(self, dy, cache):
+        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all five parameters."""
+        ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
+        dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
+        dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
+        grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
+        ops.row_lstm_backward(
+            dy, K_is, self._taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is, dK_ss, *grads.values()
+        )
+        dK = np.zeros_like(self._own["K_is"])
+        dK[0, self._active] = dK_is * self.mask[0, self._active]
+        return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}

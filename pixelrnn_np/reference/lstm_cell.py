@@ -1,0 +1,24 @@
+"""Equation (3) of one pixel, and its derivative. Gates in the order o, f, i, g."""
+
+import numpy as np
+
+
+def sigmoid(z):
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+def cell(z, c_before):
+    """z: (4h,) → the gates (4h,), c and h.  The content gate g has tanh, the others σ."""
+    z_o, z_f, z_i, z_g = np.split(z, 4)
+    o, f, i, g = sigmoid(z_o), sigmoid(z_f), sigmoid(z_i), np.tanh(z_g)
+    c = f * c_before + i * g
+    return np.concatenate([o, f, i, g]), c, o * np.tanh(c)
+
+
+def cell_backward(gates, c, c_before, dh, dc):
+    """dz and the gradient of c_before, from dh and the dc that the next cell sends back."""
+    o, f, i, g = np.split(gates, 4)
+    dc = dc + dh * o * (1 - np.tanh(c) ** 2)
+    do, df, di, dg = dh * np.tanh(c), dc * c_before, dc * g, dc * i
+    dz = [do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2)]
+    return np.concatenate(dz), dc * f
