@@ -14,7 +14,7 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import kernel
-from .lstm_cell import cell_backward, cell_forward
+from .lstm_cell import cell_backward, cell_forward, gate_scale
 from .masked_conv import add_products
 
 
@@ -48,7 +48,8 @@ def unskew(y, reverse, x):
 def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, inputs, gates, c, h):
     B, H, W, I = x.shape
     F = h.shape[3]
-    K = _stack(K_is, K_ss)
+    scale = gate_scale(b)
+    K, bias = _stack(K_is, K_ss) * scale, b * scale
     S, Z = inputs.reshape((H * W * B, I + 2 * F)), gates.reshape((H * W * B, 4 * F))
     C, hs = c.reshape((H * W * B, F)), np.empty((H * W * B, F), x.dtype)
     c_before = np.empty((min(H, W) * B, F), x.dtype)
@@ -57,21 +58,19 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, inputs, gates, c, h
         before, first_before = start, first
         start, first = end, max(0, t - W + 1)
         end = start + (min(H - 1, t) - first + 1) * B
-        for m in range(end - start):
-            r, n = first + m // B, m % B
+        for r in range(first, min(H - 1, t) + 1):
             q = W - 1 - (t - r) if reverse else t - r
-            beside = before + (r - first_before) * B + n
-            u = S[start + m]
-            for i in range(I):
-                u[i] = x[n, r, q, i]
-            for j in range(F):
-                u[I + j] = hs[beside - B, j] if r > 0 else h0[j]
-            for j in range(F):
-                u[I + F + j] = hs[beside, j] if t > r else h0[j]
-            for j in range(F):
-                c_before[m, j] = C[beside, j] if t > r else c0[j]
+            m, beside = (r - first) * B, before + (r - first_before) * B
+            for n in range(B):
+                for i in range(I):
+                    S[start + m + n, i] = x[n, r, q, i]
+            _copy(hs, beside - B, h0, r > 0, S, start + m, I, B)
+            _copy(hs, beside, h0, t > r, S, start + m, I + F, B)
+            _copy(C, beside, c0, t > r, c_before, m, 0, B)
         np.dot(S[start:end], K, Z[start:end])
-        cell_forward(Z[start:end], b, c_before[: end - start], C[start:end], hs[start:end])
+        cell_forward(
+            Z[start:end], bias, scale, c_before[: end - start], C[start:end], hs[start:end]
+        )
     unskew(hs.reshape((H * W, B, F)), reverse, h)
 
 
@@ -98,36 +97,56 @@ def diagonal_lstm_backward(
         start = end - (min(H - 1, t) - first + 1) * B
         first_before = max(0, t - W)
         before = start - (min(H - 1, t - 1) - first_before + 1) * B
-        for m in range(end - start):
-            r, n = first + m // B, m % B
-            beside = before + (r - first_before) * B + n
-            for j in range(F):
-                c_before[m, j] = C[beside, j] if t > r else c0[j]
+        for r in range(first, min(H - 1, t) + 1):
+            m, beside = (r - first) * B, before + (r - first_before) * B
+            _copy(C, beside, c0, t > r, c_before, m, 0, B)
         cell_backward(
             Z[start:end], C[start:end], c_before[: end - start], dhs[start:end], dcs[start:end],
             D[start:end],
         )  # fmt: skip
         np.dot(D[start:end], K_t, dS[: end - start])
-        for m in range(end - start):
-            r, n = first + m // B, m % B
+        for r in range(first, min(H - 1, t) + 1):
             q = W - 1 - (t - r) if reverse else t - r
-            beside = before + (r - first_before) * B + n
-            for i in range(I):
-                dx[n, r, q, i] = dS[m, i]
-            above_target = dhs[beside - B] if r > 0 else dh0
-            beside_target = dhs[beside] if t > r else dh0
-            carry_target = dcs[beside] if t > r else dc0
-            for j in range(F):
-                above_target[j] += dS[m, I + j]
-            for j in range(F):
-                beside_target[j] += dS[m, I + F + j]
-            for j in range(F):
-                carry_target[j] += dcs[start + m, j]
+            m, beside = (r - first) * B, before + (r - first_before) * B
+            for n in range(B):
+                for i in range(I):
+                    dx[n, r, q, i] = dS[m + n, i]
+            _add(dS, m, I, r > 0, dhs, beside - B, dh0, B)
+            _add(dS, m, I + F, t > r, dhs, beside, dh0, B)
+            _add(dcs, start + m, 0, t > r, dcs, beside, dc0, B)
     dK = np.zeros((I + 2 * F, 4 * F), dx.dtype)
     add_products(S, D, dK, db)
     dK_is[:] = dK[:I]
     dK_ss[0] = dK[I : I + F]
     dK_ss[1] = dK[I + F :]
+
+
+@kernel
+def _copy(source, row, outside, inside, target, first, column, count):
+    """`count` rows of a state into columns of `target`; `outside` where there is no neighbour."""
+    F = outside.size
+    if inside:
+        for n in range(count):
+            for j in range(F):
+                target[first + n, column + j] = source[row + n, j]
+    else:
+        for n in range(count):
+            for j in range(F):
+                target[first + n, column + j] = outside[j]
+
+
+@kernel
+def _add(source, first, column, inside, target, row, outside, count):
+    """The adjoint of `_copy`."""
+    F = outside.size
+    if inside:
+        for n in range(count):
+            for j in range(F):
+                target[row + n, j] += source[first + n, column + j]
+    else:
+        for n in range(count):
+            for j in range(F):
+                outside[j] += source[first + n, column + j]
 
 
 @kernel

@@ -10,7 +10,7 @@ See kernels/diagonal_lstm.py for why. The readable twin is reference/row_lstm.py
 import numpy as np
 
 from .jit import kernel
-from .lstm_cell import cell_backward, cell_forward
+from .lstm_cell import cell_backward, cell_forward, gate_scale
 from .masked_conv import add_products
 
 
@@ -19,7 +19,8 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, inputs, gates, c, h):
     B, H, W, I = x.shape
     F, T, V = h.shape[3], taps.size, K_ss.shape[0]
     M, N = B * W, T * I + V * F
-    K = _stack(K_is, K_ss)
+    scale = gate_scale(b)
+    K, bias = _stack(K_is, K_ss) * scale, b * scale
     S, Z, C = inputs.reshape((H, M, N)), gates.reshape((H, M, 4 * F)), c.reshape((H, M, F))
     h_before, c_before = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     h_now = np.empty((M, F), x.dtype)
@@ -33,7 +34,7 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, inputs, gates, c, h):
                 state = h_before[n * W : (n + 1) * W]
                 _gather(state, v - V // 2, S[r, n * W : (n + 1) * W], T * I + v * F)
         np.dot(S[r], K, Z[r])
-        cell_forward(Z[r], b, c_before, C[r], h_now)
+        cell_forward(Z[r], bias, scale, c_before, C[r], h_now)
         for n in range(B):
             h[n, r] = h_now[n * W : (n + 1) * W]
         c_before = C[r]
