@@ -35,17 +35,20 @@ def derivative(f):
     raise Kink("a ReLU changes sign within the smallest step")
 
 
-def relative_error(a, b):
-    """max |a - b| / max(|a|, |b|) over arrays; 0 if both are 0 everywhere."""
-    size = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+def relative_error(a, b, size=0.0):
+    """max |a - b| / max(|a|, |b|, size) over arrays; 0 if both are 0 everywhere."""
+    size = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0), size)
     return float(np.abs(a - b).max(initial=0) / size) if size else 0.0
 
 
 def compare(f, arrays, grads, rng, entries=None, projections=0):
     """Relative error of the gradients of f() with respect to each of `arrays`: {name: error}.
 
+    Relative to the largest entry of the array's whole gradient, whichever entries are tried.
+
     f: a function of no argument that reads `arrays`; arrays, grads: {name: float64 array};
-    entries: how many entries of each array are tried (None: all), chosen by rng; projections: if
+    entries: how many entries of each array are tried (None: all), chosen by rng, half of them among
+    those with a gradient; projections: if
     positive, that many random directions per array instead: d·grad against the derivative along d.
     Raises Kink where there is no derivative, ValueError for arrays that are not float64.
     """
@@ -57,13 +60,23 @@ def compare(f, arrays, grads, rng, entries=None, projections=0):
             directions = [rng.standard_normal(a.shape) for _ in range(projections)]
             directions = [d / np.linalg.norm(d) for d in directions]
             exact = np.array([np.vdot(d, grads[name]) for d in directions])
+            size = 0.0
         else:
-            places = rng.permutation(a.size)[:entries]
+            places = _places(grads[name], rng, entries)
+            size = np.abs(grads[name]).max(initial=0)
             directions = [_unit(a.shape, i) for i in places]
             exact = grads[name].reshape(-1)[places]
         numeric = np.array([derivative(_along(f, a, d)) for d in directions])
-        errors[name] = relative_error(numeric, exact)
+        errors[name] = relative_error(numeric, exact, size)
     return errors
+
+
+def _places(grad, rng, entries):
+    everywhere = rng.permutation(grad.size)
+    if entries is None or entries >= grad.size:
+        return everywhere
+    alive = rng.permutation(np.flatnonzero(grad))[: entries // 2]
+    return np.concatenate([alive, everywhere[: entries - len(alive)]])
 
 
 def _unit(shape, i):
@@ -104,17 +117,21 @@ def check_layer(layer, x, rng, **how):
 def check_model(model, x, rng, **how):
     """Errors of the gradient of the mean nats of images x: {"x" or parameter: relative error}.
 
-    "x" is the scaled input, with the targets held as they are.
+    "x" is the scaled input, with the targets (and a multi-scale model's small image) held.
     """
+    _, cache = model.nll_forward(x)
+    grads = model.nll_backward(1 / len(x), cache)
+    errors = compare(lambda: model.nll_forward(x)[0].mean(), model.params, grads, rng, **how)
+
+    held = {"given": model.given(x)} if hasattr(model, "given") else {}
     scaled = model.scale(x)
-    logits, cache = model.forward(scaled)
-    dlogits = nll_backward(1 / len(x), nll_forward(logits, x)[1])
-    dx, grads = model.backward(dlogits, cache)
+    logits, cache = model.forward(scaled, **held)
+    dx, _ = model.backward(nll_backward(1 / len(x), nll_forward(logits, x)[1]), cache)
 
     def f():
-        return float(nll_forward(model.forward(scaled)[0], x)[0].mean())
+        return nll_forward(model.forward(scaled, **held)[0], x)[0].mean()
 
-    return compare(f, {"x": scaled, **model.params}, {"x": dx, **grads}, rng, **how)
+    return errors | compare(f, {"x": scaled}, {"x": dx}, rng, **how)
 
 
 def redraw(check, rng, attempts=20):

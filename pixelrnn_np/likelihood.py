@@ -14,26 +14,34 @@ import numpy as np
 from . import backend
 
 
-def nll_forward(logits, x):
+def nll_forward(logits, x, fixed=None):
     """-ln p(x) of each image.
 
-    logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more; x: uint8 (B, H, W, C).
+    logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more; x: uint8 (B, H, W, C);
+    fixed: None, or bool (H, W, C): sub-pixels that are given and cost nothing (§3.6, exact).
     Returns float64 nats (B,), cache.
     """
     ops = backend.ops()
     nats = np.empty(len(x), np.float64)
+    shape = logits.shape
+    if fixed is not None:
+        logits, x = (np.ascontiguousarray(a[:, ~fixed]) for a in (logits, x))
     forward = ops.bernoulli_nll if logits.ndim == x.ndim else ops.softmax_nll
     forward(logits, x, nats)
-    return nats, (ops, logits, x)
+    return nats, (ops, logits, x, shape, fixed)
 
 
 def nll_backward(scale, cache):
     """Gradient of scale · Σ_images nats with respect to the logits; the logits' shape."""
-    ops, logits, x = cache
+    ops, logits, x, shape, fixed = cache
     dlogits = backend.empty(logits.shape, logits.dtype)
     backward = ops.bernoulli_backward if logits.ndim == x.ndim else ops.softmax_backward
     backward(logits, x, logits.dtype.type(scale), dlogits)
-    return dlogits
+    if fixed is None:
+        return dlogits
+    full = backend.zeros(shape, logits.dtype)
+    full[:, ~fixed] = dlogits
+    return full
 
 
 def nats_per_pixel(logits, x):

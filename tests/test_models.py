@@ -4,19 +4,29 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
+from pixelrnn_np import checks
 from pixelrnn_np.checks import (
     all_images,
     dependence,
     leaks_by_gradient,
     leaks_by_perturbation,
-    small_model,
     total_probability,
 )
 from pixelrnn_np.gradcheck import check_model, redraw, relative_error
-from pixelrnn_np.models import MODELS
+from pixelrnn_np.models import BASES
 
-NAMES = list(MODELS)
+NAMES = [*BASES, *(f"multi_scale {base}" for base in BASES)]
 SHAPES = [((4, 3, 1), 2), ((3, 5, 1), 5), ((3, 4, 3), 2), ((2, 3, 3), 256), ((1, 1, 1), 2)]
+
+
+def named(name):
+    """build_model's arguments of a case: a model, or "multi_scale" and the model of its scales."""
+    name, *base = name.split()
+    return {"name": name, **({"base": base[0]} if base else {})}
+
+
+def small_model(name, rng, shape, levels, **options):
+    return checks.small_model(rng=rng, image_shape=shape, levels=levels, **named(name), **options)
 
 
 def images(rng, model, batch):
@@ -54,7 +64,9 @@ def test_connections(rng, name, residual, skip):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_equal_twins(rng, name, dtype):
-    model = pr.build_model(name, (4, 3, 3), 4, h=4, layers=2, head=6, dtype=dtype)
+    model = pr.build_model(
+        **named(name), image_shape=(4, 3, 3), levels=4, h=4, layers=2, head=6, dtype=dtype
+    )
     x = images(rng, model, 3)
     logits, (loss, grads) = model.logits(x), model.loss_and_grads(x)
     with pr.use_backend("reference"):
@@ -98,8 +110,8 @@ def test_colours_of_a_pixel_are_read_in_order(name, levels):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_leak_is_found(name, rng):
     model = small_model(name, rng, (4, 3, 1), 2)
-    model.first.mask[3, 3] = 1
-    model.first.__init__("B", 7, 7, np.zeros(1, int), np.zeros(8, int), rng, dtype="float64")
+    top = model.networks[-1] if "multi" in name else model
+    top.first.__init__("B", 7, 7, np.zeros(1, int), np.zeros(8, int), rng, dtype="float64")
     x = images(rng, model, 4)
     assert len(leaks_by_gradient(model, x)) > 0
     assert len(leaks_by_perturbation(model, x)) > 0
@@ -112,8 +124,9 @@ def test_a_leak_is_found(name, rng):
 )
 def test_probabilities_sum_to_one(rng, name, shape, levels, count):
     assert len(all_images(shape, levels)) == count
+    exact = {"exact": True} if "multi" in name else {}
     for _ in range(3):
-        model = small_model(name, rng, shape, levels)
+        model = small_model(name, rng, shape, levels, **exact)
         assert total_probability(model) == pytest.approx(1, abs=1e-9)
 
 
@@ -136,19 +149,22 @@ def test_shards_do_not_matter(rng, name, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_are_views_of_one_vector(name):
-    model = pr.build_model(name, (5, 4, 1), h=4, layers=1)
+    model = pr.build_model(**named(name), image_shape=(5, 4, 1), h=4, layers=1)
     model.flat[...] = np.arange(model.flat.size)
     joined = np.concatenate([a.ravel() for a in model.params.values()])
     np.testing.assert_array_equal(joined, model.flat)
     with pytest.raises(TypeError):
-        model.params["first.b"] = 0
+        model.params[next(iter(model.params))] = 0
     assert f"{model.flat.size:,}" in model.summary()
     assert all(key in model.summary() for key in model.params)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_weights(name):
-    a, b, c = (pr.build_model(name, (5, 4, 1), h=4, layers=1, seed=s) for s in (3, 3, 4))
+    a, b, c = (
+        pr.build_model(**named(name), image_shape=(5, 4, 1), h=4, layers=1, seed=s)
+        for s in (3, 3, 4)
+    )
     np.testing.assert_array_equal(a.flat, b.flat)
     assert (a.flat != c.flat).any()
 

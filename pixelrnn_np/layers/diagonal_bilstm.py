@@ -45,7 +45,8 @@ class DiagonalLSTM(Layer):
     """One direction: x (B, H, W, 2h) → (B, H, W, h), not yet shifted.
 
     Parameters K_is: (1, 1, 2h, 4h) mask B; K_ss: (2, 1, h, 4h), of which K_ss[0] reads the row
-    above and K_ss[1] the same row; b: (4h,); h0, c0: (h,). reverse: from right to left.
+    above and K_ss[1] the same row; b: (4h,); h0, c0: (h,). reverse: from right to left;
+    features: as in RowLSTM, with K_fs: (1, 1, features, 4h).
 
     Backward, diagonals from the last to the first: dz from dh and dc as in RowLSTM, and then
         dc_(r,c-1) = dc ⊙ f
@@ -54,15 +55,17 @@ class DiagonalLSTM(Layer):
         what would go outside the image is summed in dh0 and dc0
     """
 
-    def __init__(self, groups_in, h, channels, rng, *, reverse, dtype):
+    def __init__(self, groups_in, h, channels, rng, *, reverse, features=0, dtype="float32"):
         self.reverse = reverse
         self.mask = conv_mask("B", 1, 1, groups_in, gate_groups(h, channels))
-        super().__init__(lstm_parameters(self.mask, (2, 1, h, 4 * h), rng, dtype))
+        super().__init__(lstm_parameters(self.mask, (2, 1, h, 4 * h), features, rng, dtype))
 
     def forward(self, x):
         ops = backend.ops()
         p = self._own
         K_is, K_ss = (p["K_is"] * self.mask)[0, 0], p["K_ss"][:, 0].copy()
+        if "K_fs" in p:
+            K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
         pixels, F = x.shape[:3], K_ss.shape[1]
         inputs = backend.empty((*pixels, x.shape[3] + 2 * F), x.dtype)
         gates = backend.empty((*pixels, 4 * F), x.dtype)
@@ -82,7 +85,10 @@ class DiagonalLSTM(Layer):
             dy, K_is, K_ss, c0, self.reverse, inputs, gates, c, dz, dx, dK_is, dK_ss,
             *grads.values(),
         )  # fmt: skip
-        dK_is = (dK_is * self.mask[0, 0])[None, None]
+        trunk = self.mask.shape[2]
+        if "K_fs" in self._own:
+            grads["K_fs"] = dK_is[None, None, trunk:]
+        dK_is = (dK_is[:trunk] * self.mask[0, 0])[None, None]
         return dx, {"K_is": dK_is, "K_ss": dK_ss[:, None], **grads}
 
 
@@ -95,10 +101,10 @@ class DiagonalBiLSTM(Layer):
         dL = dy        dR_r = dy_(r+1), dR_(H-1) = 0        dx = dx_L + dx_R
     """
 
-    def __init__(self, groups_in, h, channels, rng, *, dtype="float32"):
+    def __init__(self, groups_in, h, channels, rng, **options):
         super().__init__(
-            l2r=DiagonalLSTM(groups_in, h, channels, rng, reverse=False, dtype=dtype),
-            r2l=DiagonalLSTM(groups_in, h, channels, rng, reverse=True, dtype=dtype),
+            l2r=DiagonalLSTM(groups_in, h, channels, rng, reverse=False, **options),
+            r2l=DiagonalLSTM(groups_in, h, channels, rng, reverse=True, **options),
         )
 
     def forward(self, x):

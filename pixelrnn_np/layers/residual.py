@@ -7,8 +7,10 @@ where up and skip are 1×1 convolutions h → 2h with mask B. The model adds all
 trunk map. The paper leaves the place of the skips open: here they leave from the inner map.
 """
 
+from .. import backend
 from .base import Layer, ReLU, Sequential, prefixed
 from .masked_conv import MaskedConv
+from .upsample import ConditionalConv
 
 
 class ResidualBlock(Layer):
@@ -69,43 +71,63 @@ class ConvBlock(ResidualBlock):
 
         a = ReLU(conv(ReLU(down(ReLU(x)))))      down: 1×1, 2h → h;  conv: size×size, h → h; mask B
 
-    A plain chain, so its backward is the chain rule of Sequential.
+    features: number of given features (§3.6), added to conv's map before its ReLU; 0 for none.
+    Backward is the chain rule, in the opposite order.
     """
 
-    def __init__(self, groups_h, groups_2h, rng, *, size=3, dtype="float32", **connections):
-        def conv(size, groups_in):
-            return MaskedConv(
-                "B", size, size, groups_in, groups_h, rng, relu_before=True, dtype=dtype
-            )
-
-        inner = {"down": conv(1, groups_2h), "conv": conv(size, groups_h)}
+    def __init__(self, groups_h, groups_2h, rng, *, size=3, features=0, dtype="float32",
+                 **connections):  # fmt: skip
+        options = {"relu_before": True, "dtype": dtype}
+        down = MaskedConv("B", 1, 1, groups_2h, groups_h, rng, **options)
+        args = ("B", size, size, groups_h, groups_h)
+        if features:
+            conv = ConditionalConv(*args, features=features, rng=rng, **options)
+        else:
+            conv = MaskedConv(*args, rng, **options)
+        inner = {"down": down, "conv": conv}
         super().__init__(inner, groups_h, groups_2h, rng, relu=True, dtype=dtype, **connections)
-        self._chain = Sequential(
-            relu_in=ReLU(),
-            down=self.down,
-            relu_down=ReLU(),
-            conv=self.conv,
-            relu_out=ReLU(),
-        )
+        self._before = Sequential(relu_in=ReLU(), down=down, relu_down=ReLU())
+        self._relu = ReLU()
 
     def inner_forward(self, x, features):
-        return self._chain.forward(x)
+        a, before_cache = self._before.forward(x)
+        z, conv_cache = self.conv.forward(a if features is None else (a, features))
+        a, relu_cache = self._relu.forward(z)
+        return a, (before_cache, conv_cache, relu_cache)
 
     def inner_backward(self, da, cache):
-        dx, grads = self._chain.backward(da, cache)
-        return dx, None, grads
+        before_cache, conv_cache, relu_cache = cache
+        dz, _ = self._relu.backward(da, relu_cache)
+        da, grads = self.conv.backward(dz, conv_cache)
+        da, dfeatures = da if isinstance(da, tuple) else (da, None)
+        dx, before_grads = self._before.backward(da, before_cache)
+        return dx, dfeatures, before_grads | prefixed("conv", grads)
 
 
 class LSTMBlock(ResidualBlock):
-    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU."""
+    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU.
+
+    Given features (§3.6) stand behind the trunk's in what the LSTM reads: there their 1×1 is a part
+    of the input-to-state product.
+    """
 
     def __init__(self, lstm, groups_h, groups_2h, rng, *, dtype="float32", **connections):
         inner = {"lstm": lstm}
         super().__init__(inner, groups_h, groups_2h, rng, relu=False, dtype=dtype, **connections)
 
     def inner_forward(self, x, features):
-        return self.lstm.forward(x)
+        width = x.shape[3]
+        if features is not None:
+            both = backend.empty((*x.shape[:3], width + features.shape[3]), x.dtype)
+            both[..., :width], both[..., width:] = x, features
+            x = both
+        a, cache = self.lstm.forward(x)
+        return a, (cache, width)
 
     def inner_backward(self, da, cache):
+        cache, width = cache
         dx, grads = self.lstm.backward(da, cache)
-        return dx, None, prefixed("lstm", grads)
+        grads = prefixed("lstm", grads)
+        if dx.shape[3] == width:
+            return dx, None, grads
+        return dx[..., :width].copy(), dx[..., width:], grads

@@ -15,27 +15,35 @@ from .base import Layer, uniform
 from .masks import conv_mask, gate_groups
 
 
-def lstm_parameters(mask, ss_shape, rng, dtype):
-    """K_is, K_ss, b, h0, c0 of one LSTM; the forget gate's bias starts at 1."""
+def lstm_parameters(mask, ss_shape, features, rng, dtype):
+    """K_is, K_ss, b, h0, c0 of one LSTM, and K_fs if it is given features (§3.6).
+
+    The forget gate's bias starts at 1.
+    """
     h = ss_shape[2]
     b = np.zeros(4 * h, dtype)
     b[h : 2 * h] = 1
     fan_in = mask.sum(axis=(0, 1, 2))
-    return {
+    params = {
         "K_is": uniform(rng, mask.shape, fan_in, 1, dtype),
         "K_ss": uniform(rng, ss_shape, np.prod(ss_shape[:3]), 1, dtype),
         "b": b,
         "h0": np.zeros(h, dtype),
         "c0": np.zeros(h, dtype),
     }
+    if features:
+        params["K_fs"] = uniform(rng, (1, 1, features, 4 * h), features, np.sqrt(2), dtype)
+    return params
 
 
 class RowLSTM(Layer):
-    """x: (B, H, W, 2h) → (B, H, W, h).
+    """x: (B, H, W, 2h) → (B, H, W, h); with `features` x is (B, H, W, 2h + features).
 
     Parameters K_is: (1, k, 2h, 4h) mask B, K_ss: (1, k, h, 4h), b: (4h,), h0, c0: (h,).
     groups_in: colour of each input feature; h: features; channels: of the image; rng: Generator;
-    k: odd width of both kernels. Raises ValueError if k is even.
+    k: odd width of both kernels; features: number of given features (§3.6), which stand behind the
+    trunk's in x and enter through an unmasked 1×1, K_fs: (1, 1, features, 4h). Raises ValueError if
+    k is even.
 
     Backward, rows from the last to the first. dh_r arrives from above in the network; the row
     below adds to it and to dc_r, the gradient of c_r:
@@ -45,20 +53,25 @@ class RowLSTM(Layer):
         dc_(r-1) = dc ⊙ f
         dh_(r-1) += K_ssᵀ ⊛ dz_r                       the adjoint convolution along the row
         dx_r = K_isᵀ ⊛ dz_r
-        dK_is = Σ x_r ⊛ dz_r     dK_ss = Σ h_(r-1) ⊛ dz_r     db = Σ dz
+        dK_is = Σ x_r ⊛ dz_r     dK_ss = Σ h_(r-1) ⊛ dz_r     db = Σ dz     (K_fs as K_is)
         dh0, dc0 = Σ over images and columns of dh_(-1), dc_(-1)
     """
 
-    def __init__(self, groups_in, h, channels, rng, *, k=3, dtype="float32"):
+    def __init__(self, groups_in, h, channels, rng, *, k=3, features=0, dtype="float32"):
         self.mask = conv_mask("B", 1, k, groups_in, gate_groups(h, channels))
         self._active = np.flatnonzero(self.mask[0].any(axis=(1, 2)))
         self._taps = self._active - k // 2
-        super().__init__(lstm_parameters(self.mask, (1, k, h, 4 * h), rng, dtype))
+        super().__init__(lstm_parameters(self.mask, (1, k, h, 4 * h), features, rng, dtype))
 
     def forward(self, x):
         ops = backend.ops()
         p = self._own
         K_is = p["K_is"][0, self._active] * self.mask[0, self._active]
+        if "K_fs" in p:
+            # The features are read at the pixel itself, the last of the active taps.
+            K_fs = np.zeros((len(K_is), *p["K_fs"].shape[2:]), x.dtype)
+            K_fs[-1] = p["K_fs"][0, 0]
+            K_is = np.concatenate([K_is, K_fs], axis=1)
         K_ss = p["K_ss"][0].copy()
         pixels, (V, F, _) = x.shape[:3], K_ss.shape
         inputs = backend.empty((*pixels, K_is[..., 0].size + V * F), x.dtype)
@@ -79,5 +92,8 @@ class RowLSTM(Layer):
             dy, K_is, self._taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is, dK_ss, *grads.values()
         )
         dK = np.zeros_like(self._own["K_is"])
-        dK[0, self._active] = dK_is * self.mask[0, self._active]
+        trunk = dK.shape[2]
+        dK[0, self._active] = dK_is[:, :trunk] * self.mask[0, self._active]
+        if "K_fs" in self._own:
+            grads["K_fs"] = dK_is[None, -1:, trunk:]
         return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}

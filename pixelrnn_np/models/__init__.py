@@ -5,13 +5,15 @@ import inspect
 from .. import checkpoint
 from ..backend import choose
 from .base import Model
+from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
 from .pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN
 
-MODELS = {cls.name: cls for cls in (PixelCNN, RowLSTMPixelRNN, DiagonalBiLSTMPixelRNN)}
+BASES = {cls.name: cls for cls in (PixelCNN, RowLSTMPixelRNN, DiagonalBiLSTMPixelRNN)}
+MODELS = {**BASES, MultiScale.name: MultiScale}
 DEFAULT_LAYERS = {"pixelcnn": 15, "row_lstm": 7, "diagonal_bilstm": 7}
 
-__all__ = ["MODELS", "Model", "build_model", "load"]
+__all__ = ["BASES", "MODELS", "Model", "build_model", "load"]
 
 
 def build_model(
@@ -26,22 +28,32 @@ def build_model(
     *,
     residual=True,
     skip=True,
+    base="diagonal_bilstm",
+    factor=2,
+    scales=2,
+    exact=False,
 ):
     """A new model with random weights.
 
-    name: "pixelcnn", "row_lstm" or "diagonal_bilstm"; image_shape: (H, W, C); levels: 2 (sigmoid)
-    to 256 (softmax); h: features inside a block, the trunk has 2h; layers: residual blocks (None:
-    15 for the PixelCNN, 7 for the others); head: width of the two hidden 1×1 layers of the head;
-    seed: of the initial weights; dtype: "float32" or "float64"; residual, skip: the connections of
-    §3.3 and §5.4.
+    name: "pixelcnn", "row_lstm", "diagonal_bilstm" or "multi_scale"; image_shape: (H, W, C);
+    levels: 2 (sigmoid) to 256 (softmax); h: features inside a block, the trunk has 2h; layers:
+    residual blocks (None: 15 for the PixelCNN, 7 for the others); head: width of the head's two
+    hidden 1×1 layers; seed: of the initial weights; dtype: "float32" or "float64"; residual, skip:
+    the connections of §3.3 and §5.4. For "multi_scale" (§3.6) only: base: which of the three every
+    network is; factor: even ratio of neighbouring sizes; scales: number of networks; exact: whether
+    pixels that the smaller image fixes cost nothing, which makes it a proper distribution.
     Raises ValueError for an unknown name and for numbers out of range.
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]
-    layers = DEFAULT_LAYERS[name] if layers is None else layers
-    return cls(
-        image_shape=image_shape, levels=levels, h=h, layers=layers, head=head, seed=seed,
-        dtype=dtype, residual=residual, skip=skip,
-    )  # fmt: skip
+    kind = choose("base", base, tuple(BASES)) if cls is MultiScale else name
+    layers = DEFAULT_LAYERS[kind] if layers is None else layers
+    config = {
+        "image_shape": image_shape, "levels": levels, "h": h, "layers": layers, "head": head,
+        "seed": seed, "dtype": dtype, "residual": residual, "skip": skip,
+    }  # fmt: skip
+    if cls is MultiScale:
+        return cls(**config, base=BASES[base], factor=factor, scales=scales, exact=exact)
+    return cls(**config)
 
 
 def load(path):
@@ -61,8 +73,8 @@ def from_arrays(arrays, meta, path="the file"):
     if not isinstance(config, dict) or not set(config) <= known or "name" not in config:
         raise ValueError(f"{path} holds no configuration of a model")
     # A stranger's configuration could ask for any amount of memory: the arrays bound it.
-    blocks = sum(k.startswith("blocks.") and k.endswith("up.b") for k in arrays)
-    if config.get("layers") != blocks:
+    blocks = sum(".up.b" in k for k in arrays)
+    if config.get("layers") not in (blocks, blocks / max(1, config.get("scales", 1))):
         raise ValueError(f"{path}: the configuration and the arrays differ in the number of layers")
     bound = max((a.size for a in arrays.values()), default=0)
     if any(isinstance(config.get(k), int) and config[k] > bound for k in ("h", "head")):

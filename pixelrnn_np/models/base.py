@@ -47,10 +47,13 @@ class Model(Layer):
 
     def _finish(self, **children):
         super().__init__(**children)
-        arrays = super().params
-        self.flat = np.empty(sum(a.size for a in arrays.values()), self.dtype)
-        self.bind(self.unflatten(self.flat, arrays))
-        self._params = MappingProxyType(dict(super().params))
+        self.move_to(np.empty(sum(a.size for _, a in self._named()), self.dtype))
+
+    def move_to(self, flat):
+        """Makes `flat` the vector that holds all parameters; their values move with them."""
+        self.bind(self.unflatten(flat, dict(self._named())))
+        self.flat = flat
+        self._params = MappingProxyType(dict(self._named()))
 
     @property
     def params(self):
@@ -98,9 +101,7 @@ class Model(Layer):
     def logits(self, x, threads=None):
         """The logits of uint8 images x (B, H, W, C); see `forward` for their shape."""
         x = self.check_images(x)
-        with Pool(threads) as pool:
-            parts = pool.map(lambda s: self.forward(x[s])[0].copy(), cut(len(x), self.shard_size))
-        return np.concatenate(parts)
+        return self._mapped(lambda s: self.forward(x[s])[0].copy(), len(x), threads)
 
     def nll(self, x, threads=None):
         """Nats per image, -ln p(x): float64 (B,). Works shard by shard, so memory stays small.
@@ -109,12 +110,11 @@ class Model(Layer):
         Raises ValueError for images of another dtype, shape or range, and for an empty batch.
         """
         x = self.check_images(x)
+        return self._mapped(lambda s: self.nll_forward(x[s])[0], len(x), threads)
 
-        def shard(s):
-            return likelihood.nll_forward(self.forward(x[s])[0], x[s])[0]
-
+    def _mapped(self, function, count, threads):
         with Pool(threads) as pool:
-            return np.concatenate(pool.map(shard, cut(len(x), self.shard_size)))
+            return np.concatenate(pool.map(function, cut(count, self.shard_size)))
 
     def loss_and_grads(self, x, threads=None):
         """Mean nats per image over the batch, and {name: gradient} of that mean.
@@ -125,15 +125,17 @@ class Model(Layer):
             nats, flat = self.flat_gradient(self.check_images(x), pool)
         return float(nats.mean()), self.unflatten(flat)
 
-    def flat_gradient(self, x, pool):
-        """Nats of each image (B,), and the gradient of their mean as one vector like `flat`."""
+    def flat_gradient(self, x, pool, only=None):
+        """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
+
+        only: None, or the one network of a multi-scale model that counts; the others get zeros.
+        """
         names = list(self.params)
+        chosen = {} if only is None else {"only": only}
 
         def shard(s):
-            logits, cache = self.forward(x[s])
-            nats, loss_cache = likelihood.nll_forward(logits, x[s])
-            dlogits = likelihood.nll_backward(1 / len(x), loss_cache)
-            _, grads = self.backward(dlogits, cache, need_dx=False)
+            nats, cache = self.nll_forward(x[s], **chosen)
+            grads = self.nll_backward(1 / len(x), cache)
             return nats, np.concatenate([grads[name].ravel() for name in names])
 
         parts = pool.map(shard, cut(len(x), self.shard_size))
@@ -141,6 +143,17 @@ class Model(Layer):
         for _, part in parts[1:]:
             flat += part
         return np.concatenate([nats for nats, _ in parts]), flat
+
+    def nll_forward(self, x):
+        """Nats of each image of one shard, uint8 (B, H, W, C): float64 (B,), cache."""
+        logits, cache = self.forward(x)
+        nats, loss_cache = likelihood.nll_forward(logits, x)
+        return nats, (loss_cache, cache)
+
+    def nll_backward(self, scale, cache):
+        """{name: gradient} of scale · Σ nats of that shard."""
+        loss_cache, cache = cache
+        return self.backward(likelihood.nll_backward(scale, loss_cache), cache, need_dx=False)[1]
 
     def check_images(self, x):
         """x itself, if it is a batch of this model's images; else ValueError."""

@@ -13,8 +13,9 @@ from .trunk import Trunk
 class RowLSTMPixelRNN(Trunk):
     name = "row_lstm"
 
-    def block(self, groups_h, groups_2h, rng, *, dtype, **connections):
-        lstm = RowLSTM(groups_2h, self.h, self.image_shape[2], rng, dtype=dtype)
+    def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
+        options = {"features": features, "dtype": dtype}
+        lstm = RowLSTM(groups_2h, self.h, self.image_shape[2], rng, **options)
         return LSTMBlock(lstm, groups_h, groups_2h, rng, dtype=dtype, **connections)
 
     def receptive_field(self):
@@ -28,8 +29,9 @@ class RowLSTMPixelRNN(Trunk):
 class DiagonalBiLSTMPixelRNN(Trunk):
     name = "diagonal_bilstm"
 
-    def block(self, groups_h, groups_2h, rng, *, dtype, **connections):
-        lstm = DiagonalBiLSTM(groups_2h, self.h, self.image_shape[2], rng, dtype=dtype)
+    def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
+        options = {"features": features, "dtype": dtype}
+        lstm = DiagonalBiLSTM(groups_2h, self.h, self.image_shape[2], rng, **options)
         return LSTMBlock(lstm, groups_h, groups_2h, rng, dtype=dtype, **connections)
 
     def receptive_field(self):

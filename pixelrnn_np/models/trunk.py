@@ -7,6 +7,8 @@
 
 Where the paper is silent: no ReLU follows the first layer; the head has two hidden 1×1 layers of
 width `head` and then the logits; the skips leave from the inner h features.
+
+A conditional network of §3.6 is the same with an upsampler: see multi_scale.py.
 """
 
 import numpy as np
@@ -14,23 +16,34 @@ import numpy as np
 from ..layers.base import ReLU, Sequential, prefixed
 from ..layers.masked_conv import MaskedConv
 from ..layers.masks import feature_groups, logit_groups
+from ..layers.upsample import Upsample
 from .base import Model
 
 
 class Trunk(Model):
-    """First layer, blocks, skips and head (Table 1); a subclass says which block."""
+    """First layer, blocks, skips and head; a subclass says which block.
 
-    def __init__(self, *, residual, skip, **config):
+    given: None, or the factor f of a conditional network, whose input is then (x, small): the
+    image and the f times smaller image, both scaled. Raises ValueError if f is odd.
+    """
+
+    def __init__(self, *, residual, skip, given=None, **config):
         super().__init__(**config, residual=bool(residual), skip=bool(skip))
         rng = np.random.default_rng(self.seed)
-        C = self.image_shape[2]
+        H, W, C = self.image_shape
         g_h, g_2h = feature_groups(self.h, C), feature_groups(2 * self.h, C)
+        children = {}
+        if given is not None:
+            children["upsample"] = Upsample((H, W), given, C, self.h, rng, dtype=self.dtype)
+            children["upsample_relu"] = ReLU()
+        options = {
+            "features": 0 if given is None else self.h,
+            "residual": residual, "skip": skip, "dtype": self.dtype,
+        }  # fmt: skip
         first = MaskedConv("A", 7, 7, feature_groups(C, C), g_2h, rng, dtype=self.dtype)
-        blocks = {
-            str(i): self.block(g_h, g_2h, rng, residual=residual, skip=skip, dtype=self.dtype)
-            for i in range(self.layers)
-        }
-        self._finish(first=first, blocks=Sequential(**blocks), head=self._head(g_2h, rng))
+        blocks = {str(i): self.block(g_h, g_2h, rng, **options) for i in range(self.layers)}
+        head = self._head(g_2h, rng)
+        self._finish(**children, first=first, blocks=Sequential(**blocks), head=head)
 
     def _head(self, g_2h, rng):
         C = self.image_shape[2]
@@ -51,15 +64,19 @@ class Trunk(Model):
             logits=conv(g_head, logit_groups(C, per_channel)),
         )
 
-    def block(self, groups_h, groups_2h, rng, *, residual, skip, dtype):
-        """One residual block of this model."""
+    def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
+        """One residual block of this model, given `features` features (§3.6) or 0."""
         raise NotImplementedError
 
     def forward_scaled(self, x):
+        features, up_cache = None, None
+        if "upsample" in self.children:
+            x, small = x
+            features, up_cache = self._upsampled(small, rows=x.shape[1])
         y, first_cache = self.first.forward(x)
         total, caches = None, []
         for block in self.blocks.children.values():
-            (y, skip), cache = block.forward((y, None))
+            (y, skip), cache = block.forward((y, features))
             caches.append(cache)
             if skip is not None:
                 total = skip if total is None else np.add(total, skip, out=total)
@@ -67,21 +84,38 @@ class Trunk(Model):
         logits, head_cache = self.head.forward(z)
         if self.levels > 2:
             logits = logits.reshape(*logits.shape[:3], self.image_shape[2], self.levels)
-        return logits, (first_cache, caches, head_cache)
+        return logits, (up_cache, first_cache, caches, head_cache)
 
     def backward(self, dy, cache, need_dx=True):
         """dlogits → dx of the scaled input (None where need_dx is False), {name: gradient}.
 
-        The head's input is z = y_L + Σ skip_l, so dz goes to the last trunk map and to each skip.
+        The head's input is z = y_L + Σ skip_l, so dz goes to the last trunk map and to each skip;
+        the given features are read by every block, so their gradient is the sum over blocks.
+        A conditional network's dx is that of x alone: the small image is data.
         """
-        first_cache, caches, head_cache = cache
+        up_cache, first_cache, caches, head_cache = cache
         if self.levels > 2:
             dy = dy.reshape(*dy.shape[:3], -1)
         dz, grads = self.head.backward(dy, head_cache)
         grads = prefixed("head", grads)
-        dy = dz
+        dy, dfeatures = dz, 0
         for name, block in reversed(self.blocks.children.items()):
-            (dy, _), g = block.backward((dy, dz), caches[int(name)])
+            (dy, d), g = block.backward((dy, dz), caches[int(name)])
             grads |= prefixed(f"blocks.{name}", g)
+            dfeatures = dfeatures if d is None else dfeatures + d
         dx, g = self.first.backward(dy, first_cache, need_dx)
+        if up_cache is not None:
+            grads |= prefixed("upsample", self._upsampled_backward(dfeatures, up_cache))
         return dx, grads | prefixed("first", g)
+
+    def _upsampled(self, small, rows):
+        y, cache = self.upsample.forward(small)
+        features, relu_cache = self.upsample_relu.forward(y)
+        return np.ascontiguousarray(features[:, :rows]), (cache, relu_cache)
+
+    def _upsampled_backward(self, dfeatures, cache):
+        cache, relu_cache = cache
+        if self.layers == 0:
+            dfeatures = np.zeros((*cache[1].shape[:1], *self.image_shape[:2], self.h), self.dtype)
+        dy, _ = self.upsample_relu.backward(dfeatures, relu_cache)
+        return self.upsample.backward(dy, cache)[1]

@@ -8,6 +8,7 @@ from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, sof
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
+from .upsample import upsample_backward, upsample_forward
 
 __all__ = [
     "bernoulli_backward",
@@ -24,4 +25,6 @@ __all__ = [
     "softmax_backward",
     "softmax_nll",
     "unskew",
+    "upsample_backward",
+    "upsample_forward",
 ]

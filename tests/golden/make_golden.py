@@ -28,15 +28,26 @@ The optimisers see gradients per dimension (those of mean nats per image, over D
     adam/loss, adam/param/<name>   the same with Adam
     metadata       "config", "torch", and "training": JSON of steps, lr, decay, eps, betas, clip
 
-Before it writes a case, the script asserts: no logit has a gradient for its own or a later
-sub-pixel; each logit has one for every earlier sub-pixel in reach (these images are small
-enough that this is all of them); gradients are zero at masked taps and mostly non-zero elsewhere;
-and the two forms of the Diagonal BiLSTM agree.
+`multi_scale_<base>[_colour].safetensors`, float64: networks.0 models the smallest image alone,
+networks.s the image `factor` times as large given the next smaller one, x[:, ::factor, ::factor]:
+    param/networks.<s>.<name>, x      as above
+    logits         the largest network's, given x's own subsample
+    nll            (B,) all networks' nats added, an upper bound
+    nll_exact      (B,) the same without the sub-pixels that the next smaller image gives
+    grad/<name>, grad_exact/<name>    of the mean of nll, of nll_exact, over the batch
+    metadata       "config", "torch"
+
+Before it writes a case, the script makes the assertions of checks.py: no logit has a gradient for
+its own or a later sub-pixel (the smaller image held fixed); each logit has one for every earlier
+sub-pixel in reach; gradients are zero at masked taps and mostly non-zero elsewhere; the two forms
+of the Diagonal BiLSTM agree, as do two forms of the upsampler; and the exact probabilities of all
+tiny images sum to one, the others to less.
 """
 
 import json
 from pathlib import Path
 
+import checks
 import numpy as np
 import torch
 import torch_models as models
@@ -47,7 +58,8 @@ BATCH = 3
 STEPS, LR, DECAY, EPS, BETAS, CLIP = 5, 1e-3, 0.95, 1e-8, (0.9, 0.999), 1.0
 BINARY = {"image_shape": [5, 4, 1], "levels": 2, "h": 4, "layers": 2, "head": 6}
 COLOUR = {"image_shape": [4, 3, 3], "levels": 5, "h": 5, "layers": 2, "head": 7}
-# Seeds were picked, of the first 60, so that ReLUs leave at least 70 % of each gradient non-zero.
+# Seeds, one per network, were picked, of the first 60, so that ReLUs leave at least 70 % of each
+# gradient non-zero.
 SEEDS = {
     "pixelcnn_binary": 48,
     "pixelcnn_colour": 55,
@@ -55,11 +67,32 @@ SEEDS = {
     "row_lstm_colour": 19,
     "diagonal_bilstm_binary": 8,
     "diagonal_bilstm_colour": 30,
+    "multi_scale_row_lstm": (5, 1),
+    "multi_scale_diagonal_bilstm": (4, 1),
+    "multi_scale_pixelcnn_colour": (24, 21, 1),
 }
 CASES = {
     f"{name}_{kind}": {"name": name, **sizes, "residual": True, "skip": True}
     for name in ("pixelcnn", "row_lstm", "diagonal_bilstm")
     for kind, sizes in (("binary", BINARY), ("colour", COLOUR))
+}
+MULTI_SCALE = {
+    f"multi_scale_{case}": {
+        "name": "multi_scale",
+        "base": case.removesuffix("_colour"),
+        "factor": 2,
+        "scales": scales,
+        "image_shape": image_shape,
+        "levels": levels,
+        **sizes,
+        "residual": True,
+        "skip": True,
+    }
+    for case, scales, image_shape, levels, sizes in (
+        ("row_lstm", 2, [4, 5, 1], 2, {"h": 4, "layers": 2, "head": 6}),
+        ("diagonal_bilstm", 2, [5, 6, 1], 2, {"h": 4, "layers": 2, "head": 6}),
+        ("pixelcnn_colour", 3, [4, 4, 3], 4, {"h": 5, "layers": 1, "head": 7}),
+    )
 }
 
 
@@ -86,61 +119,58 @@ def evaluate(params, x, config, **kwargs):
     return y.detach(), nll.detach(), dict(zip(params, grads, strict=True)), dinput
 
 
-def check_causality(params, config):
-    """Each logit depends on all earlier sub-pixels, in raster order, and on no other.
-
-    The models' blind spots lie outside images as small as these.
-    """
-    H, W, C = config["image_shape"]
-    # Many random real inputs, not a few images: a ReLU shut on all of them hides no path.
-    generator = torch.Generator().manual_seed(1)
-    u = torch.randn(32, H, W, C, generator=generator, dtype=torch.float64, requires_grad=True)
-    y = models.logits(params, u, config).reshape(32, H * W * C, -1)
-    weights = torch.randn(y.shape, generator=generator, dtype=torch.float64)
-    for k in range(H * W * C):
-        (du,) = torch.autograd.grad((y * weights)[:, k].sum(), u, retain_graph=True)
-        reached = (du != 0).any(dim=0).reshape(-1)
-        assert not reached[k:].any(), f"logit {k} sees its own or a later sub-pixel"
-        assert reached[:k].all(), f"logit {k} misses some of its context"
-
-
-def check_gradients(grads, config):
-    """Zero at each tap that is masked or always off the image; non-zero at most others.
-
-    A few entries are zero by right: both ends of a weight may never be past their ReLUs at once.
-    """
-    H, W, _ = config["image_shape"]
-    M = models.masks(config)
-    for name, grad in grads.items():
-        expected = M[name].bool() if name in M else torch.ones_like(grad, dtype=torch.bool)
-        if name == "first.K":
-            far = (torch.arange(7) - 3).abs()
-            expected = expected & (far < H)[:, None, None, None] & (far < W)[:, None, None]
-        assert not (grad != 0)[~expected].any(), f"{name}: a gradient at a masked tap"
-        live = (grad != 0)[expected].double().mean().item()
-        assert live >= (1.0 if ".lstm." in name else 0.7), f"{name}: only {live:.0%} non-zero"
-
-
-def check_skew(params, x, config, direct):
-    """The skewed recurrence gives the direct one's logits and gradients, to rounding."""
-    y, nll, grads, dinput = evaluate(params, x, config, diagonal=models.diagonal_skewed)
-    pairs = [(y, direct[0]), (nll, direct[1]), (dinput, direct[3])]
-    pairs += [(grads[name], direct[2][name]) for name in params]
-    for skewed, unskewed in pairs:
-        torch.testing.assert_close(skewed, unskewed, rtol=1e-10, atol=1e-12)
-
-
 def make_case(config, seed):
     """The tensors of one case, checked."""
     params, x = draw(config, seed)
     y, nll, grads, dinput = result = evaluate(params, x, config)
-    check_causality(params, config)
-    check_gradients(grads, config)
+    checks.causality(params, config)
+    checks.gradients(grads, config)
     if config["name"] == "diagonal_bilstm":
-        check_skew(params, x, config, result)
+        checks.same(evaluate(params, x, config, diagonal=models.diagonal_skewed), result)
     tensors = {"x": x, "logits": y, "nll": nll, "dinput": dinput}
     tensors |= {f"param/{name}": value for name, value in params.items()}
     return tensors | {f"grad/{name}": value for name, value in grads.items()}
+
+
+def draw_multi_scale(config, seeds):
+    """The parameters of all networks, each from its own seed, and a batch of large images."""
+    params = {}
+    for s, (network, seed) in enumerate(zip(models.networks(config), seeds, strict=True)):
+        own, x = draw(network, seed)
+        params |= {f"networks.{s}.{name}": value for name, value in own.items()}
+    return params, x
+
+
+def evaluate_multi_scale(params, x, config, **kwargs):
+    """(logits, nll, exact nll, {name: gradient}, {name: exact gradient})."""
+    y, nll, exact = models.multi_scale(params, x, config, **kwargs)
+    grads = torch.autograd.grad(nll.mean(), params.values(), retain_graph=True)
+    grads_exact = torch.autograd.grad(exact.mean(), params.values())
+    by_name = [dict(zip(params, g, strict=True)) for g in (grads, grads_exact)]
+    return y.detach(), nll.detach(), exact.detach(), *by_name
+
+
+def make_multi_scale(config, seeds):
+    """The tensors of one multi-scale case, checked."""
+    params, x = draw_multi_scale(config, seeds)
+    y, nll, exact, grads, grads_exact = result = evaluate_multi_scale(params, x, config)
+    for s, network in enumerate(models.networks(config)):
+        own = models.of_network(params, s)
+        checks.causality(own, network)
+        checks.gradients(models.of_network(grads, s), network)
+        checks.gradients(models.of_network(grads_exact, s), network, exact=True)
+        if s:
+            checks.upsampling(own, network)
+    if config["base"] == "diagonal_bilstm":
+        skewed = evaluate_multi_scale(params, x, config, diagonal=models.diagonal_skewed)
+        checks.same(skewed, result)
+    for image_shape, scales in (([2, 2, 1], 2), ([3, 2, 1], 3)):
+        tiny = config | {"image_shape": image_shape, "scales": scales, "levels": 2}
+        checks.normalisation(draw_multi_scale(tiny, range(scales))[0], tiny)
+    tensors = {"x": x, "logits": y, "nll": nll, "nll_exact": exact}
+    tensors |= {f"param/{name}": value for name, value in params.items()}
+    tensors |= {f"grad/{name}": value for name, value in grads.items()}
+    return tensors | {f"grad_exact/{name}": value for name, value in grads_exact.items()}
 
 
 def train(params, x, config, optimizer):
@@ -196,6 +226,8 @@ def main():
     torch.set_num_threads(1)
     for case, config in CASES.items():
         write(case, make_case(config, SEEDS[case]), config=config)
+    for case, config in MULTI_SCALE.items():
+        write(case, make_multi_scale(config, SEEDS[case]), config=config)
     recipe = {"steps": STEPS, "lr": LR, "decay": DECAY, "eps": EPS, "betas": BETAS, "clip": CLIP}
     config, seed = CASES["pixelcnn_binary"], SEEDS["pixelcnn_binary"]
     write("pixelcnn_training", make_training(config, seed), config=config, training=recipe)

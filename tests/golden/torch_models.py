@@ -1,8 +1,9 @@
-"""The paper's three models in PyTorch, written from its equations alone, for make_golden.py.
+"""The paper's models in PyTorch, written from its equations alone, for make_golden.py.
 
 Source: van den Oord, Kalchbrenner and Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016,
 arXiv 1601.06759v3: sections 2.2 (output), 3.1 (Row LSTM), 3.2 (Diagonal BiLSTM), 3.3 (residual
-and skip connections), 3.4 (masks), 3.5 (PixelCNN) and Table 1 (first layer and head).
+and skip connections), 3.4 (masks), 3.5 (PixelCNN), 3.6 (multi-scale) and Table 1 (first layer and
+head).
 
 Nothing here imports pixelrnn_np, and nothing is fast: a model is a function of a dictionary of
 parameters, and autograd does the rest. Maps are `(B, H, W, features)`, kernels
@@ -133,11 +134,20 @@ def scale(x, levels):
     return x.double() if levels == 2 else 2 * x.double() / (levels - 1) - 1
 
 
-def logits(params, u, config, diagonal=diagonal_direct):
+def logits(params, u, config, diagonal=diagonal_direct, small=None):
     """Logits of scaled images u `(B, H, W, C)`: `(B, H, W, C)` for two levels, else
-    `(B, H, W, C, levels)`. `diagonal` is the recurrence that the Diagonal BiLSTM uses."""
+    `(B, H, W, C, levels)`. `diagonal` is the recurrence that the Diagonal BiLSTM uses; `small`
+    is the scaled smaller image that a conditional network of §3.6 reads."""
     M = masks(config)
     p = {name: value * M[name] if name in M else value for name, value in params.items()}
+    features = None
+    if "factor" in config:
+        features = upsample(small, p["upsample.K"], p["upsample.b"], config["factor"])
+        features = features[:, : u.shape[1], : u.shape[2]]
+
+    def conv_is(x, K, b, features, K_fs):
+        """The input-to-state map, plus §3.6's bias if the network is conditional."""
+        return conv(x, K, b) if features is None else conv(x, K, b) + conv(features, K_fs)
 
     x = conv(u, p["first.K"], p["first.b"])
     skips = 0
@@ -145,18 +155,21 @@ def logits(params, u, config, diagonal=diagonal_direct):
         q = {n.removeprefix(f"blocks.{i}."): v for n, v in p.items() if f"blocks.{i}." in n}
         if config["name"] == "pixelcnn":
             inner = conv(functional.relu(x), q["down.K"], q["down.b"])
-            inner = functional.relu(conv(functional.relu(inner), q["conv.K"], q["conv.b"]))
+            weights = q["conv.K"], q["conv.b"], features, q.get("conv.K_fs")
+            inner = functional.relu(conv_is(functional.relu(inner), *weights))
         elif config["name"] == "row_lstm":
-            z = conv(x, q["lstm.K_is"], q["lstm.b"])
+            z = conv_is(x, q["lstm.K_is"], q["lstm.b"], features, q.get("lstm.K_fs"))
             inner = row_lstm(z, q["lstm.K_ss"], q["lstm.h0"], q["lstm.c0"])
         else:
 
-            def scan(x, d, q=q):
-                z = conv(x, q[f"lstm.{d}.K_is"], q[f"lstm.{d}.b"])
-                return diagonal(z, *(q[f"lstm.{d}.{n}"] for n in ("K_ss", "h0", "c0")))
+            def scan(x, features, d, q=q):
+                q = {n.removeprefix(f"lstm.{d}."): v for n, v in q.items()}
+                z = conv_is(x, q["K_is"], q["b"], features, q.get("K_fs"))
+                return diagonal(z, q["K_ss"], q["h0"], q["c0"])
 
-            left = scan(x, "l2r")
-            right = scan(x.flip(2), "r2l").flip(2)  # mirror the image, scan, mirror back
+            left = scan(x, features, "l2r")
+            mirrored = None if features is None else features.flip(2)
+            right = scan(x.flip(2), mirrored, "r2l").flip(2)  # mirror, scan, mirror back
             shifted = torch.cat([torch.zeros_like(right[:, :1]), right[:, :-1]], dim=1)
             inner = left + shifted
         skips = skips + conv(inner, q["skip.K"], q["skip.b"])
@@ -168,13 +181,16 @@ def logits(params, u, config, diagonal=diagonal_direct):
     return y if config["levels"] == 2 else y.unflatten(3, (-1, config["levels"]))
 
 
-def nll(y, x, levels):
-    """§2.2: nats of each image `(B,)` from logits y and the images x themselves, uint8."""
+def nats(y, x, levels):
+    """§2.2: nats of each sub-pixel `(B, H, W, C)` from logits y and the images x, uint8."""
     if levels == 2:
-        nats = functional.binary_cross_entropy_with_logits(y, x.double(), reduction="none")
-    else:
-        nats = functional.cross_entropy(y.movedim(-1, 1), x.long(), reduction="none")
-    return nats.flatten(1).sum(1)
+        return functional.binary_cross_entropy_with_logits(y, x.double(), reduction="none")
+    return functional.cross_entropy(y.movedim(-1, 1), x.long(), reduction="none")
+
+
+def nll(y, x, levels):
+    """Nats of each image `(B,)`."""
+    return nats(y, x, levels).flatten(1).sum(1)
 
 
 def shapes(config):
@@ -199,4 +215,61 @@ def shapes(config):
     S |= {"head.conv1.K": (1, 1, 2 * h, head), "head.conv1.b": (head,)}
     S |= {"head.conv2.K": (1, 1, head, head), "head.conv2.b": (head,)}
     S |= {"head.logits.K": (1, 1, head, outputs), "head.logits.b": (outputs,)}
+    if "factor" in config:
+        S |= {"upsample.K": (*[2 * config["factor"]] * 2, C, h), "upsample.b": (h,)}
+        for name in list(S):
+            if name.endswith((".conv.K", ".K_is")) and name.startswith("blocks."):
+                S[name[: name.rindex("K")] + "K_fs"] = (1, 1, h, S[name][3])
     return S
+
+
+# ---- §3.6 Multi-Scale PixelRNN -------------------------------------------------------------
+
+
+def upsample(small, K, b, factor):
+    """Features `(B, factor * H, factor * W, h)` of small images `(B, H, W, C)`."""
+    x, weight = small.permute(0, 3, 1, 2), K.permute(2, 3, 0, 1).contiguous()
+    y = functional.conv_transpose2d(x, weight, b, stride=factor, padding=factor // 2)
+    return functional.relu(y).permute(0, 2, 3, 1)
+
+
+def networks(config):
+    """The config of each network, the smallest first; "factor" marks the conditional ones."""
+    H, W, C = config["image_shape"]
+    f, scales = config["factor"], config["scales"]
+    sizes = [[H, W]]
+    while len(sizes) < scales:
+        sizes.insert(0, [-(-n // f) for n in sizes[0]])
+    shared = {k: v for k, v in config.items() if k not in ("factor", "scales")}
+    each = [shared | {"name": config["base"], "image_shape": [*size, C]} for size in sizes]
+    return each[:1] + [network | {"factor": f} for network in each[1:]]
+
+
+def of_network(params, s):
+    """Network s's own parameters, under their own names."""
+    prefix = f"networks.{s}."
+    return {n.removeprefix(prefix): v for n, v in params.items() if n.startswith(prefix)}
+
+
+def multi_scale(params, x, config, **kwargs):
+    """(the largest network's logits, nll, exact nll) of images x, uint8; nats `(B,)`.
+
+    The first nll adds all networks' nats; the second leaves out the sub-pixels that the next
+    smaller image has already given.
+    """
+    f, levels = config["factor"], config["levels"]
+    pyramid = [x]
+    while len(pyramid) < config["scales"]:
+        pyramid.insert(0, pyramid[0][:, ::f, ::f])
+    total = exact = 0
+    for s, (image, network) in enumerate(zip(pyramid, networks(config), strict=True)):
+        small = scale(pyramid[s - 1], levels) if s else None
+        own = of_network(params, s)
+        y = logits(own, scale(image, levels), network, small=small, **kwargs)
+        cost = nats(y, image, levels)
+        total = total + cost.flatten(1).sum(1)
+        unknown = torch.ones_like(cost)
+        if s:
+            unknown[:, ::f, ::f] = 0
+        exact = exact + (cost * unknown).flatten(1).sum(1)
+    return y, total, exact

@@ -1,0 +1,80 @@
+"""§3.6 Upsampling the small image, and a masked convolution that takes the result in.
+
+The paper's deconvolutional network is read as one transposed convolution of stride f, kernel 2f
+and padding f/2 (f even), and a ReLU: its features, not an image, are what the network is given.
+"""
+
+import numpy as np
+
+from .. import backend
+from .base import Layer, uniform
+from .masked_conv import MaskedConv
+
+
+class Upsample(Layer):
+    """Transposed convolution: x (B, h, w, C) → y (B, H, W, F), cropped to H ≤ f·h, W ≤ f·w.
+
+    y[f·r + u - f/2, f·q + v - f/2] += x[r, q] K[u, v],  and + b everywhere
+    Parameters K: (2f, 2f, C, F), b: (F,). size: (H, W); factor: f, even. It is not masked: it reads
+    an image that is known as a whole.
+
+    Backward. Every product above sends its gradient to both factors:
+        dx[r, q] = Σ_(u,v) K[u, v] dy[f·r + u - f/2, f·q + v - f/2]
+        dK[u, v] = Σ_(r,q) x[r, q]ᵀ dy[f·r + u - f/2, f·q + v - f/2]        db = Σ dy
+    """
+
+    def __init__(self, size, factor, channels, features, rng, *, dtype="float32"):
+        if factor % 2 or factor < 2:
+            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, …")
+        self.size, self.factor = size, factor
+        shape = (2 * factor, 2 * factor, channels, features)
+        # Of the kernel's 2f × 2f taps, 2 × 2 reach an output.
+        K = uniform(rng, shape, 4 * channels, 1, dtype)
+        super().__init__({"K": K, "b": np.zeros(features, dtype)})
+
+    def forward(self, x):
+        ops, K = backend.ops(), self._own["K"].copy()
+        y = backend.empty((len(x), *self.size, K.shape[3]), x.dtype)
+        ops.upsample_forward(x, K, self._own["b"], self.factor, y)
+        return y, (ops, x, K)
+
+    def backward(self, dy, cache):
+        ops, x, K = cache
+        dx, dK, db = backend.empty(x.shape, x.dtype), np.empty_like(K), np.empty_like(dy[0, 0, 0])
+        ops.upsample_backward(dy, x, K, self.factor, dx, dK, db)
+        return dx, {"K": dK, "b": db}
+
+
+class ConditionalConv(MaskedConv):
+    """A masked convolution plus an unmasked 1×1 of given features: forward((x, features)).
+
+    y = conv(x) + features K_fs          K_fs: (1, 1, c, out), c features, no second bias
+    The counterpart for the PixelCNN's 3×3 maps of what §3.6 adds to input-to-state maps.
+
+    Backward: dx and dK as in MaskedConv; dfeatures = dy K_fsᵀ, dK_fs = Σ featuresᵀ dy.
+    """
+
+    def __init__(self, *args, features, rng, dtype="float32", **options):
+        super().__init__(*args, rng, dtype=dtype, **options)
+        shape = (1, 1, features, self.mask.shape[3])
+        self._own["K_fs"] = uniform(rng, shape, features, np.sqrt(2), dtype)
+        self._centre = np.zeros((1, 2), np.int64)
+
+    def forward(self, x):
+        x, features = x
+        y, cache = super().forward(x)
+        ops, K = backend.ops(), self._own["K_fs"][0].copy()
+        added = backend.empty(y.shape, y.dtype)
+        ops.conv_forward(features, K, self._centre, np.zeros_like(self._own["b"]), added)
+        y += added
+        return y, (cache, (ops, features, K))
+
+    def backward(self, dy, cache, need_dx=True):
+        cache, (ops, features, K) = cache
+        dx, grads = super().backward(dy, cache, need_dx)
+        dfeatures = backend.empty(features.shape, features.dtype)
+        dK = np.empty_like(K)
+        ops.conv_backward(
+            dy, features, K, self._centre, dfeatures, dK, np.empty_like(self._own["b"])
+        )
+        return (dx, dfeatures), grads | {"K_fs": dK[None]}
