@@ -26,6 +26,8 @@ from pixelrnn_np.data import (
     mnist,
 )
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 REAL = Path(os.environ.get("PIXELRNN_DATA") or BESIDE)
 
@@ -33,29 +35,6 @@ REAL = Path(os.environ.get("PIXELRNN_DATA") or BESIDE)
 def needs(*filenames):
     missing = [name for name in filenames if not (REAL / name).is_file()]
     return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not in {REAL}")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """An empty cache, no PIXELRNN_DATA, and a network that fails the test."""
-    folder = tmp_path / "cache"
-    monkeypatch.setattr(files, "cache_folder", lambda: folder)
-    monkeypatch.delenv("PIXELRNN_DATA", raising=False)
-
-    def refuse(self, url, *args, **kwargs):
-        pytest.fail(f"a test asked the network for {url}")
-
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
-    return folder
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder that PIXELRNN_DATA names."""
-    path = tmp_path / "data"
-    path.mkdir()
-    monkeypatch.setenv("PIXELRNN_DATA", str(path))
-    return path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The data sets of PAPER.md §5.5 and smaller ones: `load_data` by name.
+"""The data sets of PAPER.md §5.5 and §5.6 and smaller ones: `load_data` by name.
 
 Every set is a `Dataset` in `DATASETS`; nothing is read, imported or downloaded before `load_data`
 asks for it. Where files are looked for is told in `files`.
@@ -9,11 +9,21 @@ import operator
 import numpy as np
 
 from ..backend import choose
-from . import binarized_mnist, digits, mnist
+from . import binarized_mnist, cifar10, colour_digits, digits, mnist, photos
 from .dataset import Dataset
 
-# A further data set is one file that defines DATASET, and its name in this line.
-DATASETS = {module.DATASET.name: module.DATASET for module in (digits, mnist, binarized_mnist)}
+# A further data set is one file that defines DATASET, and a line here.
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        digits.DATASET,
+        colour_digits.DATASET,
+        *photos.DATASETS,
+        mnist.DATASET,
+        binarized_mnist.DATASET,
+        cifar10.DATASET,
+    )
+}
 
 __all__ = ["DATASETS", "Dataset", "dataset_levels", "load_data"]
 
@@ -21,7 +31,8 @@ __all__ = ["DATASETS", "Dataset", "dataset_levels", "load_data"]
 def load_data(name, split="train", *, levels=None, stochastic=False, seed=0):
     """The images of one split: uint8 (N, H, W, C) in [0, levels), fresh, writable, contiguous.
 
-    name: a key of `DATASETS`: "digits", "mnist", "binarized_mnist".
+    name: a key of `DATASETS`: "digits", "colour_digits", "photos", "photos16", "photos8", "mnist",
+        "binarized_mnist", "cifar10".
     split: "train", "valid" or "test". The order is the publisher's, which for some test splits is
         sorted by class: shuffle before taking a subset.
     levels: how many values a pixel may take; None is the set's own default.

@@ -17,6 +17,7 @@ import numpy as np
 
 from .dataset import Dataset
 from .files import locate
+from .quantise import quantise
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -66,9 +67,7 @@ def load(split, levels, rng=None):
     if rng is not None:
         # An integer uniform on 0 ... 254 lies below x with probability x / 255, exactly.
         return (rng.integers(255, size=images.shape, dtype=np.uint8) < images).astype(np.uint8)
-    if levels == 256:
-        return images
-    return (images.astype(np.uint16) * levels // 256).astype(np.uint8)
+    return quantise(images, levels)
 
 
 def read_images(path, count):
