@@ -21,6 +21,8 @@ def write_atomically(path, data):
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
     if not path.parent.is_dir():
+        if path.parent.exists():
+            raise NotADirectoryError(f"{path.parent} is not a folder")
         raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -51,15 +53,16 @@ def load(path):
         with safetensors.safe_open(path, framework="numpy") as f:
             text = f.metadata() or {}
             arrays = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  no iteration
-    except OSError:
-        raise
+    except OSError as e:
+        raise OSError(f"{path} cannot be read: {e}") from None
     except Exception as e:
-        raise ValueError(f"{path} is not a whole safetensors file: {e}") from None
+        reason = " ".join(str(e).split())
+        raise ValueError(f"{path} is not a whole safetensors file: {reason}") from None
     if text.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by this project (format {text.get('format')!r})")
     try:
         meta = json.loads(text["meta"])
-    except (KeyError, json.JSONDecodeError, RecursionError):
+    except (KeyError, ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict):
         raise ValueError(f"{path} has no readable description of its content")

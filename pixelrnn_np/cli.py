@@ -1,5 +1,7 @@
 """The command line: train · evaluate · sample · complete · check."""
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +10,18 @@ import numpy as np
 import typer
 
 from . import checkpoint, figures, sampling
+from .backend import choose
 from .baselines import independent_nats, uniform_nats
 from .checks import check_table
 from .data import DATASETS, dataset_levels, load_data
 from .likelihood import bits_per_dim
 from .models import MODELS, build_model
-from .run import Run, load_checkpoint, load_run
+from .models.base import check_int
+from .run import CHECKPOINT, Run, load_checkpoint, load_run
 from .training import Diverged, Trainer
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, sample, complete, check.",
 )  # fmt: skip
@@ -27,16 +31,18 @@ DEFAULTS = {
     "batch_size": 16, "optimizer": "rmsprop", "lr": 1e-3, "schedule": "constant", "warmup": 0,
     "ema": 0.0, "clip": 1.0,
 }  # fmt: skip
+UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 RunArgument = Annotated[Path, typer.Argument(help="folder of a training run, or a model file")]
 Threads = Annotated[int | None, typer.Option(help="threads; default: all processors")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar")]
+Data = Annotated[str | None, typer.Option(help="data set; default: the one of the training")]
 Seed = Annotated[int, typer.Option(help="the same seed draws the same images")]
 Temperature = Annotated[float, typer.Option(help="divides the logits; 1 is the model itself")]
 
 
-def option(text, default=None):
+def option(text, default=None, *names):
     shown = f"{text} [default: {default}]" if default is not None else text
-    return typer.Option(help=shown, show_default=False)
+    return typer.Option(*names, help=shown, show_default=False)
 
 
 @app.command()
@@ -45,11 +51,15 @@ def train(
     model: Annotated[str | None, option(" | ".join(MODELS), "pixelcnn")] = None,
     data: Annotated[str | None, option(" | ".join(DATASETS), "digits")] = None,
     levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
-    stochastic: Annotated[bool, option("mnist only: binarise by chance, by --seed")] = False,
+    stochastic: Annotated[
+        bool, option("mnist only: binarise by chance, by --seed", None, "--stochastic")
+    ] = False,
     epochs: Annotated[int | None, option("passes over the training images", 30)] = None,
     seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
     threads: Threads = None,
-    resume: Annotated[bool, option("go on from the last checkpoint in --out")] = False,
+    resume: Annotated[
+        bool, option("go on from the last checkpoint in --out, if any", None, "--resume")
+    ] = False,
     h: Annotated[int | None, option("features inside a block; the trunk has 2h", 16)] = None,
     layers: Annotated[int | None, option("residual blocks", "the model's")] = None,
     head: Annotated[int | None, option("width of the head", 32)] = None,
@@ -60,7 +70,9 @@ def train(
     warmup: Annotated[int | None, option("updates of growing learning rate", 0)] = None,
     ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0)] = None,
     clip: Annotated[float | None, option("bound of gradients per dimension", 1)] = None,
-    checkpoint_every: Annotated[int, option("updates between checkpoints", 500)] = 500,
+    checkpoint_every: Annotated[
+        int, option("updates between checkpoints; each epoch ends with one", 500)
+    ] = 500,
     samples: Annotated[int, option("images in samples.png; 0: none", 64)] = 64,
     quiet: Quiet = False,
 ):
@@ -72,25 +84,39 @@ def train(
         "warmup": warmup, "ema": ema, "clip": clip,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}
-    if resume and (out / "checkpoint.safetensors").exists():
+    check_int("samples", samples, 0, 10**6)
+    check_int("checkpoint-every", checkpoint_every, 1, 10**9)
+    if resume and (out / CHECKPOINT).exists():
         trainer, about = resumed(out, given, threads)
     else:
         trainer, about = fresh(out, {**DEFAULTS, **given}, threads)
+    total = check_int("epochs", about["epochs"], 1, 10**6)
     images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
     net = trainer.model
     baselines = {
         "independent pixels": independent_nats(images["train"], images["valid"], net.levels)
     }
     run = Run(out, about, baselines)
-    say(f"{net.name}, {net.flat.size:,} parameters, on {about['data']['name']}")
-    total = about["epochs"]
+    say(
+        f"{net.name}, {net.flat.size:,} parameters, on {about['data']['name']}, {net.levels} levels"
+    )
+    if trainer.epoch >= total:
+        say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
+    elif resume:
+        found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
+        say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
     run.write_config(trainer, total)
-    trainer.fit(
-        images["train"], images["valid"], total, run=run,
-        checkpoint_every=checkpoint_every, progress=not quiet,
-    )  # fmt: skip
+    try:
+        trainer.fit(
+            images["train"], images["valid"], total, run=run,
+            checkpoint_every=checkpoint_every, progress=not quiet,
+        )  # fmt: skip
+    except Diverged as e:
+        kept = f"; {out}/{CHECKPOINT} is the last good one" if run.has_checkpoint else ""
+        raise Diverged(f"{e}{kept}") from None
     if trainer.interrupted:
-        say(f"stopped at update {trainer.step_count}; go on with: train --out {out} --resume")
+        again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
+        say(f"saved after update {trainer.step_count}; go on with: {again}")
         raise typer.Exit(130)
     say(f"best validation: {trainer.best:.2f} nats per image, in {out}/best.safetensors")
     if samples:
@@ -103,9 +129,10 @@ def train(
 
 def fresh(out, options, threads):
     """A new model and trainer for `train`; ValueError if `out` has a run already."""
-    if (out / "checkpoint.safetensors").exists():
+    if (out / CHECKPOINT).exists():
         raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
-    data = {"name": options["data"], "levels": options.get("levels")}
+    data = {"name": choose("data", options["data"], tuple(DATASETS)),
+            "levels": options.get("levels")}  # fmt: skip
     if options.get("stochastic"):
         data |= {"stochastic": True, "seed": options["seed"]}
     levels = dataset_levels(data["name"], data["levels"], data.get("stochastic", False))
@@ -124,45 +151,71 @@ def resumed(out, given, threads):
     """Model and trainer as the checkpoint in `out` left them; ValueError if options disagree."""
     net, arrays, state, meta = load_checkpoint(out)
     saved = state["settings"]
-    before = {**net.config, **saved, **meta["data"], "model": net.name,
-              "data": meta["data"]["name"]}  # fmt: skip
+    data = source(out, net, meta)
+    before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
+              "data": data["name"]}  # fmt: skip
     for name, value in given.items():
         if name != "epochs" and before.get(name) != value:
-            raise ValueError(f"--{name} is {value}, but the run in {out} has {before.get(name)}")
-    trainer = Trainer(net, threads=threads, **saved)
+            was, name = before.get(name), name.replace("_", "-")
+            raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
+    try:
+        trainer = Trainer(net, threads=threads, **saved)
+    except TypeError as e:
+        raise ValueError(f"{out}/{CHECKPOINT} has settings that no trainer has: {e}") from None
     trainer.restore(arrays, state)
-    epochs = given.get("epochs", meta["epochs"])
-    return trainer, {"data": meta["data"], "epochs": epochs}
+    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
+
+
+def source(path, net, meta, name=None):
+    """Arguments for `load_data`: the set that `path` was trained on, or another that is named."""
+    saved = meta.get("data")
+    good = isinstance(saved, dict) and "name" in saved
+    good = good and set(saved) <= {"name", "levels", "stochastic", "seed"}
+    if name is None and not good:
+        raise ValueError(f"{path} does not say what it was trained on; name it with --data")
+    if name is None or (good and saved["name"] == name):
+        name, found = saved["name"], saved
+    else:
+        found = {"name": name, "levels": net.levels}
+    shape = DATASETS[choose("data", name, tuple(DATASETS))].image_shape
+    levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
+    if (*shape, levels) != (*net.image_shape, net.levels):
+        sizes = ["×".join(map(str, s)) for s in (shape, net.image_shape)]
+        raise ValueError(
+            f"the images of {name} are {sizes[0]} of {levels} levels, "
+            f"those of the model in {path} {sizes[1]} of {net.levels}"
+        )
+    return found
 
 
 @app.command()
 def evaluate(
     run: RunArgument,
     split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
-    data: Annotated[str | None, option("data set", "the one it was trained on")] = None,
+    data: Data = None,
     limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
     threads: Threads = None,
 ):
     """Nats per image and bits per dimension on a split, beside two baselines."""
     net, meta = load_run(run)
-    source = {"name": data} if data else meta.get("data")
-    if source is None:
-        raise ValueError(f"{run} does not say what it was trained on; name it with --data")
-    images = load_data(split=split, **source)
+    found = source(run, net, meta, data)
+    images = load_data(split=split, **found)
     if limit is not None:
         if not 1 <= limit <= len(images):
             raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
         images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
     nats = net.nll(images, threads)
+    if not np.isfinite(nats).all():
+        raise ValueError(f"{run} gives nats that are not finite; its weights are damaged")
     error = nats.std() / np.sqrt(len(nats))
     D = net.dimensions
     rows = [
         (net.name, nats.mean()),
         ("independent pixels",
-         independent_nats(load_data(split="train", **source), images, net.levels)),
+         independent_nats(load_data(split="train", **found), images, net.levels)),
         ("uniform", uniform_nats(net.image_shape, net.levels)),
     ]  # fmt: skip
-    print(f"{source['name']} {split}, {len(images)} images, ±{error:.2f} nats (standard error)")
+    print(f"{found['name']} {split}, {len(images)} images, ±{error:.2f} nats (standard error)")
     print(f"{'':<20}{'nats/image':>12}{'bits/dim':>12}")
     for name, value in rows:
         print(f"{name:<20}{value:>12.2f}{bits_per_dim(value, D):>12.4f}")
@@ -195,7 +248,7 @@ def complete(
     rows: Annotated[int, typer.Option(help="rows at the top that are known")] = 4,
     n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
     times: Annotated[int, typer.Option(help="completions of each")] = 6,
-    data: Annotated[str | None, option("data set", "the one it was trained on")] = None,
+    data: Data = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     threads: Threads = None,
@@ -204,16 +257,13 @@ def complete(
     """Keep the top rows of test images and draw the rest, as in the paper's Figure 1."""
     net, meta = load_run(run)
     target(output)
-    source = {"name": data} if data else meta.get("data")
-    if source is None:
-        raise ValueError(f"{run} does not say what it was trained on; name it with --data")
-    images = load_data(split="test", **source)
+    images = load_data(split="test", **source(run, net, meta, data))
     for name, value, top in (("rows", rows, net.image_shape[0]), ("n", n, len(images))):
         if not 1 <= value <= top:
             raise ValueError(f"--{name} is {value}; it has to be from 1 to {top}")
     if times < 1:
         raise ValueError(f"--times is {times}; it has to be at least 1")
-    images = images[np.random.default_rng(seed).permutation(len(images))[:n]]
+    images = images[sampling.generator(seed).permutation(len(images))[:n]]
     known = np.zeros(images.shape, bool)
     known[:, :rows] = True
     drawn = sampling.complete(
@@ -232,6 +282,7 @@ def check(
     seed: Annotated[int, typer.Option(help="of weights and images")] = 0,
 ):
     """Check a model's gradients, causality and normalisation on small images."""
+    check_int("seed", seed, 0, 2**63)
     text, good = check_table(model, seed)
     print(text)
     raise typer.Exit(0 if good else 1)
@@ -241,6 +292,8 @@ def target(path):
     """Refuses a path that cannot be written before the long work, not after it."""
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG; name a file that ends in .png")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
     probe = path.with_name(f".{path.name}.probe")
     checkpoint.write_atomically(probe, b"")
     probe.unlink()
@@ -252,10 +305,21 @@ def say(text):
 
 def main():
     try:
-        app()
-    except (ValueError, OSError, Diverged) as e:
-        say(f"error: {' '.join(str(e).split())}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except UsageError as e:
+        code = fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
+    except OSError as e:
+        named = e.filename is not None and e.strerror
+        code = fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)
+    except (ValueError, Diverged, MemoryError) as e:
+        code = fail(e)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:
         say("stopped")
-        sys.exit(130)
+    sys.exit(code)
+
+
+def fail(why):
+    say(f"error: {' '.join(str(why).split())}")
+    return 2

@@ -25,11 +25,13 @@ CHECKPOINT, BEST, CONFIG = "checkpoint.safetensors", "best.safetensors", "config
 class Run:
     """One folder. `about` (what JSON holds: the data set's name and levels) goes into every file.
 
-    Raises OSError if the folder cannot be made or written to.
+    baselines: {name: nats per image}, lines in the loss curve. Raises OSError if the folder cannot
+    be made or written to.
     """
 
     def __init__(self, folder, about, baselines=None):
         self.folder, self.about, self.baselines = Path(folder), about, baselines or {}
+        self._drawn = -1  # records in loss.png
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"{self.folder} is a file; name a folder for the run")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,9 @@ class Run:
         meta = {"model": trainer.model.config, "trainer": meta, **self.about}
         checkpoint.save(self.folder / CHECKPOINT, arrays, meta)
         self._metrics(trainer.history)
-        figures.save_loss_curve(self.folder / "loss.png", trainer.history, self.baselines)
+        if len(trainer.history) != self._drawn:
+            figures.save_loss_curve(self.folder / "loss.png", trainer.history, self.baselines)
+            self._drawn = len(trainer.history)
 
     def save_best(self, trainer, nats):
         """Called while the model has the weights that were validated."""
@@ -86,10 +90,11 @@ def load_checkpoint(folder):
     start = "weights."
     weights = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
     model = from_arrays(weights, meta, path)
-    if not isinstance(meta.get("trainer"), dict) or "settings" not in meta["trainer"]:
+    state = meta.get("trainer")
+    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict):
         raise ValueError(f"{path} holds a model but no state of a trainer")
     rest = {k: a for k, a in arrays.items() if not k.startswith(start)}
-    return model, rest, meta["trainer"], meta
+    return model, rest, state, meta
 
 
 def load_run(path):

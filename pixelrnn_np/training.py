@@ -33,12 +33,13 @@ class Trainer:
     each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
     updates of linear growth; total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
     the moving average of the weights (0: none), which is then what is validated and kept; seed: of
-    the shuffling. Raises ValueError for values out of range.
+    the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest.
+    Raises ValueError for values out of range.
     """
 
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
                  clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
-                 seed=0):  # fmt: skip
+                 seed=0, scale=None):  # fmt: skip
         self.model = model
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
@@ -49,12 +50,20 @@ class Trainer:
             "warmup": check_int("warmup", warmup, 0, 10**9),
             "ema": check_number("ema", ema, 0, 1, low_too=True),
             "seed": check_int("seed", seed, 0, 2**63),
+            "scale": scale,
         }
+        if scale is not None:
+            networks = len(getattr(model, "networks", ()))
+            if networks == 0:
+                raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
+            check_int("scale", scale, 0, networks - 1)
         self.pool = Pool(threads)
         self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype)
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
         self.order_state = self.rng.bit_generator.state
+        if total_steps is not None:
+            check_int("total_steps", total_steps, 1, 10**12)
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
         self.interrupted = False
@@ -76,22 +85,38 @@ class Trainer:
         x: uint8 (B, H, W, C). Raises ValueError for bad images, Diverged for a loss or gradient
         that is not finite; the weights are then unchanged.
         """
-        nats, g = self.model.flat_gradient(self.model.check_images(x), self.pool)
-        loss = float(nats.mean())
-        if not (math.isfinite(loss) and np.isfinite(g).all()):
-            raise Diverged(
-                f"the loss became {loss} or its gradient infinite at update {self.step_count}; "
-                f"a lower learning rate than {self.settings['lr']} may help"
+        loss, g = self._gradient(x)
+        self._update(g)
+        return loss
+
+    def _gradient(self, x):
+        with np.errstate(all="ignore"):  # what overflows is reported below, once
+            nats, g = self.model.flat_gradient(
+                self.model.check_images(x), self.pool, self.settings["scale"]
             )
+        loss = float(nats.mean())
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}")
+        if not np.isfinite(g).all():
+            raise self._diverged("the gradient is not finite")
+        return loss, g
+
+    def _diverged(self, what):
+        return Diverged(
+            f"{what} after {self.step_count} updates; "
+            f"a lower learning rate than {self.settings['lr']:g} may help"
+        )
+
+    def _update(self, g):
         g /= self.model.dimensions
         np.clip(g, -self.settings["clip"], self.settings["clip"], out=g)
-        self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
-        self.step_count += 1
-        if self.average is not None:
-            # A young average would remember the random start: let it forget faster at first.
-            decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
-            self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
-        return loss
+        with np.errstate(all="ignore"):
+            self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
+            self.step_count += 1
+            if self.average is not None:
+                # A young average would remember the random start: let it forget faster at first.
+                decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
+                self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
 
     @contextlib.contextmanager
     def averaged(self):
@@ -117,6 +142,8 @@ class Trainer:
         Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
         """
         check_int("epochs", epochs, 1, 10**6)
+        check_int("log_every", log_every, 1, 10**9)
+        check_int("checkpoint_every", checkpoint_every, 1, 10**9)
         self.model.check_images(train)
         if valid is not None:
             self.model.check_images(valid)
@@ -141,18 +168,18 @@ class Trainer:
             if self._stopped():
                 return self._save(run)
             batch = train[order[self.position : self.position + self.settings["batch_size"]]]
-            nats = self.step(batch)
+            nats, g = self._gradient(batch)
+            if self.position and self.step_count % checkpoint_every == 0:
+                self._save(run)  # not before the loss of these weights is known to be finite
+            self._update(g)
             self.position += len(batch)
             self.images += len(batch)
             self.sums = [self.sums[0] + nats * len(batch), self.sums[1] + len(batch)]
             self.seconds = time.monotonic() - begun
             bar.update(len(batch))
             bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
-            if self.position < len(train):
-                if self.step_count % log_every == 0:
-                    self._record(math.nan)
-                if self.step_count % checkpoint_every == 0:
-                    self._save(run)
+            if self.position < len(train) and self.step_count % log_every == 0:
+                self._record(math.nan)
         self.order_state = self.rng.bit_generator.state
         self.epoch, self.position = self.epoch + 1, 0
         self._validate(valid, run)
@@ -162,10 +189,10 @@ class Trainer:
     def _validate(self, valid, run):
         score = math.nan
         if valid is not None:
-            with self.averaged() as model:
+            with self.averaged() as model, np.errstate(all="ignore"):
                 score = float(model.nll(valid, self.pool.threads).mean())
                 if not math.isfinite(score):
-                    raise Diverged(f"the validation loss is {score} after epoch {self.epoch}")
+                    raise self._diverged(f"the validation loss is {score}")
                 if score < self.best:
                     self.best = score
                     if run is not None:
@@ -184,6 +211,8 @@ class Trainer:
         self.sums = [0.0, 0]
 
     def _save(self, run):
+        if not np.isfinite(self.model.flat).all():
+            raise self._diverged("the weights are not finite")
         if run is not None:
             run.save_checkpoint(self)
 
@@ -218,16 +247,18 @@ class Trainer:
                 setattr(self, name, check_int(name, meta[name], 0, 2**62))
             self.seconds = float(meta["seconds"])
             rows = arrays["history"].reshape(-1, len(COLUMNS)).tolist()
-        except (KeyError, TypeError, AttributeError, IndexError) as e:
-            raise ValueError(f"the checkpoint lacks or garbles the trainer's {e}") from None
-        self.history = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-        for record in self.history:
-            record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
+            self.history = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+            for record in self.history:
+                record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as e:
+            raise ValueError(f"the checkpoint lacks or garbles the trainer's state: {e}") from None
 
 
 def copy_into(target, source):
     if target.shape != source.shape or target.dtype != source.dtype:
-        raise ValueError(f"the checkpoint has {source.shape}, this trainer needs {target.shape}")
+        raise ValueError(
+            f"an array is {source.dtype} {source.shape}, not {target.dtype} {target.shape}"
+        )
     target[...] = source
 
 
