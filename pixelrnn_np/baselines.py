@@ -13,8 +13,19 @@ def independent_nats(train, test, levels):
 
     train, test: uint8 (N, H, W, C). Every count starts at 1 (Laplace), so nothing is impossible.
     """
-    flat = train.reshape(len(train), -1)
-    counts = np.stack([(flat == v).sum(axis=0) for v in range(levels)], axis=1) + 1.0
+    return _histogram_nats(train.reshape(len(train), -1), test.reshape(len(test), -1), levels)
+
+
+def channel_nats(train, test, levels):
+    """The same with one histogram per channel, which all positions share."""
+    C, D = train.shape[3], test[0].size
+    nats = _histogram_nats(train.reshape(-1, C), test.reshape(-1, C), levels)
+    return nats * D / C
+
+
+def _histogram_nats(train, test, levels):
+    """Mean nats of a row of `test` under one histogram per column of `train`; (N, columns)."""
+    counts = np.stack([(train == v).sum(axis=0) for v in range(levels)], axis=1) + 1.0
     log_p = np.log(counts / counts.sum(axis=1, keepdims=True))
-    values = test.reshape(len(test), -1)
-    return float(-log_p[np.arange(values.shape[1]), values].sum(axis=1).mean())
+    columns = np.arange(test.shape[1])
+    return float(-log_p[columns, test].sum(axis=1).mean())

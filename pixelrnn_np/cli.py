@@ -10,15 +10,15 @@ import numpy as np
 import typer
 
 from . import checkpoint, figures, sampling
-from .backend import choose
-from .baselines import independent_nats, uniform_nats
+from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
-from .data import DATASETS, dataset_levels, load_data
+from .data import DATASETS, load_data
+from .experiment import fresh, resumed, source
 from .likelihood import bits_per_dim
-from .models import MODELS, build_model
+from .models import BASES, MODELS
 from .models.base import check_int
-from .run import CHECKPOINT, Run, load_checkpoint, load_run
-from .training import Diverged, Trainer
+from .run import CHECKPOINT, Run, load_run
+from .training import Diverged
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
@@ -26,11 +26,6 @@ app = typer.Typer(
     help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, sample, complete, check.",
 )  # fmt: skip
 
-DEFAULTS = {
-    "model": "pixelcnn", "data": "digits", "epochs": 30, "seed": 0, "h": 16, "head": 32,
-    "batch_size": 16, "optimizer": "rmsprop", "lr": 1e-3, "schedule": "constant", "warmup": 0,
-    "ema": 0.0, "clip": 1.0,
-}  # fmt: skip
 UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 RunArgument = Annotated[Path, typer.Argument(help="folder of a training run, or a model file")]
 Threads = Annotated[int | None, typer.Option(help="threads; default: all processors")]
@@ -48,7 +43,7 @@ def option(text, default=None, *names):
 @app.command()
 def train(
     out: Annotated[Path, option("folder of the run; made if it is missing")],
-    model: Annotated[str | None, option(" | ".join(MODELS), "pixelcnn")] = None,
+    model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
     data: Annotated[str | None, option(" | ".join(DATASETS), "digits")] = None,
     levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
     stochastic: Annotated[
@@ -64,12 +59,30 @@ def train(
     layers: Annotated[int | None, option("residual blocks", "the model's")] = None,
     head: Annotated[int | None, option("width of the head", 32)] = None,
     batch_size: Annotated[int | None, option("images per update", 16)] = None,
-    optimizer: Annotated[str | None, option("rmsprop | adam", "rmsprop")] = None,
-    lr: Annotated[float | None, option("learning rate", 0.001)] = None,
-    schedule: Annotated[str | None, option("constant | cosine", "constant")] = None,
-    warmup: Annotated[int | None, option("updates of growing learning rate", 0)] = None,
-    ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0)] = None,
+    optimizer: Annotated[str | None, option("adam | rmsprop (the paper's)", "adam")] = None,
+    lr: Annotated[float | None, option("learning rate", 0.003)] = None,
+    schedule: Annotated[str | None, option("cosine | constant", "cosine")] = None,
+    warmup: Annotated[int | None, option("updates of growing learning rate", 100)] = None,
+    ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0.995)] = None,
     clip: Annotated[float | None, option("bound of gradients per dimension", 1)] = None,
+    no_residual: Annotated[
+        bool, option("blocks without residual connections", None, "--no-residual")
+    ] = False,
+    no_skip: Annotated[bool, option("no layer-to-output connections", None, "--no-skip")] = False,
+    base: Annotated[
+        str | None, option("multi_scale: " + " | ".join(BASES), "diagonal_bilstm")
+    ] = None,
+    factor: Annotated[int | None, option("multi_scale: ratio of sizes, even", 2)] = None,
+    scales: Annotated[int | None, option("multi_scale: number of networks", 2)] = None,
+    exact: Annotated[
+        bool, option("multi_scale: pixels of the small image cost nothing", None, "--exact")
+    ] = False,
+    scale: Annotated[
+        int | None, option("multi_scale: train this network only, 0 the smallest", "all")
+    ] = None,
+    init: Annotated[
+        Path | None, option("run or model file whose weights are the first ones")
+    ] = None,
     checkpoint_every: Annotated[
         int, option("updates between checkpoints; each epoch ends with one", 500)
     ] = 500,
@@ -81,7 +94,9 @@ def train(
         "model": model, "data": data, "levels": levels, "stochastic": stochastic or None,
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
-        "warmup": warmup, "ema": ema, "clip": clip,
+        "warmup": warmup, "ema": ema, "clip": clip, "residual": False if no_residual else None,
+        "skip": False if no_skip else None, "base": base, "factor": factor, "scales": scales,
+        "exact": exact or None, "scale": scale,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}
     check_int("samples", samples, 0, 10**6)
@@ -89,7 +104,7 @@ def train(
     if resume and (out / CHECKPOINT).exists():
         trainer, about = resumed(out, given, threads)
     else:
-        trainer, about = fresh(out, {**DEFAULTS, **given}, threads)
+        trainer, about = fresh(out, given, threads, init)
     total = check_int("epochs", about["epochs"], 1, 10**6)
     images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
     net = trainer.model
@@ -127,67 +142,6 @@ def train(
         say(f"pictures: {out}/samples.png, {out}/loss.png")
 
 
-def fresh(out, options, threads):
-    """A new model and trainer for `train`; ValueError if `out` has a run already."""
-    if (out / CHECKPOINT).exists():
-        raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
-    data = {"name": choose("data", options["data"], tuple(DATASETS)),
-            "levels": options.get("levels")}  # fmt: skip
-    if options.get("stochastic"):
-        data |= {"stochastic": True, "seed": options["seed"]}
-    levels = dataset_levels(data["name"], data["levels"], data.get("stochastic", False))
-    net = build_model(
-        options["model"], DATASETS[options["data"]].image_shape, levels, options["h"],
-        options.get("layers"), options["head"], options["seed"],
-    )  # fmt: skip
-    names = ("batch_size", "clip", "schedule", "warmup", "ema", "seed")
-    trainer = Trainer(
-        net, options["optimizer"], options["lr"], threads, **{k: options[k] for k in names}
-    )
-    return trainer, {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
-
-
-def resumed(out, given, threads):
-    """Model and trainer as the checkpoint in `out` left them; ValueError if options disagree."""
-    net, arrays, state, meta = load_checkpoint(out)
-    saved = state["settings"]
-    data = source(out, net, meta)
-    before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
-              "data": data["name"]}  # fmt: skip
-    for name, value in given.items():
-        if name != "epochs" and before.get(name) != value:
-            was, name = before.get(name), name.replace("_", "-")
-            raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
-    try:
-        trainer = Trainer(net, threads=threads, **saved)
-    except TypeError as e:
-        raise ValueError(f"{out}/{CHECKPOINT} has settings that no trainer has: {e}") from None
-    trainer.restore(arrays, state)
-    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
-
-
-def source(path, net, meta, name=None):
-    """Arguments for `load_data`: the set that `path` was trained on, or another that is named."""
-    saved = meta.get("data")
-    good = isinstance(saved, dict) and "name" in saved
-    good = good and set(saved) <= {"name", "levels", "stochastic", "seed"}
-    if name is None and not good:
-        raise ValueError(f"{path} does not say what it was trained on; name it with --data")
-    if name is None or (good and saved["name"] == name):
-        name, found = saved["name"], saved
-    else:
-        found = {"name": name, "levels": net.levels}
-    shape = DATASETS[choose("data", name, tuple(DATASETS))].image_shape
-    levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
-    if (*shape, levels) != (*net.image_shape, net.levels):
-        sizes = ["×".join(map(str, s)) for s in (shape, net.image_shape)]
-        raise ValueError(
-            f"the images of {name} are {sizes[0]} of {levels} levels, "
-            f"those of the model in {path} {sizes[1]} of {net.levels}"
-        )
-    return found
-
-
 @app.command()
 def evaluate(
     run: RunArgument,
@@ -196,7 +150,7 @@ def evaluate(
     limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
     threads: Threads = None,
 ):
-    """Nats per image and bits per dimension on a split, beside two baselines."""
+    """Nats per image and bits per dimension on a split, beside three baselines."""
     net, meta = load_run(run)
     found = source(run, net, meta, data)
     images = load_data(split=split, **found)
@@ -208,11 +162,11 @@ def evaluate(
     if not np.isfinite(nats).all():
         raise ValueError(f"{run} gives nats that are not finite; its weights are damaged")
     error = nats.std() / np.sqrt(len(nats))
-    D = net.dimensions
+    D, train_images = net.dimensions, load_data(split="train", **found)
     rows = [
         (net.name, nats.mean()),
-        ("independent pixels",
-         independent_nats(load_data(split="train", **found), images, net.levels)),
+        ("independent pixels", independent_nats(train_images, images, net.levels)),
+        ("one histogram", channel_nats(train_images, images, net.levels)),
         ("uniform", uniform_nats(net.image_shape, net.levels)),
     ]  # fmt: skip
     print(f"{found['name']} {split}, {len(images)} images, ±{error:.2f} nats (standard error)")

@@ -234,7 +234,7 @@ def test_a_configuration_that_is_not_the_arrays(saved, change):
 def test_a_large_claim_is_refused_before_memory_is_taken(saved, h):
     arrays, meta = parts(saved)
     checkpoint.save(saved, arrays, {"model": {**meta["model"], "h": h, "head": h}})
-    refused(pr.load, saved, "more features than the arrays have")
+    refused(pr.load, saved, "differ in size")
 
 
 def test_other_arrays(saved):

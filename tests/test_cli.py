@@ -13,7 +13,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, cli, figures
 from pixelrnn_np.run import CHECKPOINT, load_checkpoint, load_run
 
-TINY = ["--h", "2", "--layers", "1", "--head", "4", "--quiet"]
+TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4", "--quiet"]
 COMMANDS = ("train", "evaluate", "sample", "complete", "check")
 
 
@@ -161,7 +161,7 @@ def test_evaluate(call, trained):
         "nats/image", "bits/dim"
     ]  # fmt: skip
     values = {row[:20].strip(): [float(v) for v in row[20:].split()] for row in rows}
-    assert list(values) == ["pixelcnn", "independent pixels", "uniform"]
+    assert list(values) == ["pixelcnn", "independent pixels", "one histogram", "uniform"]
     nats = load_run(trained)[0].nll(pr.load_data("digits", "test")).mean()
     assert values["pixelcnn"] == pytest.approx([nats, nats / 64 / np.log(2)], abs=0.006)
     assert values["uniform"] == pytest.approx([64 * np.log(17), np.log2(17)], abs=0.006)
@@ -262,7 +262,7 @@ def test_help(call, command):
     }
     for name in names[command].split():
         assert f"--{name} " in shown or f"--{name}\n" in shown, name
-    assert "--no-" not in shown
+    assert "--no-resume" not in shown
     if command in ("sample", "complete"):
         assert " -n " in shown and "-o" in shown
     if command == "train":
@@ -357,7 +357,7 @@ def test_a_run_is_not_overwritten(refuse, trained):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--lr", 0.5], "--lr is 0.5, but the run in {} has 0.001"),
+        (["--lr", 0.5], "--lr is 0.5, but the run in {} has 0.003"),
         (["--batch-size", 8], "--batch-size is 8, but the run in {} has 16"),
         (["--h", 3], "--h is 3, but the run in {} has 2"),
         (["--model", "row_lstm"], "--model is row_lstm, but the run in {} has pixelcnn"),
@@ -365,7 +365,7 @@ def test_a_run_is_not_overwritten(refuse, trained):
         (["--levels", 2], "--levels is 2, but the run in {} has 17"),
         (["--seed", 0], "--seed is 0, but the run in {} has 3"),
         (["--stochastic"], "--stochastic is True, but the run in {} has False"),
-        (["--ema", 0.5], "--ema is 0.5, but the run in {} has 0.0"),
+        (["--ema", 0.5], "--ema is 0.5, but the run in {} has 0.995"),
         (["--epochs", 0], "epochs is 0"),
         (["--threads", 0], "threads is 0"),
     ],
@@ -582,14 +582,14 @@ def test_ctrl_c_outside_of_training(call, trained, tmp_path, monkeypatch):
 
 def test_ctrl_c_in_training(call, tmp_path, monkeypatch):
     out = tmp_path / "a run"
-    update = cli.Trainer._update
+    update = pr.Trainer._update
 
     def interrupting(trainer, g):
         update(trainer, g)
         if trainer.step_count == 4:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli.Trainer, "_update", interrupting)
+    monkeypatch.setattr(pr.Trainer, "_update", interrupting)
     code, _, said = call("train", "--out", out, *TINY, "--epochs", 2)
     _, how, last = said.splitlines()
     assert code == 130 and last == "stopped" and how.startswith("saved after update 4; ")
@@ -616,3 +616,36 @@ def test_exit_codes_of_the_process(trained, tmp_path):
     usage = shell("train", "--lr", "fast", "--out", tmp_path)
     assert usage.returncode == 2 and usage.stderr.startswith("error: ")
     assert usage.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_multi_scale(call, tmp_path):
+    """§3.6 from the command line: jointly, one scale at a time from those weights, exact."""
+    out = tmp_path / "both"
+    words = ["--model", "multi_scale", "--base", "row_lstm", "--exact", *TINY[2:], "--epochs", 1]
+    assert call("train", "--out", out, *words, "--samples", 4)[0] == 0
+    assert (out / "samples.png").stat().st_size > 0
+    top = tmp_path / "top"
+    code, _, said = call("train", "--out", top, *words, "--samples", 0, "--scale", 1, "--init", out)
+    assert code == 0, said
+    before, after = pr.load(out / "best.safetensors"), load_run(top)[0]
+    for key, array in before.params.items():
+        assert np.array_equal(array, after.params[key]) == key.startswith("networks.0.")
+    assert call("evaluate", top)[0] == 0
+    assert call("complete", top, "-o", tmp_path / "a.png", "-n", 2, "--times", 2)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--base", "row_lstm"], "--base goes with --model multi_scale, not with pixelcnn"),
+        (["--scale", 0], "--scale goes with --model multi_scale"),
+        (["--model", "multi_scale", "--factor", 3], "factor is 3; it has to be even"),
+        (["--model", "multi_scale", "--scale", 5], "scale is 5"),
+        (["--init", "nowhere"], "nowhere does not exist"),
+    ],
+)
+def test_bad_multi_scale_options(call, tmp_path, words, message):
+    code, shown, said = call("train", "--out", tmp_path / "r", *TINY, *words)
+    assert (code, shown) == (2, "")
+    assert message in said and said.count("\n") == 1
+    assert not (tmp_path / "r").exists()

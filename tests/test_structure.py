@@ -19,7 +19,7 @@ ORDER = [
     ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
     ["layers", "likelihood"], ["models"],
     ["gradcheck", "figures", "sampling", "optim", "baselines"],
-    ["checks", "training"], ["run"], ["cli"],
+    ["checks", "training"], ["run"], ["experiment"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 

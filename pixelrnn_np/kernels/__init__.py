@@ -3,7 +3,13 @@
 Every function has a twin of the same name and signature in `reference`, in plain loops.
 """
 
-from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, skew, unskew
+from .diagonal_lstm import (
+    diagonal_lstm_backward,
+    diagonal_lstm_forward,
+    diagonal_row,
+    skew,
+    unskew,
+)
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
@@ -17,6 +23,7 @@ __all__ = [
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
+    "diagonal_row",
     "relu_backward",
     "relu_forward",
     "row_lstm_backward",

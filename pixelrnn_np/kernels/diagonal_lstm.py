@@ -122,6 +122,25 @@ def diagonal_lstm_backward(
 
 
 @kernel
+def diagonal_row(z, K, h0, c0, h):
+    B, W, F = h.shape
+    zero = np.zeros(4 * F, z.dtype)
+    scale = gate_scale(zero)
+    K = K * scale
+    step = np.empty((B, 4 * F), z.dtype)
+    beside, c = np.empty((B, F), z.dtype), np.empty((B, F), z.dtype)
+    beside[:] = h0
+    c[:] = c0
+    for q in range(W - 1, -1, -1):
+        np.dot(beside, K, step)
+        for n in range(B):
+            for j in range(4 * F):
+                step[n, j] += z[n, q, j] * scale[j]
+        cell_forward(step, zero, scale, c, c, beside)
+        h[:, q] = beside
+
+
+@kernel
 def _copy(source, row, outside, inside, target, first, column, count):
     """`count` rows of a state into columns of `target`; `outside` where there is no neighbour."""
     F = outside.size

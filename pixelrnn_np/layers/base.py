@@ -6,6 +6,14 @@
 
 A layer holds its parameters and no other state, so that one layer serves several shards of a batch
 at once. x and y may be tuples; dx and dy then mirror them.
+
+Generation, one pixel at a time (§2.1):
+    state = layer.begin(batch, width)           weights prepared, memory for a few rows
+    layer.begin_row(state, r)                   all that finished rows determine, once per row
+    y_c   = layer.step(x_c, state, c, group)    (B, F_in) → (B, F_out) at column c of that row
+step is called once for each colour group, with the inputs known by then; what it gives for features
+of that group and earlier ones equals forward at that pixel, and the last call's inputs are kept.
+The state is float arrays of a few rows, so a pixel costs the same wherever it stands.
 """
 
 from types import MappingProxyType
@@ -54,6 +62,15 @@ class Layer:
     def backward(self, dy, cache):
         raise NotImplementedError
 
+    def begin(self, batch, width):
+        """For layers without memory; the others say what they keep."""
+
+    def begin_row(self, state, r):
+        pass
+
+    def step(self, x_c, state, c, group):
+        raise NotImplementedError
+
 
 def prefixed(prefix, grads):
     """{"conv.K": ...} from ("conv", {"K": ...})."""
@@ -79,6 +96,9 @@ class ReLU(Layer):
         ops.relu_backward(dy, y, dx)
         return dx, {}
 
+    def step(self, x_c, state, c, group):
+        return np.maximum(x_c, 0)
+
 
 class Sequential(Layer):
     """A plain chain: Sequential(relu=ReLU(), conv=MaskedConv(...)) has parameters conv.K, conv.b.
@@ -101,6 +121,18 @@ class Sequential(Layer):
             dy, g = layer.backward(dy, cache[name])
             grads.update(prefixed(name, g))
         return dy, grads
+
+    def begin(self, batch, width):
+        return [(layer, layer.begin(batch, width)) for layer in self.children.values()]
+
+    def begin_row(self, state, r):
+        for layer, s in state:
+            layer.begin_row(s, r)
+
+    def step(self, x_c, state, c, group):
+        for layer, s in state:
+            x_c = layer.step(x_c, s, c, group)
+        return x_c
 
 
 def uniform(rng, shape, fan_in, gain, dtype):

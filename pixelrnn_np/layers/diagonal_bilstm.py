@@ -12,12 +12,14 @@ The right-to-left output is shifted down by one row before the sum: unshifted, a
 those to its right. The first row then gets zeros. Every neighbour outside the image is (h0, c0).
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from .. import backend
 from .base import Layer, prefixed
 from .masks import conv_mask, gate_groups
-from .row_lstm import lstm_parameters
+from .row_lstm import cell_step, lstm_parameters
 
 
 def skew(x, reverse=False):
@@ -91,6 +93,51 @@ class DiagonalLSTM(Layer):
         dK_is = (dK_is[:trunk] * self.mask[0, 0])[None, None]
         return dx, {"K_is": dK_is, "K_ss": dK_ss[:, None], **grads}
 
+    def begin(self, batch, width, features=None):
+        """Left to right: keeps the previous row's h. Right to left: also the row's inputs."""
+        p = self._own
+        K_is = (p["K_is"] * self.mask)[0, 0]
+        return SimpleNamespace(
+            K_is=K_is,
+            K_ss=p["K_ss"][:, 0].copy(),
+            h=np.tile(p["h0"], (batch, width, 1)),
+            row=np.zeros((batch, width, len(K_is)), K_is.dtype),
+            features=features,
+        )
+
+    def _from_above(self, state, r):
+        z = state.h @ state.K_ss[0] + self._own["b"]
+        if state.features is not None:
+            z += state.features[:, r] @ self._own["K_fs"][0, 0]
+        return z
+
+    def begin_row(self, state, r):
+        """Right to left, the finished row r - 1 is scanned, whose output is what row r is given."""
+        batch = len(state.h)
+        if not self.reverse:
+            state.z, state.h = self._from_above(state, r), np.empty_like(state.h)
+            state.beside = [np.tile(self._own[name], (batch, 1)) for name in ("h0", "c0")]
+        elif r == 0:
+            state.shifted = np.zeros_like(state.h)
+        else:
+            z = self._from_above(state, r - 1) + state.row @ state.K_is
+            p = self._own
+            backend.ops().diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
+            state.shifted = state.h
+
+    def step(self, x_c, state, c, group):
+        """Right to left: column c of row r - 1, that is, of the output shifted down."""
+        if self.reverse:
+            state.row[:, c] = x_c
+            return state.shifted[:, c]
+        if group == 0 and c > 0:
+            state.beside = state.now
+        h, c_before = state.beside
+        z = x_c @ state.K_is + h @ state.K_ss[1] + state.z[:, c]
+        c_now, h_now = cell_step(z, c_before)
+        state.now, state.h[:, c] = (h_now, c_now), h_now
+        return h_now
+
 
 class DiagonalBiLSTM(Layer):
     """y = L + shift(R), of the two directions l2r and r2l: (B, H, W, 2h) → (B, H, W, h).
@@ -121,3 +168,14 @@ class DiagonalBiLSTM(Layer):
         dx_right, right = self.r2l.backward(d_right, right_cache)
         dx += dx_right
         return dx, prefixed("l2r", left) | prefixed("r2l", right)
+
+    def begin(self, batch, width, features=None):
+        return [layer.begin(batch, width, features) for layer in (self.l2r, self.r2l)]
+
+    def begin_row(self, state, r):
+        for layer, s in zip((self.l2r, self.r2l), state, strict=True):
+            layer.begin_row(s, r)
+
+    def step(self, x_c, state, c, group):
+        left, right = state
+        return self.l2r.step(x_c, left, c, group) + self.r2l.step(x_c, right, c, group)

@@ -5,6 +5,8 @@ forward and their gradient in backward, which is equivalent, and whole taps that
 never touched.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from .. import backend
@@ -66,3 +68,45 @@ class MaskedConv(Layer):
         dK = np.zeros_like(self._own["K"])
         dK[self._taps] = dW * self._tap_mask
         return (dx if need_dx else None), {"K": dK, "b": db}
+
+    def begin(self, batch, width):
+        """Keeps the rows above that the kernel reaches, and the current row's inputs so far."""
+        rows, cols = self.mask.shape[0] // 2, self.mask.shape[1] // 2
+        K = self._own["K"] * self.mask
+        I, O = K.shape[2:]
+        return SimpleNamespace(
+            K_above=K[:rows],
+            # The taps left of the centre and the centre: one product for the current row.
+            K_row=np.ascontiguousarray(K[rows, : cols + 1].reshape(-1, O)),
+            left=cols,
+            rows=np.zeros((rows, batch, width + 2 * cols, I), K.dtype),
+            row=np.zeros((batch, width + cols, I), K.dtype),
+            above=np.broadcast_to(self._own["b"], (batch, width, O)),
+        )
+
+    def begin_row(self, state, r):
+        rows, left = state.rows, state.left
+        if not len(rows):
+            state.row[:] = 0
+            return
+        width = state.row.shape[1] - left
+        if r > 0:
+            rows[:-1] = rows[1:]
+            rows[-1, :, left : left + width] = state.row[:, left:]
+        state.row[:] = 0
+        above = np.tile(self._own["b"], (*state.row.shape[:1], width, 1))
+        for u, v in np.ndindex(state.K_above.shape[:2]):
+            if r + u >= len(rows):
+                above += rows[u, :, v : v + width] @ state.K_above[u, v]
+        state.above = above
+
+    def keep(self, x_c, state, c):
+        """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""
+        state.row[:, state.left + c] = x_c
+
+    def step(self, x_c, state, c, group):
+        if state.left == 0:
+            return x_c @ state.K_row + state.above[:, c]
+        self.keep(x_c, state, c)
+        seen = state.row[:, c : c + state.left + 1]
+        return seen.reshape(len(seen), -1) @ state.K_row + state.above[:, c]

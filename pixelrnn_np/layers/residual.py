@@ -7,6 +7,8 @@ where up and skip are 1×1 convolutions h → 2h with mask B. The model adds all
 trunk map. The paper leaves the place of the skips open: here they leave from the inner map.
 """
 
+import numpy as np
+
 from .. import backend
 from .base import Layer, ReLU, Sequential, prefixed
 from .masked_conv import MaskedConv
@@ -65,6 +67,36 @@ class ResidualBlock(Layer):
             dx += dy
         return (dx, dfeatures), inner_grads | grads
 
+    def begin(self, batch, width, features=None):
+        """features: None or (B, H, W, c), the whole map, which is known beforehand."""
+        return {
+            name: layer.begin(batch, width) if name in ("up", "skip") else
+            self.begin_inner(layer, batch, width, features)
+            for name, layer in self.children.items()
+        }  # fmt: skip
+
+    def begin_inner(self, layer, batch, width, features):
+        """The state of one of the inner layers."""
+        return (
+            layer.begin(batch, width) if features is None else layer.begin(batch, width, features)
+        )
+
+    def begin_row(self, state, r):
+        for name, layer in self.children.items():
+            layer.begin_row(state[name], r)
+
+    def step(self, x_c, state, c, group):
+        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h); skip_c is None without skips."""
+        a = self.inner_step(x_c, state, c, group)
+        y = self.up.step(a, state["up"], c, group)
+        if self.residual:
+            y += x_c
+        return y, self.skip.step(a, state["skip"], c, group) if self.has_skip else None
+
+    def inner_step(self, x_c, state, c, group):
+        """a at column c: (B, h)."""
+        raise NotImplementedError
+
 
 class ConvBlock(ResidualBlock):
     """Figure 5 left, with a taken behind the last ReLU:
@@ -103,6 +135,15 @@ class ConvBlock(ResidualBlock):
         dx, before_grads = self._before.backward(da, before_cache)
         return dx, dfeatures, before_grads | prefixed("conv", grads)
 
+    def begin_inner(self, layer, batch, width, features):
+        if layer is self.conv:
+            return super().begin_inner(layer, batch, width, features)
+        return layer.begin(batch, width)
+
+    def inner_step(self, x_c, state, c, group):
+        a = self.down.step(np.maximum(x_c, 0), state["down"], c, group)
+        return np.maximum(self.conv.step(np.maximum(a, 0), state["conv"], c, group), 0)
+
 
 class LSTMBlock(ResidualBlock):
     """Figure 5 right: a = lstm(x), 2h → h, without any ReLU.
@@ -131,3 +172,6 @@ class LSTMBlock(ResidualBlock):
         if dx.shape[3] == width:
             return dx, None, grads
         return dx[..., :width].copy(), dx[..., width:], grads
+
+    def inner_step(self, x_c, state, c, group):
+        return self.lstm.step(x_c, state["lstm"], c, group)

@@ -78,3 +78,13 @@ class ConditionalConv(MaskedConv):
             dy, features, K, self._centre, dfeatures, dK, np.empty_like(self._own["b"])
         )
         return (dx, dfeatures), grads | {"K_fs": dK[None]}
+
+    def begin(self, batch, width, features):
+        """features: (B, H, W, c), the whole map, which is known beforehand."""
+        state = super().begin(batch, width)
+        state.features = features
+        return state
+
+    def begin_row(self, state, r):
+        super().begin_row(state, r)
+        state.above = state.above + state.features[:, r] @ self._own["K_fs"][0, 0]

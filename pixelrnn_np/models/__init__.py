@@ -72,14 +72,12 @@ def from_arrays(arrays, meta, path="the file"):
     known = set(inspect.signature(build_model).parameters)
     if not isinstance(config, dict) or not set(config) <= known or "name" not in config:
         raise ValueError(f"{path} holds no configuration of a model")
-    # A stranger's configuration could ask for any amount of memory: the arrays bound it.
-    blocks = sum(".up.b" in k for k in arrays)
-    if config.get("layers") not in (blocks, blocks / max(1, config.get("scales", 1))):
-        raise ValueError(f"{path}: the configuration and the arrays differ in the number of layers")
-    bound = max((a.size for a in arrays.values()), default=0)
-    if any(isinstance(config.get(k), int) and config[k] > bound for k in ("h", "head")):
-        raise ValueError(f"{path}: the configuration names more features than the arrays have")
-    model = build_model(**config)
+    if not affordable(config, arrays):
+        raise ValueError(f"{path}: the configuration and the arrays differ in size")
+    try:
+        model = build_model(**config)
+    except (TypeError, ValueError) as e:
+        raise ValueError(f"{path}: {e}") from None
     if set(arrays) != set(model.params):
         wrong = sorted(set(arrays) ^ set(model.params))[0]
         raise ValueError(f"{path}: the arrays are not those of a {config['name']} ({wrong})")
@@ -91,3 +89,15 @@ def from_arrays(arrays, meta, path="the file"):
             )
         array[...] = arrays[key]
     return model
+
+
+def affordable(config, arrays):
+    """Whether a stranger's configuration asks for no more memory than its arrays take up."""
+    total = sum(a.size for a in arrays.values())
+    layers = config.get("layers", 0)
+    networks = config.get("scales", 1) if config["name"] == MultiScale.name else 1
+    sizes = [config.get("h", 1), config.get("head", 1), layers, networks]
+    if not all(isinstance(n, int) for n in sizes):
+        return False
+    h, head, layers, networks = sizes
+    return max(head**2, h * 98, networks * layers * max(1, h) ** 2) <= total

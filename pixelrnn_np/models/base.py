@@ -209,17 +209,19 @@ def check_shape(image_shape):
     )
 
 
-def check_images(x, image_shape, levels):
+def check_images(x, image_shape, levels, name="x"):
     """x itself, if it is uint8 (B, *image_shape) in [0, levels) with B > 0; else ValueError."""
     wanted = "uint8 (B, {}, {}, {})".format(*image_shape)
     if not isinstance(x, np.ndarray):
-        raise ValueError(f"x is a {type(x).__name__}; it has to be a NumPy array, {wanted}")
+        raise ValueError(f"{name} is a {type(x).__name__}; it has to be a NumPy array, {wanted}")
     if x.dtype != np.uint8:
-        raise ValueError(f"x has dtype {x.dtype}; it has to be {wanted}, values 0 to {levels - 1}")
+        raise ValueError(
+            f"{name} has dtype {x.dtype}; it has to be {wanted}, values 0 to {levels - 1}"
+        )
     if x.ndim != 4 or x.shape[1:] != tuple(image_shape):
-        raise ValueError(f"x has shape {x.shape}; it has to be {wanted}")
+        raise ValueError(f"{name} has shape {x.shape}; it has to be {wanted}")
     if len(x) == 0:
-        raise ValueError("x is empty; it has to hold at least one image")
+        raise ValueError(f"{name} is empty; it has to hold at least one image")
     if x.max() >= levels:
-        raise ValueError(f"x has a value of {x.max()}; {levels} levels are 0 to {levels - 1}")
+        raise ValueError(f"{name} has a value of {x.max()}; {levels} levels are 0 to {levels - 1}")
     return x

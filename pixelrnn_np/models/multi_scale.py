@@ -93,7 +93,7 @@ class MultiScale(Model):
         """
         x = self.check_images(x)
         small = self.given(x) if given is None else given
-        check_images(small, self.shapes[-2], self.levels)
+        check_images(small, self.shapes[-2], self.levels, "given")
         if len(small) != len(x):
             raise ValueError(f"given has {len(small)} images for {len(x)} in x")
         return self._mapped(lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads)

@@ -11,6 +11,8 @@ width `head` and then the logits; the skips leave from the inner h features.
 A conditional network of §3.6 is the same with an upsampler: see multi_scale.py.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from ..layers.base import ReLU, Sequential, prefixed
@@ -119,3 +121,37 @@ class Trunk(Model):
             dfeatures = np.zeros((*cache[1].shape[:1], *self.image_shape[:2], self.h), self.dtype)
         dy, _ = self.upsample_relu.backward(dfeatures, relu_cache)
         return self.upsample.backward(dy, cache)[1]
+
+    def begin(self, batch, small=None):
+        """State for drawing `batch` images; small: a conditional network's, scaled, (B, h, w, C).
+
+        Memory grows with the width and the batch, and with the area for given features only.
+        """
+        features = None if small is None else self._upsampled(small, self.image_shape[0])[0]
+        width = self.image_shape[1]
+        return SimpleNamespace(
+            first=self.first.begin(batch, width),
+            blocks=[(b, b.begin(batch, width, features)) for b in self.blocks.children.values()],
+            head=self.head.begin(batch, width),
+        )
+
+    def begin_row(self, state, r):
+        self.first.begin_row(state.first, r)
+        for block, s in state.blocks:
+            block.begin_row(s, r)
+        self.head.begin_row(state.head, r)
+
+    def step(self, x_c, state, c, group):
+        """Scaled pixel x_c (B, C), known up to colour group - 1 → its logits (B, C[, levels])."""
+        y = self.first.step(x_c, state.first, c, group)
+        total = 0
+        for block, s in state.blocks:
+            y, skip = block.step(y, s, c, group)
+            if skip is not None:
+                total = total + skip
+        logits = self.head.step(y + total, state.head, c, group)
+        return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)
+
+    def keep(self, x_c, state, c):
+        """Tells the first layer the finished pixel: mask A did not show its last colour to step."""
+        self.first.keep(x_c, state.first, c)

@@ -3,7 +3,13 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
-from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, skew, unskew
+from .diagonal_lstm import (
+    diagonal_lstm_backward,
+    diagonal_lstm_forward,
+    diagonal_row,
+    skew,
+    unskew,
+)
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
@@ -17,6 +23,7 @@ __all__ = [
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
+    "diagonal_row",
     "relu_backward",
     "relu_forward",
     "row_lstm_backward",

@@ -91,3 +91,16 @@ def _before(q, W, reverse):
     """The horizontal neighbour that was computed before column q, or None outside the image."""
     p = q + 1 if reverse else q - 1
     return p if 0 <= p < W else None
+
+
+def diagonal_row(z, K, h0, c0, h):
+    """One finished row from right to left: z (B, W, 4h) holds all but the horizontal neighbour.
+
+    z[q] + h[q+1] K  → h: (B, W, h); the neighbour of the last column is (h0, c0). K is K_ss[1].
+    """
+    B, W, _ = h.shape
+    for n in range(B):
+        beside, c = h0, c0
+        for q in range(W - 1, -1, -1):
+            _, c, h[n, q] = cell(z[n, q] + beside @ K, c)
+            beside = h[n, q]

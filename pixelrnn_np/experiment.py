@@ -1,0 +1,98 @@
+"""What a training run starts from: a new model, or a checkpoint; and which data it goes with."""
+
+from .backend import choose
+from .data import DATASETS, dataset_levels
+from .models import MODELS, build_model
+from .run import CHECKPOINT, load_checkpoint, load_run
+from .training import Trainer
+
+# Adam with a cosine reaches 79.0 test nats on digits in 30 epochs, RMSProp at a constant
+# 1e-3 84.5 (README, "Results so far").
+DEFAULTS = {
+    "model": "diagonal_bilstm", "data": "digits", "epochs": 30, "seed": 0, "batch_size": 16,
+    "optimizer": "adam", "lr": 0.003, "schedule": "cosine", "warmup": 100, "ema": 0.995,
+    "clip": 1.0,
+}  # fmt: skip
+MODEL_OPTIONS = ("h", "layers", "head", "residual", "skip")
+SCALE_OPTIONS = ("base", "factor", "scales", "exact", "scale")
+TRAINER_OPTIONS = (
+    "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "ema", "seed", "scale",
+)  # fmt: skip
+
+
+def fresh(out, given, threads, init=None):
+    """A new trainer, and {"data", "epochs"} for the run's files.
+
+    given: the options that were named, by the names above; init: a run or model file whose weights
+    are the first ones. Raises ValueError if `out` has a run already and for what does not fit.
+    """
+    if (out / CHECKPOINT).exists():
+        raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
+    options = {**DEFAULTS, **given}
+    data = {"name": choose("data", options["data"], tuple(DATASETS)),
+            "levels": options.get("levels")}  # fmt: skip
+    if options.get("stochastic"):
+        data |= {"stochastic": True, "seed": options["seed"]}
+    levels = dataset_levels(data["name"], data["levels"], data.get("stochastic", False))
+    name = choose("model", options["model"], tuple(MODELS))
+    for key in SCALE_OPTIONS:
+        if key in given and name != "multi_scale":
+            raise ValueError(f"--{key} goes with --model multi_scale, not with {name}")
+    wanted = {k: options[k] for k in (*MODEL_OPTIONS, *SCALE_OPTIONS[:-1]) if k in options}
+    shape = DATASETS[data["name"]].image_shape
+    net = build_model(name, shape, levels, seed=options["seed"], **wanted)
+    if init is not None:
+        start_from(net, init)
+    trainer = Trainer(
+        net, threads=threads, **{k: options[k] for k in TRAINER_OPTIONS if k in options}
+    )
+    return trainer, {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
+
+
+def start_from(net, path):
+    """Copies the weights of a run or model file into `net`; ValueError if they do not fit."""
+    other, _ = load_run(path)
+    if {k: a.shape for k, a in other.params.items()} != {k: a.shape for k, a in net.params.items()}:
+        raise ValueError(f"--init {path} holds a {other.name} of another size or shape")
+    net.flat[...] = other.flat
+
+
+def resumed(out, given, threads):
+    """The trainer as the checkpoint in `out` left it; ValueError if options disagree."""
+    net, arrays, state, meta = load_checkpoint(out)
+    saved = state["settings"]
+    data = source(out, net, meta)
+    before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
+              "data": data["name"]}  # fmt: skip
+    for name, value in given.items():
+        if name != "epochs" and before.get(name) != value:
+            was, name = before.get(name), name.replace("_", "-")
+            raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
+    try:
+        trainer = Trainer(net, threads=threads, **saved)
+    except TypeError as e:
+        raise ValueError(f"{out}/{CHECKPOINT} has settings that no trainer has: {e}") from None
+    trainer.restore(arrays, state)
+    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
+
+
+def source(path, net, meta, name=None):
+    """Arguments for `load_data`: the set that `path` was trained on, or another that is named."""
+    saved = meta.get("data")
+    good = isinstance(saved, dict) and "name" in saved
+    good = good and set(saved) <= {"name", "levels", "stochastic", "seed"}
+    if name is None and not good:
+        raise ValueError(f"{path} does not say what it was trained on; name it with --data")
+    if name is None or (good and saved["name"] == name):
+        name, found = saved["name"], saved
+    else:
+        found = {"name": name, "levels": net.levels}
+    shape = DATASETS[choose("data", name, tuple(DATASETS))].image_shape
+    levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
+    if (*shape, levels) != (*net.image_shape, net.levels):
+        sizes = ["×".join(map(str, s)) for s in (shape, net.image_shape)]
+        raise ValueError(
+            f"the images of {name} are {sizes[0]} of {levels} levels, "
+            f"those of the model in {path} {sizes[1]} of {net.levels}"
+        )
+    return found
