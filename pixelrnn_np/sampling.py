@@ -27,7 +27,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     pass. progress: whether a bar is shown; on_row(images, r): called after every row with the
     images so far, of the first `CHUNK`; a multi-scale model's smaller images come first.
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
-    for a model whose logits are not finite.
+    for a model whose weights are not finite.
     """
     check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
@@ -69,10 +69,13 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads):
         or not 0 < temperature < np.inf
     ):
         raise ValueError(f"temperature is {temperature!r}; it has to be a positive number")
+    if not np.isfinite(model.flat).all():
+        raise ValueError("the model's weights are not finite; its file is damaged")
     rng, nats = generator(seed), []
     known = np.broadcast_to(known, x.shape)
     stages = _stages(model)
     rows = sum(network.image_shape[0] for network, _, _ in stages) * -(-len(x) // CHUNK)
+    Pool(threads)  # refuses bad values; drawing itself is one thread's work
     with tqdm(total=rows, unit="row", desc="sampling", disable=not progress) as bar, Pool(1) as one:
         for i in range(0, len(x), CHUNK):
             s = slice(i, i + CHUNK)
@@ -125,7 +128,6 @@ def _fill(network, x, known, fixed, small, u, temperature, bar, on_row):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
                 z = network.step(pixel, state, c, k)[:, k]
-                _check_finite(z)
                 if not known[:, r, c, k].all():
                     values = draw(
                         probabilities(_sharpened(z, temperature), network.levels), u[:, r, c, k]
@@ -154,11 +156,6 @@ def whole_network(model, n, seed=0):
             z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
             x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, r, c, k])
     return x
-
-
-def _check_finite(logits):
-    if not np.isfinite(logits).all():
-        raise ValueError("the model's logits are not finite; its weights are damaged")
 
 
 def _sharpened(logits, temperature):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli, figures
+from pixelrnn_np import checkpoint, cli, experiment, figures
 from pixelrnn_np.run import CHECKPOINT, load_checkpoint, load_run
 
 TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4", "--quiet"]
@@ -117,7 +117,7 @@ def test_what_train_says(call, tmp_path):
 def test_the_progress_bar(call, tmp_path):
     words = ["train", "--out", tmp_path / "r", *TINY[:-1], "--epochs", 1, "--samples", 1]
     code, _, said = call(*words)
-    assert code == 0 and "nats=" in said and "1297/1297" in said and "64/64" in said
+    assert code == 0 and "nats=" in said and "1297/1297" in said and "8/8" in said
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_sample_overwrites_and_shows_progress(call, trained, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     code, _, said = call("sample", trained, "-n", 1, "-o", path)
-    assert code == 0 and "64/64" in said
+    assert code == 0 and "8/8" in said
     assert_picture(path)
 
 
@@ -266,7 +266,7 @@ def test_help(call, command):
     if command in ("sample", "complete"):
         assert " -n " in shown and "-o" in shown
     if command == "train":
-        for name, value in {**cli.DEFAULTS, "samples": 64, "checkpoint-every": 500}.items():
+        for name, value in {**experiment.DEFAULTS, "samples": 64, "checkpoint-every": 500}.items():
             text = " ".join(shown.split(f"--{name.replace('_', '-')} ")[1].split())
             assert text.index(f"[default: {value:g}]" if name in ("lr", "ema", "clip") else
                               f"[default: {value}]") < 120  # fmt: skip
@@ -628,8 +628,8 @@ def test_multi_scale(call, tmp_path):
     code, _, said = call("train", "--out", top, *words, "--samples", 0, "--scale", 1, "--init", out)
     assert code == 0, said
     before, after = pr.load(out / "best.safetensors"), load_run(top)[0]
-    for key, array in before.params.items():
-        assert np.array_equal(array, after.params[key]) == key.startswith("networks.0.")
+    changed = {k.split(".")[1] for k, a in before.params.items() if (a != after.params[k]).any()}
+    assert changed == {"1"}
     assert call("evaluate", top)[0] == 0
     assert call("complete", top, "-o", tmp_path / "a.png", "-n", 2, "--times", 2)[0] == 0
 

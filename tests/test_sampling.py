@@ -135,7 +135,8 @@ def test_both_backends_draw_the_same(model):
 
 def test_nll_of_samples(model):
     x, nats = pr.sample(model, 9, seed=1, return_nll=True)
-    assert nats.tobytes() == model.nll(x).tobytes() and nats.shape == (9,)
+    np.testing.assert_allclose(nats, model.nll(x), rtol=1e-12)
+    assert nats.shape == (9,)
     assert x.tobytes() == pr.sample(model, 9, seed=1).tobytes()
 
 
@@ -170,7 +171,7 @@ def test_progress(model, capsys):
     pr.sample(model, 2)
     assert capsys.readouterr().err == ""
     pr.sample(model, 2, progress=True)
-    assert "12/12" in capsys.readouterr().err
+    assert f"{SHAPE[0]}/{SHAPE[0]}" in capsys.readouterr().err
 
 
 # complete
@@ -297,5 +298,5 @@ def test_bad_images(model, x):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_damaged_weights_draw_nothing(model, value):
     model.flat[...] = value
-    with pytest.raises(ValueError, match="logits are not finite"):
+    with pytest.raises(ValueError, match="weights are not finite"):
         pr.sample(model, 2)
