@@ -1,4 +1,4 @@
-"""The command line: train · evaluate · sample · complete · check."""
+"""The command line: train · evaluate · check; those that draw are in cli_pictures.py."""
 
 import os
 import shlex
@@ -9,9 +9,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from . import checkpoint, figures, sampling
+from . import cli_pictures, figures, sampling
 from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
+from .cli_options import Data, Quiet, RunArgument, Threads, option, say
 from .data import DATASETS, load_data
 from .experiment import fresh, resumed, source
 from .likelihood import bits_per_dim
@@ -23,21 +24,9 @@ from .training import Diverged
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, sample, complete, check.",
+    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, explain, check.",
 )  # fmt: skip
-
 UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
-RunArgument = Annotated[Path, typer.Argument(help="folder of a training run, or a model file")]
-Threads = Annotated[int | None, typer.Option(help="threads; default: all processors")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar")]
-Data = Annotated[str | None, typer.Option(help="data set; default: the one of the training")]
-Seed = Annotated[int, typer.Option(help="the same seed draws the same images")]
-Temperature = Annotated[float, typer.Option(help="divides the logits; 1 is the model itself")]
-
-
-def option(text, default=None, *names):
-    shown = f"{text} [default: {default}]" if default is not None else text
-    return typer.Option(*names, help=shown, show_default=False)
 
 
 @app.command()
@@ -176,63 +165,8 @@ def evaluate(
 
 
 @app.command()
-def sample(
-    run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write")],
-    n: Annotated[int, typer.Option("-n", help="number of images")] = 64,
-    seed: Seed = 0,
-    temperature: Temperature = 1.0,
-    threads: Threads = None,
-    quiet: Quiet = False,
-):
-    """Draw images from a trained model."""
-    net, _ = load_run(run)
-    target(output)
-    x, nats = sampling.sample(
-        net, n, seed, temperature=temperature, return_nll=True, progress=not quiet, threads=threads
-    )
-    figures.save_sheet(output, x, net.levels)
-    say(f"{n} images in {output}, {nats.mean():.2f} nats each on average")
-
-
-@app.command()
-def complete(
-    run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write")],
-    rows: Annotated[int, typer.Option(help="rows at the top that are known")] = 4,
-    n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
-    times: Annotated[int, typer.Option(help="completions of each")] = 6,
-    data: Data = None,
-    seed: Seed = 0,
-    temperature: Temperature = 1.0,
-    threads: Threads = None,
-    quiet: Quiet = False,
-):
-    """Keep the top rows of test images and draw the rest, as in the paper's Figure 1."""
-    net, meta = load_run(run)
-    target(output)
-    images = load_data(split="test", **source(run, net, meta, data))
-    for name, value, top in (("rows", rows, net.image_shape[0]), ("n", n, len(images))):
-        if not 1 <= value <= top:
-            raise ValueError(f"--{name} is {value}; it has to be from 1 to {top}")
-    if times < 1:
-        raise ValueError(f"--times is {times}; it has to be at least 1")
-    images = images[sampling.generator(seed).permutation(len(images))[:n]]
-    known = np.zeros(images.shape, bool)
-    known[:, :rows] = True
-    drawn = sampling.complete(
-        net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
-        temperature=temperature, progress=not quiet, threads=threads,
-    )  # fmt: skip
-    figures.save_completions(
-        output, images, known, drawn.reshape(n, times, *net.image_shape), net.levels
-    )
-    say(f"{output}: {n} images; known rows, {times} completions, original")
-
-
-@app.command()
 def check(
-    model: Annotated[str, typer.Option(help=" | ".join(MODELS))] = "pixelcnn",
+    model: Annotated[str, typer.Option(help=" | ".join(MODELS))] = "diagonal_bilstm",
     seed: Annotated[int, typer.Option(help="of weights and images")] = 0,
 ):
     """Check a model's gradients, causality and normalisation on small images."""
@@ -242,19 +176,10 @@ def check(
     raise typer.Exit(0 if good else 1)
 
 
-def target(path):
-    """Refuses a path that cannot be written before the long work, not after it."""
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"{path}: pictures are written as PNG; name a file that ends in .png")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file")
-    probe = path.with_name(f".{path.name}.probe")
-    checkpoint.write_atomically(probe, b"")
-    probe.unlink()
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
+for command in (
+    cli_pictures.sample, cli_pictures.complete, cli_pictures.animate, cli_pictures.explain
+):  # fmt: skip
+    app.command()(command)
 
 
 def main():

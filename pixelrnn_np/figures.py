@@ -10,6 +10,7 @@ from .checkpoint import write_atomically
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
+WAITING = (0.0, 0.27, 0.42)  # pixels that are not drawn yet, or not known: a darker blue
 
 
 def to_rgb(images, levels):
@@ -19,9 +20,14 @@ def to_rgb(images, levels):
     return np.repeat(images / (levels - 1), 3 // images.shape[-1], axis=-1)
 
 
-def tile(images, levels, columns, gap=1):
-    """Images side by side on a grey ground: float (rows, cols, 3)."""
+def tile(images, levels, columns, gap=1, waiting=None):
+    """Images side by side on a grey ground: float (rows, cols, 3).
+
+    waiting: None, or bool that broadcasts to the images: pixels not drawn yet, shown in blue.
+    """
     rgb = to_rgb(images, levels)
+    if waiting is not None:
+        rgb = np.where(waiting, WAITING, rgb)
     n, h, w, _ = rgb.shape
     rows = math.ceil(n / columns)
     sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 0.6)
@@ -34,22 +40,64 @@ def tile(images, levels, columns, gap=1):
 def save_sheet(path, images, levels, columns=None, least=640):
     """Writes images as one PNG, pixels enlarged by a whole factor to about `least` across."""
     columns = columns or math.ceil(math.sqrt(len(images)))
-    sheet = tile(images, levels, columns)
+    _save(path, tile(images, levels, columns), least)
+
+
+def enlarged(sheet, least):
+    """A picture with every pixel enlarged by a whole factor, to about `least` across."""
     factor = max(1, round(least / max(sheet.shape[:2])))
-    big = sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _save(path, sheet, least):
     from matplotlib.image import imsave
 
-    _write(path, lambda f: imsave(f, big, format="png"))
+    _write(path, lambda f: imsave(f, enlarged(sheet, least), format="png"))
 
 
 def save_completions(path, originals, known, completions, levels):
-    """As the paper's Figure 1: original, occluded, then its completions, one row per image.
+    """As the paper's Figure 1: what is known, then its completions, then the original.
 
-    originals: (n, H, W, C); known: bool, same shape; completions: (n, m, H, W, C).
+    originals: (n, H, W, C); known: bool, same shape; completions: (n, m, H, W, C). One row each.
     """
-    grey = np.where(known, originals, np.uint8(levels // 2))
-    rows = np.concatenate([grey[:, None], completions, originals[:, None]], axis=1)
-    save_sheet(path, rows.reshape(-1, *originals.shape[1:]), levels, columns=rows.shape[1])
+    rows = np.concatenate([originals[:, None], completions, originals[:, None]], axis=1)
+    waiting = np.zeros((*rows.shape[:-1], 1), bool)
+    waiting[:, 0] = ~known.all(axis=-1, keepdims=True)
+    flat, waiting = (a.reshape(-1, *a.shape[2:]) for a in (rows, waiting))
+    _save(path, tile(flat, levels, rows.shape[1], waiting=waiting), 640)
+
+
+def save_explanation(path, images, nats, reach, pixel, levels):
+    """Two rows: images and their nats per pixel; below, what one pixel depends on.
+
+    images: (n, H, W, C); nats: (n, H, W); reach: (H, W), 0 where nothing is read; pixel: (r, c).
+    """
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure
+
+    n = len(images)
+    figure = Figure(figsize=(1.7 * n + 4.6, 3.9), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.7 * n + 0.8, 3.8))
+    axes = left.subplots(2, n, squeeze=False)
+    top = max(float(nats.max()), 1e-9)
+    for i in range(n):
+        axes[0, i].imshow(to_rgb(images[i : i + 1], levels)[0], interpolation="nearest")
+        axes[0, i].set_title(f"{nats[i].sum():.1f} nats", fontsize=10)
+        shown = axes[1, i].imshow(nats[i], cmap="cividis", vmin=0, vmax=top)
+    left.colorbar(shown, ax=axes[1, :].tolist(), label="nats per pixel", fraction=0.04, pad=0.02)
+    one = right.subplots()
+    seen = np.ma.masked_equal(reach, 0)
+    if seen.count():
+        norm = LogNorm(max(seen.min(), seen.max() / 1e4), seen.max())
+        shown = one.imshow(seen, cmap="cividis", norm=norm, interpolation="nearest")
+        right.colorbar(shown, ax=one, label="|d logit / d input|", fraction=0.05, pad=0.03)
+    one.plot(pixel[1], pixel[0], "s", color=ORANGE, markersize=7)
+    one.set_xlim(-0.5, reach.shape[1] - 0.5)
+    one.set_ylim(reach.shape[0] - 0.5, -0.5)
+    one.set_title("what the orange pixel's\nprediction depends on", fontsize=10)
+    for a in (*axes.flat, one):
+        a.set(xticks=[], yticks=[])
+    _write(path, lambda f: figure.savefig(f, format="png", dpi=120))
 
 
 def save_loss_curve(path, history, baselines=None):

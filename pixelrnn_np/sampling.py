@@ -62,6 +62,29 @@ def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False,
     return (x, nats) if return_nll else x
 
 
+MASKS = ("top", "left", "hole", "scattered")
+
+
+def known_mask(kind, shape, rows, rng):
+    """Which sub-pixels are known: bool of `shape` (n, H, W, C).
+
+    kind: "top": the first `rows` rows; "left": the left half; "hole": all but the middle half of
+    the rows and columns; "scattered": each pixel with probability 1/4, by the Generator rng.
+    """
+    n, H, W, C = shape
+    known = np.zeros((n, H, W, 1), bool)
+    if kind == "top":
+        known[:, :rows] = True
+    elif kind == "left":
+        known[:, :, : W // 2] = True
+    elif kind == "hole":
+        known[:] = True
+        known[:, H // 4 : H - H // 4, W // 4 : W - W // 4] = False
+    else:
+        known = rng.random(known.shape) < 0.25
+    return np.repeat(known, C, axis=3)
+
+
 def _draw(model, x, known, seed, temperature, progress, on_row, threads):
     """Fills x chunk by chunk, and a multi-scale model's networks one after the other."""
     if (

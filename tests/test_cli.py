@@ -221,7 +221,7 @@ def test_sample_overwrites_and_shows_progress(call, trained, tmp_path):
 def test_complete(call, trained, tmp_path):
     words = ["complete", trained, "-n", 3, "--times", 2, "--quiet"]
     code, shown, said = call(*words, "--rows", 5, "-o", tmp_path / "a.png")
-    assert (code, shown) == (0, "") and "3 images; known rows, 2 completions, original" in said
+    assert (code, shown) == (0, "") and "3 images; what is known, 2 completions, original" in said
     pixels = assert_picture(tmp_path / "a.png")[..., 0]
     rows, columns = 3 * 9 + 1, 4 * 9 + 1
     factor = len(pixels) // rows

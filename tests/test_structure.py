@@ -18,8 +18,9 @@ PACKAGE = Path(pr.__file__).parent
 ORDER = [
     ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
     ["layers", "likelihood"], ["models"],
-    ["gradcheck", "figures", "sampling", "optim", "baselines"],
-    ["checks", "training"], ["run"], ["experiment"], ["cli"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain"],
+    ["checks", "training", "animation"], ["run"], ["experiment"],
+    ["cli_options"], ["cli_pictures"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 

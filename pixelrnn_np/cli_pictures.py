@@ -1,0 +1,136 @@
+"""Commands that make pictures: sample · complete · animate · explain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import animation, checkpoint, figures, sampling
+from .backend import choose
+from .cli_options import Data, Output, Quiet, RunArgument, Seed, Temperature, Threads, option, say
+from .data import load_data
+from .experiment import source
+from .explain import influence, pixel_nats
+from .models.base import check_int
+from .run import load_run
+
+
+def sample(
+    run: RunArgument,
+    output: Output,
+    n: Annotated[int, typer.Option("-n", help="number of images")] = 64,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Draw images from a trained model."""
+    net, _ = load_run(run)
+    target(output, ".png")
+    x, nats = sampling.sample(
+        net, n, seed, temperature=temperature, return_nll=True, progress=not quiet, threads=threads
+    )
+    figures.save_sheet(output, x, net.levels)
+    say(f"{n} images in {output}, {nats.mean():.2f} nats each on average")
+
+
+def complete(
+    run: RunArgument,
+    output: Output,
+    mask: Annotated[str, typer.Option(help="known: " + " | ".join(sampling.MASKS))] = "top",
+    rows: Annotated[int, typer.Option(help="rows that --mask top keeps")] = 4,
+    n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
+    times: Annotated[int, typer.Option(help="completions of each")] = 6,
+    data: Data = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Keep a part of test images and draw the rest, as in the paper's Figure 1.
+
+    A drawn pixel takes account of known pixels above it and to its left in its row, not of later
+    ones: what is below a hole does not steer what fills it.
+    """
+    net, meta = load_run(run)
+    target(output, ".png")
+    choose("--mask", mask, sampling.MASKS)
+    images = load_data(split="test", **source(run, net, meta, data))
+    check_int("--rows", rows, 1, net.image_shape[0])
+    check_int("--times", times, 1, 1000)
+    images = some(images, n, seed)
+    known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
+    drawn = sampling.complete(
+        net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
+        temperature=temperature, progress=not quiet, threads=threads,
+    )  # fmt: skip
+    figures.save_completions(
+        output, images, known, drawn.reshape(n, times, *net.image_shape), net.levels
+    )
+    say(f"{output}: {n} images; what is known, {times} completions, original")
+
+
+def animate(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="GIF or HTML to write")],
+    n: Annotated[int, typer.Option("-n", help="number of images")] = 16,
+    seconds: Annotated[float, typer.Option(help="length of the film")] = 5.0,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Show images as they are drawn, row by row: a GIF, or a page with a player."""
+    net, _ = load_run(run)
+    target(output, ".gif", ".html")
+    check_int("-n", n, 1, 1024)
+    if not 0.1 <= seconds <= 600:
+        raise ValueError(f"--seconds is {seconds}; it has to be from 0.1 to 600")
+    film = animation.Film(net.levels)
+    sampling.sample(
+        net, n, seed, temperature=temperature, progress=not quiet, threads=threads,
+        on_row=film.add,
+    )  # fmt: skip
+    film.save(output, seconds)
+    say(f"{output}: {n} images, {len(film.frames)} frames")
+
+
+def explain(
+    run: RunArgument,
+    output: Output,
+    n: Annotated[int, typer.Option("-n", help="number of test images")] = 6,
+    row: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
+    column: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
+    data: Data = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+):
+    """Where test images cost nats, and which pixels one pixel's prediction depends on."""
+    net, meta = load_run(run)
+    target(output, ".png")
+    H, W, _ = net.image_shape
+    r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
+    c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
+    images = some(load_data(split="test", **source(run, net, meta, data)), n, seed)
+    reach = influence(net, images, r, c)
+    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, c),
+                             net.levels)  # fmt: skip
+    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {c}) depends on")
+
+
+def some(images, n, seed):
+    """n images drawn by the seed; ValueError if there are not so many."""
+    check_int("-n", n, 1, len(images))
+    return images[sampling.generator(seed).permutation(len(images))[:n]]
+
+
+def target(path, *endings):
+    """Refuses a path that cannot be written before the long work, not after it."""
+    if path.suffix.lower() not in endings:
+        kinds = " or ".join(endings)
+        raise ValueError(f"{path}: name a file that ends in {kinds}")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    probe = path.with_name(f".{path.name}.probe")
+    checkpoint.write_atomically(probe, b"")
+    probe.unlink()
