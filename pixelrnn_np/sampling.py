@@ -133,27 +133,26 @@ def _chunk(stages, x, known, rng, temperature, bar, on_row):
         if fixed is not None:
             image[:, fixed] = small.reshape(len(x), -1)
             keep |= fixed
-        u = rng.random(image.shape)
-        nats = nats + _fill(network, image, keep, fixed, small, u, temperature, bar, on_row)
+        nats = nats + _fill(network, image, keep, fixed, small, rng, temperature, bar, on_row)
         small = image
     return small, nats
 
 
-def _fill(network, x, known, fixed, small, u, temperature, bar, on_row):
+def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
     """Draws the unknown pixels of x in place; returns the nats of x under this network, (n,)."""
     n, height, width, channels = x.shape
     state = network.begin(n, None if small is None else network.scale(small))
     nats = np.zeros(n)
     for r in range(height):
         network.begin_row(state, r)
-        logits = []
+        u, logits = rng.random((n, width, channels)), []
         for c in range(width):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
                 z = network.step(pixel, state, c, k)[:, k]
                 if not known[:, r, c, k].all():
                     values = draw(
-                        probabilities(_sharpened(z, temperature), network.levels), u[:, r, c, k]
+                        probabilities(_sharpened(z, temperature), network.levels), u[:, c, k]
                     )
                     x[:, r, c, k] = np.where(known[:, r, c, k], x[:, r, c, k], values)
                 pixel[:, k] = network.scale(x[:, r, c, k])
@@ -173,11 +172,13 @@ def whole_network(model, n, seed=0):
     The way of the public implementations, kept as the measure of `sample`. uint8 (n, H, W, C).
     """
     x = np.zeros((n, *model.image_shape), np.uint8)
-    u = generator(seed).random(x.shape)
+    rng = generator(seed)
     with Pool(1) as pool:
-        for r, c, k in np.ndindex(*model.image_shape):
-            z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
-            x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, r, c, k])
+        for r in range(model.image_shape[0]):
+            u = rng.random((n, *model.image_shape[1:]))
+            for c, k in np.ndindex(*model.image_shape[1:]):
+                z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
+                x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, c, k])
     return x
 
 

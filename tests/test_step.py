@@ -64,8 +64,8 @@ def test_connections(rng, name, residual, skip):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_row_scan_equals_twin(rng, dtype):
     B, W, F = 3, 5, 4
-    args = [rng.standard_normal(s).astype(dtype) for s in ((B, W, 4 * F), (F, 4 * F), F, F)]
-    fast, slow = np.full((2, B, W, F), np.nan, dtype)
+    args = [rng.standard_normal(s).astype(dtype) for s in ((W, B, 4 * F), (F, 4 * F), F, F)]
+    fast, slow = np.full((2, W, B, F), np.nan, dtype)
     kernels.diagonal_row(*args, fast)
     reference.diagonal_row(*args, slow)
     tolerance = 1e-12 if dtype == "float64" else 1e-5

@@ -11,6 +11,7 @@ from .diagonal_lstm import (
     unskew,
 )
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
+from .lstm_cell import lstm_step
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
@@ -24,6 +25,7 @@ __all__ = [
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
     "diagonal_row",
+    "lstm_step",
     "relu_backward",
     "relu_forward",
     "row_lstm_backward",

@@ -14,7 +14,7 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale
+from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step
 from .masked_conv import add_products
 
 
@@ -123,10 +123,7 @@ def diagonal_lstm_backward(
 
 @kernel
 def diagonal_row(z, K, h0, c0, h):
-    B, W, F = h.shape
-    zero = np.zeros(4 * F, z.dtype)
-    scale = gate_scale(zero)
-    K = K * scale
+    W, B, F = h.shape
     step = np.empty((B, 4 * F), z.dtype)
     beside, c = np.empty((B, F), z.dtype), np.empty((B, F), z.dtype)
     beside[:] = h0
@@ -135,9 +132,9 @@ def diagonal_row(z, K, h0, c0, h):
         np.dot(beside, K, step)
         for n in range(B):
             for j in range(4 * F):
-                step[n, j] += z[n, q, j] * scale[j]
-        cell_forward(step, zero, scale, c, c, beside)
-        h[:, q] = beside
+                step[n, j] += z[q, n, j]
+        lstm_step(step, c, c, beside)
+        h[q] = beside
 
 
 @kernel

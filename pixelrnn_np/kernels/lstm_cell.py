@@ -35,6 +35,15 @@ def cell_forward(z, b, scale, c_before, c, h):
             h[m, j] = z[m, j] * tanh(c_now)
 
 
+@kernel
+def lstm_step(z, c_before, c, h):
+    scale = gate_scale(z[0])
+    for m in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[m, j] *= scale[j]
+    cell_forward(z, np.zeros_like(scale), scale, c_before, c, h)
+
+
 @vector_kernel
 def cell_backward(gates, c, c_before, dh, dc, dz):
     """dz: (M, 4h) from dh and dc; dc: (M, h) enters from the next cell, leaves as dc_before."""

@@ -19,7 +19,7 @@ import numpy as np
 from .. import backend
 from .base import Layer, prefixed
 from .masks import conv_mask, gate_groups
-from .row_lstm import cell_step, lstm_parameters
+from .row_lstm import lstm_parameters
 
 
 def skew(x, reverse=False):
@@ -98,45 +98,47 @@ class DiagonalLSTM(Layer):
         p = self._own
         K_is = (p["K_is"] * self.mask)[0, 0]
         return SimpleNamespace(
+            ops=backend.ops(),
             K_is=K_is,
             K_ss=p["K_ss"][:, 0].copy(),
-            h=np.tile(p["h0"], (batch, width, 1)),
-            row=np.zeros((batch, width, len(K_is)), K_is.dtype),
+            h=np.tile(p["h0"], (width, batch, 1)),
+            c=np.empty((width, batch, p["c0"].size), K_is.dtype),
+            outside=[np.tile(p[name], (batch, 1)) for name in ("h0", "c0")],
+            row=np.zeros((width, batch, len(K_is)), K_is.dtype),
             features=features,
         )
 
     def _from_above(self, state, r):
-        z = state.h @ state.K_ss[0] + self._own["b"]
+        z = state.h @ state.K_ss[0]
+        z += self._own["b"]
         if state.features is not None:
-            z += state.features[:, r] @ self._own["K_fs"][0, 0]
+            z += state.features[:, r].transpose(1, 0, 2) @ self._own["K_fs"][0, 0]
         return z
 
     def begin_row(self, state, r):
         """Right to left, the finished row r - 1 is scanned, whose output is what row r is given."""
-        batch = len(state.h)
         if not self.reverse:
             state.z, state.h = self._from_above(state, r), np.empty_like(state.h)
-            state.beside = [np.tile(self._own[name], (batch, 1)) for name in ("h0", "c0")]
         elif r == 0:
             state.shifted = np.zeros_like(state.h)
         else:
-            z = self._from_above(state, r - 1) + state.row @ state.K_is
+            z = self._from_above(state, r - 1)
+            z += state.row @ state.K_is
             p = self._own
-            backend.ops().diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
+            state.ops.diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
             state.shifted = state.h
 
     def step(self, x_c, state, c, group):
         """Right to left: column c of row r - 1, that is, of the output shifted down."""
         if self.reverse:
-            state.row[:, c] = x_c
-            return state.shifted[:, c]
-        if group == 0 and c > 0:
-            state.beside = state.now
-        h, c_before = state.beside
-        z = x_c @ state.K_is + h @ state.K_ss[1] + state.z[:, c]
-        c_now, h_now = cell_step(z, c_before)
-        state.now, state.h[:, c] = (h_now, c_now), h_now
-        return h_now
+            state.row[c] = x_c
+            return state.shifted[c]
+        h, c_before = (state.h[c - 1], state.c[c - 1]) if c > 0 else state.outside
+        z = x_c @ state.K_is
+        z += h @ state.K_ss[1]
+        z += state.z[c]
+        state.ops.lstm_step(z, c_before, state.c[c], state.h[c])
+        return state.h[c]
 
 
 class DiagonalBiLSTM(Layer):

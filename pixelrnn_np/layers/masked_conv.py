@@ -70,43 +70,44 @@ class MaskedConv(Layer):
         return (dx if need_dx else None), {"K": dK, "b": db}
 
     def begin(self, batch, width):
-        """Keeps the rows above that the kernel reaches, and the current row's inputs so far."""
-        rows, cols = self.mask.shape[0] // 2, self.mask.shape[1] // 2
+        """Keeps the rows above that the kernel reaches and this row's inputs, columns first."""
+        reach, left = self.mask.shape[0] // 2, self.mask.shape[1] // 2
         K = self._own["K"] * self.mask
         I, O = K.shape[2:]
         return SimpleNamespace(
-            K_above=K[:rows],
+            reach=reach,
+            left=left,
+            K_above=K[:reach].reshape(-1, O),
             # The taps left of the centre and the centre: one product for the current row.
-            K_row=np.ascontiguousarray(K[rows, : cols + 1].reshape(-1, O)),
-            left=cols,
-            rows=np.zeros((rows, batch, width + 2 * cols, I), K.dtype),
-            row=np.zeros((batch, width + cols, I), K.dtype),
-            above=np.broadcast_to(self._own["b"], (batch, width, O)),
+            K_row=K[reach, : left + 1].reshape(-1, O),
+            rows=np.zeros((reach, width + 2 * left, batch, I), K.dtype),
+            row=np.zeros((width + left, batch, I), K.dtype),
+            above=np.tile(self._own["b"], (width, 1, 1)),
         )
 
     def begin_row(self, state, r):
-        rows, left = state.rows, state.left
-        if not len(rows):
-            state.row[:] = 0
+        if not state.left and not state.reach:
             return
-        width = state.row.shape[1] - left
-        if r > 0:
+        rows, left = state.rows, state.left
+        width = len(state.row) - left
+        if r > 0 and state.reach:
             rows[:-1] = rows[1:]
-            rows[-1, :, left : left + width] = state.row[:, left:]
+            rows[-1, left : left + width] = state.row[left:]
         state.row[:] = 0
-        above = np.tile(self._own["b"], (*state.row.shape[:1], width, 1))
-        for u, v in np.ndindex(state.K_above.shape[:2]):
-            if r + u >= len(rows):
-                above += rows[u, :, v : v + width] @ state.K_above[u, v]
-        state.above = above
+        if state.reach:
+            taps = [row[v : v + width] for row in rows for v in range(2 * left + 1)]
+            state.above = np.concatenate(taps, axis=2) @ state.K_above
+            state.above += self._own["b"]
 
     def keep(self, x_c, state, c):
         """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""
-        state.row[:, state.left + c] = x_c
+        state.row[state.left + c] = x_c
 
     def step(self, x_c, state, c, group):
-        if state.left == 0:
-            return x_c @ state.K_row + state.above[:, c]
-        self.keep(x_c, state, c)
-        seen = state.row[:, c : c + state.left + 1]
-        return seen.reshape(len(seen), -1) @ state.K_row + state.above[:, c]
+        if state.left:
+            self.keep(x_c, state, c)
+            seen = state.row[c : c + state.left + 1].transpose(1, 0, 2)
+            x_c = seen.reshape(len(x_c), -1)
+        y = x_c @ state.K_row
+        y += state.above[c]
+        return y

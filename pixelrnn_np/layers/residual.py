@@ -69,11 +69,15 @@ class ResidualBlock(Layer):
 
     def begin(self, batch, width, features=None):
         """features: None or (B, H, W, c), the whole map, which is known beforehand."""
-        return {
-            name: layer.begin(batch, width) if name in ("up", "skip") else
-            self.begin_inner(layer, batch, width, features)
-            for name, layer in self.children.items()
-        }  # fmt: skip
+        outer = [self.children[name] for name in ("up", "skip") if name in self.children]
+        inner = {k: layer for k, layer in self.children.items() if layer not in outer}
+        states = {
+            name: self.begin_inner(layer, batch, width, features) for name, layer in inner.items()
+        }
+        # up and skip read the same pixel: one product for both.
+        K = [(layer.params["K"] * layer.mask)[0, 0] for layer in outer]
+        b = [layer.params["b"] for layer in outer]
+        return states | {"outer": (np.concatenate(K, axis=1), np.concatenate(b))}
 
     def begin_inner(self, layer, batch, width, features):
         """The state of one of the inner layers."""
@@ -82,16 +86,20 @@ class ResidualBlock(Layer):
         )
 
     def begin_row(self, state, r):
-        for name, layer in self.children.items():
-            layer.begin_row(state[name], r)
+        for name in state:
+            if name != "outer":
+                self.children[name].begin_row(state[name], r)
 
     def step(self, x_c, state, c, group):
         """x_c: (B, 2h) → y_c, skip_c, both (B, 2h); skip_c is None without skips."""
-        a = self.inner_step(x_c, state, c, group)
-        y = self.up.step(a, state["up"], c, group)
+        K, b = state["outer"]
+        both = self.inner_step(x_c, state, c, group) @ K
+        both += b
+        width = x_c.shape[1]
+        y = both[:, :width]
         if self.residual:
             y += x_c
-        return y, self.skip.step(a, state["skip"], c, group) if self.has_skip else None
+        return y, both[:, width:] if self.has_skip else None
 
     def inner_step(self, x_c, state, c, group):
         """a at column c: (B, h)."""
@@ -142,7 +150,8 @@ class ConvBlock(ResidualBlock):
 
     def inner_step(self, x_c, state, c, group):
         a = self.down.step(np.maximum(x_c, 0), state["down"], c, group)
-        return np.maximum(self.conv.step(np.maximum(a, 0), state["conv"], c, group), 0)
+        a = self.conv.step(np.maximum(a, 0, out=a), state["conv"], c, group)
+        return np.maximum(a, 0, out=a)
 
 
 class LSTMBlock(ResidualBlock):

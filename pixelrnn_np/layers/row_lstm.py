@@ -38,16 +38,6 @@ def lstm_parameters(mask, ss_shape, features, rng, dtype):
     return params
 
 
-def cell_step(z, c_before):
-    """Equation (3) of one pixel of each image: z (B, 4h), c_before (B, h) → c, h, both (B, h)."""
-    F = c_before.shape[1]
-    z[:, : 3 * F] *= 0.5
-    t = np.tanh(z)
-    gates = 0.5 + 0.5 * t[:, : 3 * F]
-    c = gates[:, F : 2 * F] * c_before + gates[:, 2 * F :] * t[:, 3 * F :]
-    return c, gates[:, :F] * np.tanh(c)
-
-
 class RowLSTM(Layer):
     """x: (B, H, W, 2h) → (B, H, W, h); with `features` x is (B, H, W, 2h + features).
 
@@ -111,34 +101,41 @@ class RowLSTM(Layer):
         return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}
 
     def begin(self, batch, width, features=None):
-        """Keeps the previous row's h and c, and the current row's inputs so far."""
+        """Keeps the previous row's h and c, and the current row's inputs so far, columns first."""
         p, left = self._own, self.mask.shape[1] // 2
         K_is = (p["K_is"] * self.mask)[0, : left + 1]
         I, F = K_is.shape[1], p["h0"].size
         return SimpleNamespace(
-            K_is=np.ascontiguousarray(K_is.reshape(-1, 4 * F)),
+            ops=backend.ops(),
+            K_is=K_is.reshape(-1, 4 * F),
             left=left,
-            row=np.zeros((batch, width + left, I), K_is.dtype),
-            h=np.tile(p["h0"], (batch, width, 1)),
-            c=np.tile(p["c0"], (batch, width, 1)),
+            row=np.zeros((width + left, batch, I), K_is.dtype),
+            h=np.tile(p["h0"], (width, batch, 1)),
+            c=np.tile(p["c0"], (width, batch, 1)),
             features=features,
         )
 
     def begin_row(self, state, r):
-        p, V = self._own, self._own["K_ss"].shape[1]
-        width = state.h.shape[1]
-        padded = np.pad(state.h, ((0, 0), (V // 2, V // 2), (0, 0)))
-        z = np.tile(p["b"], (*state.h.shape[:2], 1))
-        for v in range(V):
-            z += padded[:, v : v + width] @ p["K_ss"][0, v]
+        p = self._own
+        z = neighbours(state.h, self.mask.shape[1] // 2) @ p["K_ss"][0].reshape(-1, p["b"].size)
+        z += p["b"]
         if state.features is not None:
-            z += state.features[:, r] @ p["K_fs"][0, 0]
+            z += state.features[:, r].transpose(1, 0, 2) @ p["K_fs"][0, 0]
         state.z, state.row[:] = z, 0
         state.c_before, state.c, state.h = state.c, np.empty_like(state.c), np.empty_like(state.h)
 
     def step(self, x_c, state, c, group):
-        state.row[:, state.left + c] = x_c
-        seen = state.row[:, c : c + state.left + 1]
-        z = seen.reshape(len(seen), -1) @ state.K_is + state.z[:, c]
-        state.c[:, c], state.h[:, c] = cell_step(z, state.c_before[:, c])
-        return state.h[:, c]
+        state.row[state.left + c] = x_c
+        seen = state.row[c : c + state.left + 1].transpose(1, 0, 2)
+        z = seen.reshape(len(x_c), -1) @ state.K_is
+        z += state.z[c]
+        state.ops.lstm_step(z, state.c_before[c], state.c[c], state.h[c])
+        return state.h[c]
+
+
+def neighbours(row, reach):
+    """Each pixel with `reach` on either side: (W, B, F) → (W, B, (2·reach + 1)·F), zero outside."""
+    W = len(row)
+    padded = np.zeros((W + 2 * reach, *row.shape[1:]), row.dtype)
+    padded[reach : reach + W] = row
+    return np.concatenate([padded[v : v + W] for v in range(2 * reach + 1)], axis=2)

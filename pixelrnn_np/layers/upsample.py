@@ -87,4 +87,6 @@ class ConditionalConv(MaskedConv):
 
     def begin_row(self, state, r):
         super().begin_row(state, r)
-        state.above = state.above + state.features[:, r] @ self._own["K_fs"][0, 0]
+        added = state.features[:, r].transpose(1, 0, 2) @ self._own["K_fs"][0, 0]
+        # A kernel of one row has no map from above: there the bias alone is added to.
+        state.above = (state.above if state.reach else self._own["b"]) + added

@@ -144,12 +144,13 @@ class Trunk(Model):
     def step(self, x_c, state, c, group):
         """Scaled pixel x_c (B, C), known up to colour group - 1 → its logits (B, C[, levels])."""
         y = self.first.step(x_c, state.first, c, group)
-        total = 0
+        total = None
         for block, s in state.blocks:
             y, skip = block.step(y, s, c, group)
             if skip is not None:
-                total = total + skip
-        logits = self.head.step(y + total, state.head, c, group)
+                total = skip if total is None else np.add(total, skip, out=total)
+        z = y if total is None else y + total
+        logits = self.head.step(z, state.head, c, group)
         return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)
 
     def keep(self, x_c, state, c):

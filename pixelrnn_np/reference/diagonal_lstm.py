@@ -94,13 +94,13 @@ def _before(q, W, reverse):
 
 
 def diagonal_row(z, K, h0, c0, h):
-    """One finished row from right to left: z (B, W, 4h) holds all but the horizontal neighbour.
+    """One finished row from right to left: z (W, B, 4h) holds all but the horizontal neighbour.
 
-    z[q] + h[q+1] K  → h: (B, W, h); the neighbour of the last column is (h0, c0). K is K_ss[1].
+    z[q] + h[q+1] K  → h: (W, B, h); the neighbour of the last column is (h0, c0). K is K_ss[1].
     """
-    B, W, _ = h.shape
+    W, B, _ = h.shape
     for n in range(B):
         beside, c = h0, c0
         for q in range(W - 1, -1, -1):
-            _, c, h[n, q] = cell(z[n, q] + beside @ K, c)
-            beside = h[n, q]
+            _, c, h[q, n] = cell(z[q, n] + beside @ K, c)
+            beside = h[q, n]

@@ -22,3 +22,9 @@ def cell_backward(gates, c, c_before, dh, dc):
     do, df, di, dg = dh * np.tanh(c), dc * c_before, dc * g, dc * i
     dz = [do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2)]
     return np.concatenate(dz), dc * f
+
+
+def lstm_step(z, c_before, c, h):
+    """One pixel of each image: z (B, 4h), c_before (B, h) → c, h, both (B, h)."""
+    for n in range(len(z)):
+        _, c[n], h[n] = cell(z[n], c_before[n])
