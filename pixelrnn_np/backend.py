@@ -28,6 +28,13 @@ def ops(name=None):
     return kernels
 
 
+def compiling():
+    """Whether the kernels are still to be compiled, which takes up to a minute, once."""
+    from .kernels.jit import JIT_DISABLED, compiled_before
+
+    return not (JIT_DISABLED or compiled_before())
+
+
 @contextlib.contextmanager
 def use_backend(name):
     """Within the block every model runs on `name`: "kernels" or "reference" (slow, readable).

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from . import cli_pictures, figures, sampling
+from .backend import compiling
 from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
 from .cli_options import Data, Quiet, RunArgument, Threads, option, say
@@ -183,6 +184,9 @@ for command in (
 
 
 def main():
+    words = sys.argv[1:]
+    if words and "--help" not in words and compiling():
+        say("the kernels are compiled at their first use: up to a minute, once")
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as e:

@@ -30,4 +30,12 @@ def _drop_stale_code(folder):
                 index.unlink()
 
 
-_drop_stale_code(Path(__file__).parent)
+FOLDER = Path(__file__).parent
+_drop_stale_code(FOLDER)
+
+
+def compiled_before():
+    """Whether compiled kernels are cached where Numba usually puts them."""
+    elsewhere = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(elsewhere) if elsewhere else FOLDER / "__pycache__"
+    return any(folder.rglob("*.nbi"))
