@@ -1,1 +1,1 @@
-"""One file per section of the paper; a layer is a forward and a backward."""
+"""One file per section of the paper; a layer is a forward, a backward and a step."""
