@@ -62,7 +62,7 @@ def leaks_by_perturbation(model, x):
     pairs = set()
     for i in range(D):
         changed = x.copy().reshape(len(x), D)
-        changed[:, i] = (changed[:, i] + 1 + i % (model.levels - 1)) % model.levels
+        changed[:, i] = (changed[:, i].astype(int) + 1 + i % (model.levels - 1)) % model.levels
         after = model.forward(changed.reshape(x.shape), **held)[0].reshape(before.shape)
         seen = (after != before).any(axis=(0, 2))
         pairs |= {(int(out), i) for out in np.flatnonzero(seen[: i + 1])}

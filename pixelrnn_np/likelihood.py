@@ -6,7 +6,8 @@ Neither has a shape prior, and no mass falls outside [0, levels). Natural logari
 Derivation of the gradients.
     two levels, v in {0, 1}:  -ln p(v) = ln(1 + e^z) - v·z        d/dz   = σ(z) - v
     K levels, v in [0, K):    -ln p(v) = ln Σ_k e^(z_k) - z_v     d/dz_k = softmax(z)_k - [k = v]
-The largest logit is taken out of each sum before exp, so no finite logit overflows.
+The largest logit is taken out of each sum before exp; σ of a finite logit is right even where e^-z
+is infinite. So every finite logit gives finite nats and a finite gradient.
 """
 
 import numpy as np
@@ -45,7 +46,10 @@ def nll_backward(scale, cache):
 
 
 def nats_per_pixel(logits, x):
-    """-ln p of every sub-pixel, given its predecessors: float64 (B, H, W, C)."""
+    """-ln p of every sub-pixel, given its predecessors: float64 like x, (B, H, W, C) or (B, D).
+
+    logits: x's shape for two levels, with one more axis of levels for more.
+    """
     pixels = x.reshape(-1, 1)
     rows = logits.reshape(len(pixels), *logits.shape[x.ndim :])
     return nll_forward(rows.reshape(*pixels.shape, *rows.shape[1:]), pixels)[0].reshape(x.shape)

@@ -1,8 +1,8 @@
 """§5.2 RMSProp, which the paper trains with, and Adam; learning-rate schedules.
 
-An optimiser works on the flat vector of all parameters. The paper gives no numbers; the defaults
-are PAPER-silent choices: RMSProp lr 1e-3, decay 0.95, ε 1e-8 outside the root; Adam's published
-β1 0.9, β2 0.999, ε 1e-8.
+An optimiser works on the flat vector of all parameters. The paper sets learning rates by hand and
+gives no numbers; this project's are RMSProp lr 1e-3, decay 0.95, ε 1e-8 outside the root, Adam's
+published β1 0.9, β2 0.999, ε 1e-8, and a constant rate or a cosine.
 """
 
 import math

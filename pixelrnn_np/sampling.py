@@ -24,8 +24,9 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
 
     seed: int, numpy Generator or None (new every time); temperature: divides the logits, 1 is the
     model's own distribution. With return_nll=True also model.nll of the images, (n,), from the same
-    pass. progress: whether a bar is shown; on_row(images, r): called after every row with the
-    images so far, of the first `CHUNK`; a multi-scale model's smaller images come first.
+    pass (an inexact multi-scale model needs one more: its path drew a pair, not an image).
+    progress: whether a bar is shown; on_row(images, r): called after every row with the images so
+    far, of the first `CHUNK`; a multi-scale model's smaller images come first.
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
     for a model whose weights are not finite.
     """
@@ -171,6 +172,8 @@ def whole_network(model, n, seed=0):
 
     The way of the public implementations, kept as the measure of `sample`. uint8 (n, H, W, C).
     """
+    if hasattr(model, "networks"):
+        raise ValueError("whole_network draws from one network; take one of model.networks")
     x = np.zeros((n, *model.image_shape), np.uint8)
     rng = generator(seed)
     with Pool(1) as pool:

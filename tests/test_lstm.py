@@ -175,7 +175,7 @@ def reads_of(name, shape, layers, seeds=6):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("shape", [(4, 9, 1), (3, 6, 3), (6, 3, 1)])
 def test_diagonal_bilstm_reads_everything_but_one_pixel(shape, layers):
-    """PAPER: the last channel of (i-1, n-1) never reaches (i, j) when j + 3 < n - 1."""
+    """The last channel of (i-1, n-1) never reaches (i, j) when j + 3 < n - 1."""
     H, W, C = shape
     D = H * W * C
     expected = np.tri(D, D, -1, dtype=bool)

@@ -1,4 +1,4 @@
-"""§3.4: the masks of PAPER.md, number by number, and the colour groups."""
+"""§3.4: the masks, number by number, and the colour groups."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_spatial_masks_of_one_channel():
 
 
 def test_centre_tap_of_colours():
-    # Here (in, out); PAPER.md prints (out, in).
+    # Kernels are (in, out); written here as (out, in), a row for each output colour.
     a, b = (conv_mask(kind, 3, 3, RGB, RGB)[1, 1].T for kind in "AB")
     np.testing.assert_array_equal(a, [[0, 0, 0], [1, 0, 0], [1, 1, 0]])
     np.testing.assert_array_equal(b, [[1, 0, 0], [1, 1, 0], [1, 1, 1]])

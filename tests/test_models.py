@@ -82,7 +82,7 @@ def test_kernels_equal_twins(rng, name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("shape", "levels"), [((5, 4, 1), 2), ((3, 6, 1), 4), ((3, 4, 3), 2), ((4, 3, 3), 5)]
+    ("shape", "levels"), [((5, 4, 1), 2), ((3, 6, 1), 256), ((3, 4, 3), 2), ((4, 3, 3), 5)]
 )
 @pytest.mark.parametrize("seed", [1, 2])
 def test_causal(name, shape, levels, seed):
@@ -237,3 +237,50 @@ def test_bad_configuration(arguments, message):
 def test_unknown_backend():
     with pytest.raises(ValueError, match="backend is 'kernel'"), pr.use_backend("kernel"):
         pass
+
+
+def spread(model):
+    """Standard deviation of each kernel's unmasked weights, by the last two parts of its name."""
+    return {
+        ".".join(k.split(".")[-2:]): a[a != 0].std() for k, a in model.params.items() if a.ndim > 1
+    }
+
+
+def test_initial_weights():
+    """std gain / √(unmasked fan-in), √2 behind a ReLU: none precedes an LSTM's own layers."""
+    h, F = 64, 128
+    options = {"image_shape": (8, 8, 1), "h": h, "layers": 2, "head": F}
+    root2 = np.sqrt(2)
+    head = {"conv1.K": root2 / np.sqrt(2 * h), "conv2.K": root2 / np.sqrt(F)}
+    expected = {
+        "pixelcnn": {"down.K": root2 / np.sqrt(2 * h), "up.K": root2 / np.sqrt(h)},
+        "row_lstm": {"lstm.K_ss": 1 / np.sqrt(3 * h), "up.K": 1 / np.sqrt(h)},
+        "diagonal_bilstm": {
+            "l2r.K_is": 1 / np.sqrt(2 * h), "l2r.K_ss": 1 / np.sqrt(2 * h), "up.K": 1 / np.sqrt(h),
+            "skip.K": 1 / np.sqrt(h),
+        },
+        "multi_scale": {"upsample.K": 1 / np.sqrt(4), "l2r.K_fs": root2 / np.sqrt(h)},
+    }  # fmt: skip
+    for name, wanted in expected.items():
+        found = spread(pr.build_model(name, **options))
+        for key, value in {**wanted, **head}.items():
+            assert found[key] == pytest.approx(value, rel=0.06), (name, key)
+
+
+def test_scaled_input_of_another_precision_is_refused():
+    model = pr.build_model("pixelcnn", (1, 2, 1), 256, h=4, layers=0)
+    with pytest.raises(ValueError, match="dtype float64"):
+        model.forward(np.zeros((1, 1, 2, 1)))
+
+
+@pytest.mark.parametrize("base", ["row_lstm", "diagonal_bilstm"])
+def test_given_features_reach_every_gate_of_every_colour(rng, base):
+    """K_fs is not masked: the small image is known as a whole."""
+    model = checks.small_model(
+        "multi_scale", rng, (4, 4, 3), 3, h=5, base=base, layers=1
+    )  # fmt: skip
+    _, grads = model.loss_and_grads(images(rng, model, 8))
+    for key in grads:
+        if "K_fs" in key:
+            alive = (grads[key][0, 0] != 0).any(axis=1)
+            assert alive.sum() >= 2 and (grads[key][0, 0][alive] != 0).all(), key

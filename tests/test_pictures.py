@@ -139,3 +139,20 @@ def test_bad_words(run, tmp_path, monkeypatch, words, message):
     with pytest.raises(ValueError, match=message):
         app([words[0], str(run), *words[1:]], standalone_mode=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_influence_ignores_a_shift_of_all_logits(rng):
+    """Colour, many levels: logits that x moves all together say nothing of the prediction."""
+    model = small_model("pixelcnn", rng, (3, 4, 3), 17)
+    K = model.params["head.logits.K"]
+    K[...] = np.repeat(K.reshape(*K.shape[:3], 3, 17)[..., :1], 17, axis=-1).reshape(K.shape)
+    x = draw(rng, model)
+    assert influence(model, x, 2, 2).max() < 1e-12
+
+
+def test_pixels_that_are_given_cost_nothing(rng):
+    model = small_model("multi_scale", rng, (4, 4, 1), 2, base="row_lstm", exact=True)
+    x = draw(rng, model)
+    nats = pixel_nats(model, x)
+    assert (nats[:, ::2, ::2] == 0).all()
+    np.testing.assert_allclose(nats.sum(axis=(1, 2)), model.stage_nll(1, x)[0], rtol=1e-10)

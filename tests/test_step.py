@@ -7,6 +7,9 @@ from scipy import stats
 import pixelrnn_np as pr
 from pixelrnn_np import kernels, reference
 from pixelrnn_np.checks import all_images, small_model
+from pixelrnn_np.gradcheck import randomise
+from pixelrnn_np.layers.masked_conv import MaskedConv
+from pixelrnn_np.layers.upsample import ConditionalConv
 from pixelrnn_np.models import BASES
 from pixelrnn_np.sampling import whole_network
 
@@ -132,3 +135,41 @@ def test_chunks(rng, monkeypatch):
     x, nats = pr.sample(model, 10, seed=5, return_nll=True)
     np.testing.assert_allclose(nats, model.nll(x), rtol=1e-10)
     assert len(np.unique(x.reshape(10, -1), axis=0)) > 3
+
+
+KERNELS = [(1, 1), (1, 3), (3, 1), (3, 3), (5, 1), (7, 7)]
+
+
+@pytest.mark.parametrize("size", KERNELS)
+@pytest.mark.parametrize("features", [0, 2])
+def test_layer_step_equals_forward(rng, size, features):
+    groups = [np.zeros(n, int) for n in (3, 4)]
+    options = {"dtype": "float64"}
+    if features:
+        layer = ConditionalConv("B", *size, *groups, features=features, rng=rng, **options)
+    else:
+        layer = MaskedConv("B", *size, *groups, rng, **options)
+    randomise(layer, rng)
+    x, given = rng.standard_normal((2, 5, 4, 3)), rng.standard_normal((2, 5, 4, features))
+    y, _ = layer.forward((x, given) if features else x)
+    state = layer.begin(2, 4, given) if features else layer.begin(2, 4)
+    for r in range(5):
+        layer.begin_row(state, r)
+        for c in range(4):
+            np.testing.assert_allclose(layer.step(x[:, r, c], state, c, 0), y[:, r, c], atol=1e-12)
+
+
+def test_known_pixels_of_the_small_image_are_kept(rng):
+    model = small_model("multi_scale", rng, (4, 4, 1), 2, base="row_lstm")
+    x = rng.integers(0, 2, (30, 4, 4, 1)).astype(np.uint8)
+    known = np.zeros((4, 4, 1), bool)
+    known[:2] = True
+    small = []
+    pr.complete(model, x, known, seed=1, on_row=lambda images, r: small.append(images))
+    assert small[1].shape == (30, 2, 2, 1)
+    np.testing.assert_array_equal(small[1][:, :1], x[:, :2:2, ::2])
+
+
+def test_the_whole_network_is_one_network(rng):
+    with pytest.raises(ValueError, match="one network"):
+        whole_network(small_model("multi_scale", rng, (4, 4, 1), 2), 1)

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from pixelrnn_np.kernels.jit import JIT_DISABLED
-from pixelrnn_np.kernels.vector_math import exp
+from pixelrnn_np.kernels.vector_math import exp, tanh
 
 
 @numba.njit(error_model="numpy", fastmath={"contract", "arcp", "nsz"})
@@ -36,3 +36,19 @@ def test_float64_is_exact():
     y = np.empty_like(x)
     exp_all(x, y)
     np.testing.assert_allclose(y, [math.exp(v) for v in x], rtol=0 if not JIT_DISABLED else 1e-15)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract", "arcp", "nsz"})
+def tanh_all(x, y):
+    for i in range(x.size):
+        y[i] = tanh(x[i])
+
+
+def test_tanh_float32_error():
+    x = np.concatenate([np.linspace(-12, 12, 200_001), [np.inf, -np.inf, 1e-30]]).astype(np.float32)
+    y = np.empty_like(x)
+    tanh_all(x, y)
+    assert np.abs(y - np.tanh(x.astype(np.float64))).max() < 3e-7
+    nan = np.full(3, np.nan, np.float32)
+    tanh_all(nan, nan)
+    assert np.isnan(nan).all()

@@ -1,4 +1,4 @@
-"""The data sets of PAPER.md §5.5 and §5.6 and smaller ones: `load_data` by name.
+"""The data sets of §5.5 and §5.6 and smaller ones: `load_data` by name.
 
 Every set is a `Dataset` in `DATASETS`; nothing is read, imported or downloaded before `load_data`
 asks for it. Where files are looked for is told in `files`.

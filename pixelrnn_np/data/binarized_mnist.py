@@ -1,4 +1,4 @@
-"""The fixed binarisation of MNIST: the data of Table 4 (PAPER.md §5.5, "Binarisation").
+"""The fixed binarisation of MNIST: the data of Table 4 (§5.5; Larochelle and Murray's files).
 
 Salakhutdinov & Murray (2008) drew each pixel once; Larochelle published the draws with the split
 into 50000, 10000 and 10000 images that NADE, DRAW and PixelRNN report. Log-likelihoods in nats are

@@ -1,6 +1,6 @@
 """CIFAR-10, colour photographs of 32 x 32 pixels (Krizhevsky 2009): the data of Table 5.
 
-PAPER.md §5.6. Source: the binary version (no pickle), one tar.gz of six files of 10000 records;
+§5.6 CIFAR-10. Source: the binary version (no pickle), one tar.gz of six files of 10000 records;
 a record is a byte for the class, not used here, then the planes of red, green and blue, row by
 row. The archive is read where it lies; nothing is unpacked to disk.
 

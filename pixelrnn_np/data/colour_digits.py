@@ -1,7 +1,7 @@
 """The digits of 8 x 8 pixels, each in an ink of its own on a paper of its own: colour in seconds.
 
 Not in the paper: the smallest set on which the three channels of a pixel tell about each other
-(PAPER.md §3.4), since a pixel's red says how much ink it has, and with it green and blue. Images
+(§3.4), since a pixel's red says how much ink it has, and with it green and blue. Images
 and splits are those of `digits`; the two colours of each are drawn once, with seed 0, so that the
 set is the same for everybody: `load_data`'s seed has no effect on it.
 """

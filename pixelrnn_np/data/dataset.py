@@ -1,4 +1,4 @@
-"""What a data set tells about itself (PAPER.md §5: one image shape, one number of levels each)."""
+"""What a data set tells about itself (§5: one image shape, one number of levels each)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

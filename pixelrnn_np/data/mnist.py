@@ -1,7 +1,7 @@
 """MNIST, the grey images of 28 x 28 pixels (LeCun, Cortes & Burges 1998).
 
-PAPER.md §5.5 uses the fixed binarisation of these images, which is `binarized_mnist`. This set
-serves models of grey levels, and the stochastic binarisation that PAPER.md ("Binarisation") names
+The paper (§5.5) uses the fixed binarisation of these images, which is `binarized_mnist`. This set
+serves models of grey levels, and the stochastic binarisation, with which others report results
 as a makeshift: results on it are not comparable with the paper's.
 
 Splits as in `binarized_mnist`: train is the first 50000 images of the published training file,

@@ -1,6 +1,6 @@
 """Crops of the two photographs embedded in scikit-learn, in colour: 32x32, 16x16 and 8x8 pixels.
 
-Not in the paper: a colour set that needs no download, for practice before CIFAR-10 (PAPER.md §5.6).
+Not in the paper: a colour set that needs no download, for practice before CIFAR-10 (§5.6).
 Two photographs hold little variety, and the crops of one split overlap each other: a likelihood on
 them compares with nothing but another model's on the same set.
 

@@ -1,4 +1,4 @@
-"""Fewer levels than a file has (PAPER.md §5.5). The paper itself keeps all 256 of colour images."""
+"""Fewer levels than a file has (§5.5). The paper itself keeps all 256 of colour images."""
 
 import numpy as np
 

@@ -2,7 +2,7 @@
 
 σ(z) = ½ + ½ tanh(z/2). The halves of the arguments are put into the weights and the bias before
 the scan (`gate_scale`), so that all 4h gates of a row are one loop over tanh: 2.9 ns per pixel and
-feature at h = 16, where a loop over σ, one over tanh and separate ones for c and h took 6.1.
+feature at h = 16 (float32, AVX-512, in L2), where separate loops over σ, tanh, c and h took 6.1.
 The readable twin is reference/lstm_cell.py.
 """
 

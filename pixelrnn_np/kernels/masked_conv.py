@@ -3,8 +3,9 @@
 Masked taps are not stored, so they cost nothing: `W` holds only the T taps that the mask leaves,
 `offsets` their (row, column) distance from the centre. The pixels of a block of rows are gathered
 to `cols` (pixels, T·I), which stays in the cache while BLAS multiplies it by (T·I, O). OpenBLAS
-reaches 85 to 120 GFLOP/s per core on such thin products where one product over the whole map gave
-30 to 60 for the kernel's gradient (448 rows a block; see benchmarks/).
+reached 85 to 120 GFLOP/s per core on such thin products (one core of a Xeon with AVX-512, in L2);
+the kernel's gradient, whose long dimension is the sum, reached 90 with blocks of 448 rows and 30 to
+60 over a whole map of 3,136.
 
 The readable twin is reference/masked_conv.py; shapes and derivation are in layers/masked_conv.py.
 """

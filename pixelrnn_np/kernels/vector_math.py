@@ -1,13 +1,12 @@
-"""exp, tanh and σ, written so that LLVM can vectorise a flat float32 loop over them.
+"""exp and tanh, written so that LLVM can vectorise a flat float32 loop over them.
 
-Under Numba, a call of libm is a scalar call per element. In float32 exp is
-2**n · e**r with |r| <= ln(2)/2, r by subtracting n·ln(2) in two parts (Cody and Waite), and e**r by
-the minimax polynomial of Cephes' expf.c (S. L. Moshier, public domain); relative error below 3e-7.
-From 88.4 on the result is
-infinity, a little before expf's; below -87.7 it is 0, where expf's is subnormal. tanh is a
-ratio of two polynomials in x², clamped where it is 1 in float32 (the coefficients of Eigen's
-MathFunctionsImpl.h); absolute error below 3e-7, and σ(x) = (1 + tanh(x/2)) / 2 halves it. NaN stays
-NaN in all. float64, which the gradient checks use, keeps the exact functions.
+Under Numba, a call of libm is a scalar call per element. In float32 exp is 2**n · e**r with
+|r| <= ln(2)/2, r by subtracting n·ln(2) in two parts (Cody and Waite), and e**r by the minimax
+polynomial of Cephes' expf.c (S. L. Moshier, public domain); relative error below 3e-7. From 88.4 on
+the result is infinity, a little before expf's; below -87.7 it is 0, where expf's is subnormal.
+tanh is a ratio of two polynomials in x², clamped where it is 1 in float32 (the coefficients of
+Eigen's MathFunctionsImpl.h); absolute error below 3e-7. NaN stays NaN in both. float64, which the
+gradient checks use, keeps the exact functions.
 """
 
 import math
@@ -74,16 +73,3 @@ def tanh_float32(x):
 @overload(tanh)
 def _tanh(x):
     return tanh_float32 if x == numba.float32 else lambda x: math.tanh(x)
-
-
-def sigmoid(x):
-    """1 / (1 + e**-x) of a scalar, which never overflows in this form."""
-    half = type(x)(0.5)
-    return half + half * np.tanh(half * x)
-
-
-@overload(sigmoid)
-def _sigmoid(x):
-    if x == numba.float32:
-        return lambda x: F(0.5) + F(0.5) * tanh(F(0.5) * x)
-    return lambda x: 0.5 + 0.5 * math.tanh(0.5 * x)

@@ -136,7 +136,8 @@ class Sequential(Layer):
 
 
 def uniform(rng, shape, fan_in, gain, dtype):
-    """Weights uniform in ±√3·s, whose standard deviation is s = gain / √fan_in.
+    """Weights uniform in ±√3·s, whose standard deviation is s = gain / √fan_in (not the paper's:
+    it says nothing of initial weights).
 
     fan_in counts the unmasked inputs of an output; it may be an array that broadcasts to `shape`.
     """

@@ -1,7 +1,9 @@
 """§3.2 Diagonal BiLSTM: two scans along diagonals, which together see the whole context.
 
-    z_(r,c) = K_is x_(r,c) + b + K_ss[0] h_(r-1,c) + K_ss[1] h_(r,c-1)     K_is: 1×1, mask B
+    z[r,q] = x[r,q] K_is + b + h[r-1,q] K_ss[0] + h[r,q-1] K_ss[1]     K_is: 1×1, mask B
     gates, c, h as in equation (3); only the horizontal neighbour's c is carried
+
+Features are row vectors throughout, kernels are (…, in, out), q is a column, c the cell state.
 
 That is the unskewed form of the paper's column-wise 2×1 convolution on the skewed map: there the
 two inputs of a pixel are rows r-1 and r of the previous column. The other direction is the same on
@@ -51,10 +53,11 @@ class DiagonalLSTM(Layer):
     features: as in RowLSTM, with K_fs: (1, 1, features, 4h).
 
     Backward, diagonals from the last to the first: dz from dh and dc as in RowLSTM, and then
-        dc_(r,c-1) = dc ⊙ f
-        dh_(r-1,c) += K_ss[0]ᵀ dz       dh_(r,c-1) += K_ss[1]ᵀ dz        dx = K_isᵀ dz
-        dK_is = Σ x dzᵀ     dK_ss[0] = Σ h_(r-1,c) dzᵀ     dK_ss[1] = Σ h_(r,c-1) dzᵀ     db = Σ dz
-        what would go outside the image is summed in dh0 and dc0
+        dc[r,q-1] = dc ⊙ f
+        dh[r-1,q] += dz K_ss[0]ᵀ       dh[r,q-1] += dz K_ss[1]ᵀ       dx = dz (K_is ⊙ M)ᵀ
+        dK_is = (Σ xᵀ dz) ⊙ M          dK_ss[0] = Σ h[r-1,q]ᵀ dz      dK_ss[1] = Σ h[r,q-1]ᵀ dz
+        db = Σ dz                      what would go outside the image is summed in dh0 and dc0
+        dK_fs = Σ featuresᵀ dz         dfeatures = dz K_fsᵀ, the last columns of dx
     """
 
     def __init__(self, groups_in, h, channels, rng, *, reverse, features=0, dtype="float32"):
@@ -78,7 +81,7 @@ class DiagonalLSTM(Layer):
         return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
 
     def backward(self, dy, cache):
-        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all five parameters."""
+        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all parameters."""
         ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
         dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)

@@ -104,8 +104,9 @@ class MaskedConv(Layer):
         state.row[state.left + c] = x_c
 
     def step(self, x_c, state, c, group):
-        if state.left:
+        if state.left or state.reach:
             self.keep(x_c, state, c)
+        if state.left:
             seen = state.row[c : c + state.left + 1].transpose(1, 0, 2)
             x_c = seen.reshape(len(x_c), -1)
         y = x_c @ state.K_row

@@ -155,7 +155,7 @@ class ConvBlock(ResidualBlock):
 
 
 class LSTMBlock(ResidualBlock):
-    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU.
+    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, c).
 
     Given features (§3.6) stand behind the trunk's in what the LSTM reads: there their 1×1 is a part
     of the input-to-state product.

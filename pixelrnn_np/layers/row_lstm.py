@@ -1,8 +1,11 @@
 """§3.1 Row LSTM: a convolution along rows into an LSTM that runs from the top row to the bottom.
 
-    z_r = K_is ⊛ x_r + b + K_ss ⊛ h_(r-1)              1×k both; K_is has mask B, K_ss none
-    [o, f, i] = σ(z),  g = tanh(z)                     gates in this order, h features each
-    c_r = f ⊙ c_(r-1) + i ⊙ g,   h_r = o ⊙ tanh(c_r)   equation (3)
+    z[r,q] = Σ_t x[r,q+t] K_is[t] + b + Σ_v h[r-1,q+v] K_ss[v]
+    [o, f, i] = σ(z),  g = tanh(z)                          gates in this order, h features each
+    c[r] = f ⊙ c[r-1] + i ⊙ g,   h[r] = o ⊙ tanh(c[r])      equation (3)
+
+Both kernels are 1×k; K_is has mask B, K_ss reads a finished row and has none.
+Features are row vectors throughout, kernels are (…, in, out), q is a column, c the cell state.
 
 Row -1 is (h0, c0), learned, the same at every column; beyond the columns h is zero. The paper
 applies σ to all four gates in its formula and says in the text that g has tanh.
@@ -18,9 +21,11 @@ from .masks import conv_mask, gate_groups
 
 
 def lstm_parameters(mask, ss_shape, features, rng, dtype):
-    """K_is, K_ss, b, h0, c0 of one LSTM, and K_fs if it is given features (§3.6).
+    """K_is like `mask`, K_ss of `ss_shape` (rows, cols, h, 4h), b (4h,), h0 and c0 (h,).
 
-    The forget gate's bias starts at 1.
+    With features (§3.6) also K_fs: (1, 1, features, 4h). The paper learns h0 and c0 and says no
+    more: that they start at 0, the forget gate's bias at 1, and that K_ss has no bias of its own
+    (it would double b) is this project's choice.
     """
     h = ss_shape[2]
     b = np.zeros(4 * h, dtype)
@@ -47,16 +52,16 @@ class RowLSTM(Layer):
     trunk's in x and enter through an unmasked 1×1, K_fs: (1, 1, features, 4h). Raises ValueError if
     k is even.
 
-    Backward, rows from the last to the first. dh_r arrives from above in the network; the row
-    below adds to it and to dc_r, the gradient of c_r:
+    Backward, rows from the last to the first. dh[r] arrives from the layer above; the row below
+    adds to it and to dc[r], the gradient of c[r]. t runs over the taps of K_is, v over K_ss:
         do = dh ⊙ tanh(c)        dc += dh ⊙ o ⊙ (1 - tanh²(c))
-        df = dc ⊙ c_(r-1)        di = dc ⊙ g        dg = dc ⊙ i
+        df = dc ⊙ c[r-1]         di = dc ⊙ g        dg = dc ⊙ i
         dz = [do ⊙ o(1-o), df ⊙ f(1-f), di ⊙ i(1-i), dg ⊙ (1-g²)]
-        dc_(r-1) = dc ⊙ f
-        dh_(r-1) += K_ssᵀ ⊛ dz_r                       the adjoint convolution along the row
-        dx_r = K_isᵀ ⊛ dz_r
-        dK_is = Σ x_r ⊛ dz_r     dK_ss = Σ h_(r-1) ⊛ dz_r     db = Σ dz     (K_fs as K_is)
-        dh0, dc0 = Σ over images and columns of dh_(-1), dc_(-1)
+        dc[r-1] = dc ⊙ f
+        dh[r-1,q] += Σ_v dz[r,q-v] K_ss[v]ᵀ            dx[r,q] = Σ_t dz[r,q-t] (K_is[t] ⊙ M[t])ᵀ
+        dK_is[t] = (Σ x[r,q+t]ᵀ dz[r,q]) ⊙ M[t]        dK_ss[v] = Σ h[r-1,q+v]ᵀ dz[r,q]
+        db = Σ dz     dh0, dc0 = Σ over images and columns of dh[-1], dc[-1]
+        dK_fs = Σ featuresᵀ dz                         dfeatures = dz K_fsᵀ, the last columns of dx
     """
 
     def __init__(self, groups_in, h, channels, rng, *, k=3, features=0, dtype="float32"):
@@ -85,7 +90,7 @@ class RowLSTM(Layer):
         return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
 
     def backward(self, dy, cache):
-        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all five parameters."""
+        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all parameters."""
         ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
         dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)

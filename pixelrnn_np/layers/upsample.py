@@ -28,7 +28,7 @@ class Upsample(Layer):
             raise ValueError(f"factor is {factor}; it has to be even: 2, 4, …")
         self.size, self.factor = size, factor
         shape = (2 * factor, 2 * factor, channels, features)
-        # Of the kernel's 2f × 2f taps, 2 × 2 reach an output.
+        # Of the kernel's 2f × 2f taps, 2 × 2 reach an output (fewer at the border).
         K = uniform(rng, shape, 4 * channels, 1, dtype)
         super().__init__({"K": K, "b": np.zeros(features, dtype)})
 

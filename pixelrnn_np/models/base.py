@@ -93,7 +93,15 @@ class Model(Layer):
 
         logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
         """
-        return self.forward_scaled(x if x.dtype == self.dtype else self.scale(x))
+        return self.forward_scaled(self.scaled(x))
+
+    def scaled(self, x):
+        """uint8 images scaled; what is scaled already, floats of this model's dtype, as it is."""
+        if x.dtype == np.uint8:
+            return self.scale(x)
+        if x.dtype != self.dtype:
+            raise ValueError(f"x has dtype {x.dtype}; it has to be uint8, or scaled {self.dtype}")
+        return x
 
     def forward_scaled(self, x):
         raise NotImplementedError

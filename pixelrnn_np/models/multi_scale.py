@@ -71,9 +71,8 @@ class MultiScale(Model):
 
     def network_input(self, s, x, small):
         """What network s's forward takes: x alone, or (x, small), scaled."""
-        scale = self.networks[s].scale
-        x = x if x.dtype == self.dtype else scale(x)
-        return x if s == 0 else (x, small if small.dtype == self.dtype else scale(small))
+        scaled = self.networks[s].scaled
+        return scaled(x) if s == 0 else (scaled(x), scaled(small))
 
     def forward(self, x, given=None):
         """The largest network: x uint8 or scaled (B, H, W, C); given: uint8 or scaled, or None."""
@@ -102,7 +101,7 @@ class MultiScale(Model):
         """Nats of network s alone, for a shard of whole images x: (B,), cache."""
         images = self.pyramid(x)
         logits, cache = self.networks[s].forward_scaled(
-            self.network_input(s, images[s], images[s - 1])
+            self.network_input(s, images[s], images[s - 1] if s else None)
         )
         nats, loss_cache = likelihood.nll_forward(logits, images[s], self.fixed(s))
         return nats, (loss_cache, cache)

@@ -74,7 +74,7 @@ class Trunk(Model):
         features, up_cache = None, None
         if "upsample" in self.children:
             x, small = x
-            features, up_cache = self._upsampled(small, rows=x.shape[1])
+            features, up_cache = self._upsampled(small)
         y, first_cache = self.first.forward(x)
         total, caches = None, []
         for block in self.blocks.children.values():
@@ -110,10 +110,10 @@ class Trunk(Model):
             grads |= prefixed("upsample", self._upsampled_backward(dfeatures, up_cache))
         return dx, grads | prefixed("first", g)
 
-    def _upsampled(self, small, rows):
+    def _upsampled(self, small):
         y, cache = self.upsample.forward(small)
         features, relu_cache = self.upsample_relu.forward(y)
-        return np.ascontiguousarray(features[:, :rows]), (cache, relu_cache)
+        return features, (cache, relu_cache)
 
     def _upsampled_backward(self, dfeatures, cache):
         cache, relu_cache = cache
@@ -127,7 +127,7 @@ class Trunk(Model):
 
         Memory grows with the width and the batch, and with the area for given features only.
         """
-        features = None if small is None else self._upsampled(small, self.image_shape[0])[0]
+        features = None if small is None else self._upsampled(small)[0]
         width = self.image_shape[1]
         return SimpleNamespace(
             first=self.first.begin(batch, width),

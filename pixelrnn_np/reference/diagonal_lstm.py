@@ -1,8 +1,8 @@
 """§3.2 One direction of the Diagonal BiLSTM, pixel by pixel, without any skew.
 
-    z[r,c] = b + x[r,c] K_is + h[r-1,c] K_ss[0] + h[r,c-1] K_ss[1]
+    z[r,q] = b + x[r,q] K_is + h[r-1,q] K_ss[0] + h[r,q-1] K_ss[1]
 Both neighbours' h enter, only the horizontal neighbour's c is carried. With `reverse` the
-horizontal neighbour is the one to the right, c+1, and columns go from right to left.
+horizontal neighbour is the one to the right, q+1, and columns go from right to left.
 """
 
 import numpy as np

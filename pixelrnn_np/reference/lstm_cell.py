@@ -4,7 +4,9 @@ import numpy as np
 
 
 def sigmoid(z):
-    return 0.5 * (1 + np.tanh(0.5 * z))
+    """1 / (1 + e^-z), by the form whose exponential does not overflow."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
 
 
 def cell(z, c_before):

@@ -1,31 +1,40 @@
-"""§3.1 Row LSTM, one pixel at a time, straight from equation (3)."""
+"""§3.1 Row LSTM, one pixel at a time, straight from equation (3).
+
+    z[r,q] = b + Σ_t x[r, q+taps_t] K_is[t] + Σ_v h[r-1, q+v] K_ss[v]
+Row -1 is (h0, c0) at every column; outside the image's columns x and h are zero.
+"""
 
 import numpy as np
 
 from .lstm_cell import cell, cell_backward
 
 
-def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, inputs, gates, c, h):
-    """z = b + Σ_t x[r, q+taps_t] K_is[t] + Σ_v h[r-1, q+v] K_ss[v];  row -1 is (h0, c0).
+def inside(q, shifts, W):
+    """(index, column) of the shifts that lead from column q to a column of the image."""
+    return [(t, q + s) for t, s in enumerate(shifts) if 0 <= q + s < W]
 
-    Outside the image's columns x and h are zero. `inputs`, `gates` and `c` are for backward.
-    """
-    B, H, W, _ = x.shape
-    I, F = x.shape[3], h.shape[3]
+
+def centred(K_ss):
+    """-(k-1)/2 … (k-1)/2, the columns that the unmasked K_ss reads."""
+    return np.arange(len(K_ss)) - len(K_ss) // 2
+
+
+def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, inputs, gates, c, h):
+    """`inputs` (x at the taps, then h at the columns read), `gates` and `c` are for backward."""
+    B, H, W, I = x.shape
+    F, T = h.shape[3], len(taps)
+    inputs[...] = 0
     for n in range(B):
         for r in range(H):
             for q in range(W):
-                u = inputs[n, r, q]
-                u[...] = 0
-                for t, column in enumerate(q + taps):
-                    if 0 <= column < W:
-                        u[t * I : (t + 1) * I] = x[n, r, column]
-                state = u[len(taps) * I :]
-                for v in range(len(K_ss)):
-                    column = q + v - len(K_ss) // 2
-                    if 0 <= column < W:
-                        state[v * F : (v + 1) * F] = h[n, r - 1, column] if r > 0 else h0
-                z = b + u @ _stacked(K_is, K_ss)
+                z = b.copy()
+                for t, column in inside(q, taps, W):
+                    z += x[n, r, column] @ K_is[t]
+                    inputs[n, r, q, t * I : (t + 1) * I] = x[n, r, column]
+                for v, column in inside(q, centred(K_ss), W):
+                    h_before = h[n, r - 1, column] if r > 0 else h0
+                    z += h_before @ K_ss[v]
+                    inputs[n, r, q, T * I + v * F : T * I + (v + 1) * F] = h_before
                 c_before = c[n, r - 1, q] if r > 0 else c0
                 gates[n, r, q], c[n, r, q], h[n, r, q] = cell(z, c_before)
 
@@ -34,11 +43,9 @@ def row_lstm_backward(dh, K_is, taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is,
                       dc0):  # fmt: skip
     """Rows from the last to the first; each gradient goes back to where its value came from."""
     B, H, W, I = dx.shape
-    F = dh.shape[3]
+    F, T = dh.shape[3], len(taps)
     dh, dc = dh.copy(), np.zeros_like(c)
-    K = _stacked(K_is, K_ss)
-    dK = np.zeros_like(K)
-    for gradient in (dx, db, dh0, dc0):
+    for gradient in (dx, dK_is, dK_ss, db, dh0, dc0):
         gradient[...] = 0
     for n in range(B):
         for r in range(H - 1, -1, -1):
@@ -48,25 +55,14 @@ def row_lstm_backward(dh, K_is, taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is,
                     gates[n, r, q], c[n, r, q], c_before, dh[n, r, q], dc[n, r, q]
                 )
                 dz[n, r, q] = d
-                if r > 0:
-                    dc[n, r - 1, q] = dc_before
-                else:
-                    dc0 += dc_before
-                dK += inputs[n, r, q][:, None] * d[None, :]
+                carry = dc[n, r - 1, q] if r > 0 else dc0
+                carry += dc_before
                 db += d
-                du = K @ d
-                for t, column in enumerate(q + taps):
-                    if 0 <= column < W:
-                        dx[n, r, column] += du[t * I : (t + 1) * I]
-                dstate = du[len(taps) * I :]
-                for v in range(len(K_ss)):
-                    column = q + v - len(K_ss) // 2
-                    if 0 <= column < W:
-                        target = dh[n, r - 1, column] if r > 0 else dh0
-                        target += dstate[v * F : (v + 1) * F]
-    dK_is[...] = dK[: len(taps) * I].reshape(dK_is.shape)
-    dK_ss[...] = dK[len(taps) * I :].reshape(dK_ss.shape)
-
-
-def _stacked(K_is, K_ss):
-    return np.concatenate([K_is.reshape(-1, K_is.shape[-1]), K_ss.reshape(-1, K_ss.shape[-1])])
+                for t, column in inside(q, taps, W):
+                    dK_is[t] += np.outer(inputs[n, r, q, t * I : (t + 1) * I], d)
+                    dx[n, r, column] += K_is[t] @ d
+                for v, column in inside(q, centred(K_ss), W):
+                    h_before = inputs[n, r, q, T * I + v * F : T * I + (v + 1) * F]
+                    dK_ss[v] += np.outer(h_before, d)
+                    target = dh[n, r - 1, column] if r > 0 else dh0
+                    target += K_ss[v] @ d
