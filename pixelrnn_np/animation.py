@@ -1,6 +1,8 @@
 """A film of images as they are drawn (§2.1): GIF, or one HTML page with a player."""
 
+import base64
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,17 +52,38 @@ class Film:
         return buffer.getvalue()
 
     def _html(self, seconds):
-        from matplotlib.animation import ArtistAnimation
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        pictures = []
+        for frame in self.frames:
+            buffer = io.BytesIO()
+            Image.fromarray(frame).save(buffer, "PNG")
+            pictures.append(f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}")
+        step = max(20, round(1000 * seconds / len(pictures)))
+        return PAGE.replace("STEP", str(step)).replace("FRAMES", json.dumps(pictures))
 
-        figure = Figure(figsize=(5, 5), frameon=False)
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        artists = [
-            [axes.imshow(f, interpolation="nearest", extent=(0, 1, 0, 1))] for f in self.frames
-        ]
-        interval = 1000 * seconds / len(artists)
-        player = ArtistAnimation(figure, artists, interval=interval).to_jshtml(default_mode="once")
-        return f"<!doctype html><meta charset=utf-8><title>pixelrnn_np</title>{player}"
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Images as they are drawn</title>
+<style>body{font-family:sans-serif;text-align:center}img{width:480px;image-rendering:pixelated}
+input{width:360px}</style>
+<img id="image" alt="images as they are drawn, row by row"><br>
+<button id="play" aria-label="play or pause">&#9654; / &#10074;&#10074;</button>
+<input id="frame" type="range" min="0" value="0" aria-label="row">
+<script>
+const frames = FRAMES, step = STEP;
+const image = document.getElementById("image"), slider = document.getElementById("frame");
+let timer = null;
+slider.max = frames.length - 1;
+function show(k) { slider.value = k; image.src = frames[k]; }
+function pause() { clearInterval(timer); timer = null; }
+function play() {
+  if (+slider.value === frames.length - 1) show(0);
+  timer = setInterval(() => {
+    show(+slider.value + 1);
+    if (+slider.value === frames.length - 1) pause();
+  }, step);
+}
+slider.oninput = () => { pause(); show(+slider.value); };
+document.getElementById("play").onclick = () => timer ? pause() : play();
+show(0); play();
+</script></html>
+"""

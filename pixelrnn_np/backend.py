@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import difflib
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -28,11 +29,18 @@ def ops(name=None):
     return kernels
 
 
-def compiling():
-    """Whether the kernels are still to be compiled, which takes up to a minute, once."""
-    from .kernels.jit import JIT_DISABLED, compiled_before
+KERNEL_FILE = {"row_lstm": "row_lstm", "diagonal_bilstm": "diagonal_lstm"}
 
-    return not (JIT_DISABLED or compiled_before())
+
+def compiling(model=None):
+    """Whether that model's kernels (None: any) are still to be compiled: up to a minute, once."""
+    from .kernels import conv_forward
+    from .kernels.jit import JIT_DISABLED
+
+    if JIT_DISABLED or _name.get() == "reference":
+        return False
+    cached = Path(conv_forward.stats.cache_path).glob(f"{KERNEL_FILE.get(model, 'masked_conv')}.*")
+    return next(cached, None) is None
 
 
 @contextlib.contextmanager

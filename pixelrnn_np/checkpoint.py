@@ -3,6 +3,7 @@
 safetensors holds arrays and strings only: opening a file from a stranger executes nothing.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -16,30 +17,51 @@ FORMAT = "pixelrnn_np 1"
 
 
 def write_atomically(path, data):
-    """Writes bytes so that `path` holds the old content or the new one, whatever happens."""
+    """Writes bytes so that `path` holds the old content or the new one, whatever happens.
+
+    Raises OSError, which names `path`.
+    """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
-    if not path.parent.is_dir():
-        if path.parent.exists():
-            raise NotADirectoryError(f"{path.parent} is not a folder")
-        raise FileNotFoundError(f"the folder {path.parent} does not exist; create it first")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _beside(path)
     try:
         with open(temporary, "xb") as f:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
         os.replace(temporary, path)
+    except OSError as e:
+        raise type(e)(e.errno, e.strerror, str(path)) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # A path through a file has nothing to remove and would hide the first error.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(path):
+    """OSError if `write_atomically` could not write `path`; leaves nothing behind."""
+    path = Path(path)
+    temporary = _beside(path)
+    try:
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as e:
+        raise type(e)(e.errno, e.strerror, str(path)) from None
+
+
+def _beside(path):
+    if not path.parent.is_dir():
+        missing = "is not a folder" if path.parent.exists() else "does not exist; create it first"
+        raise FileNotFoundError(f"the folder {path.parent} {missing}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def save(path, arrays, meta):
     """arrays: {name: ndarray}; meta: anything that JSON holds. Raises OSError."""
     tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    text = {"format": FORMAT, "meta": json.dumps(meta)}
-    write_atomically(path, safetensors.numpy.save(tensors, text))
+    # One key: safetensors puts several in any order, and the same run has to give the same bytes.
+    write_atomically(path, safetensors.numpy.save(tensors, {FORMAT: json.dumps(meta)}))
 
 
 def load(path):
@@ -58,11 +80,11 @@ def load(path):
     except Exception as e:
         reason = " ".join(str(e).split())
         raise ValueError(f"{path} is not a whole safetensors file: {reason}") from None
-    if text.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by this project (format {text.get('format')!r})")
+    if FORMAT not in text:
+        raise ValueError(f"{path} was not written by this project (it is not {FORMAT!r})")
     try:
-        meta = json.loads(text["meta"])
-    except (KeyError, ValueError, RecursionError):
+        meta = json.loads(text[FORMAT])
+    except (ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict):
         raise ValueError(f"{path} has no readable description of its content")

@@ -10,14 +10,14 @@ import numpy as np
 import typer
 
 from . import cli_pictures, figures, sampling
-from .backend import compiling
+from .backend import choose
 from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
-from .cli_options import Data, Quiet, RunArgument, Threads, option, say
+from .cli_options import Data, Quiet, RunArgument, Threads, option, say, say_if_compiling
 from .data import DATASETS, load_data
 from .experiment import fresh, resumed, source
 from .likelihood import bits_per_dim
-from .models import BASES, MODELS
+from .models import BASES, MODELS, build_model, is_bound
 from .models.base import check_int
 from .run import CHECKPOINT, Run, load_run
 from .training import Diverged
@@ -92,15 +92,20 @@ def train(
     check_int("samples", samples, 0, 10**6)
     check_int("checkpoint-every", checkpoint_every, 1, 10**9)
     if resume and (out / CHECKPOINT).exists():
+        if init is not None:
+            raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
         trainer, about = resumed(out, given, threads)
     else:
         trainer, about = fresh(out, given, threads, init)
     total = check_int("epochs", about["epochs"], 1, 10**6)
+    say_if_compiling(trainer.model)
     images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
     net = trainer.model
-    baselines = {
-        "independent pixels": independent_nats(images["train"], images["valid"], net.levels)
-    }
+    baselines = {}
+    if scale is None:
+        baselines["independent pixels"] = independent_nats(
+            images["train"], images["valid"], net.levels
+        )
     run = Run(out, about, baselines)
     say(
         f"{net.name}, {net.flat.size:,} parameters, on {about['data']['name']}, {net.levels} levels"
@@ -124,7 +129,9 @@ def train(
         say(f"saved after update {trainer.step_count}; go on with: {again}")
         raise typer.Exit(130)
     say(f"best validation: {trainer.best:.2f} nats per image, in {out}/best.safetensors")
-    if samples:
+    if trainer.settings["scale"] is not None:
+        say(f"that is network {trainer.settings['scale']} alone; its samples need all networks")
+    elif samples:
         best, _ = load_run(out)
         x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
                             threads=threads)  # fmt: skip
@@ -142,6 +149,7 @@ def evaluate(
 ):
     """Nats per image and bits per dimension on a split, beside three baselines."""
     net, meta = load_run(run)
+    say_if_compiling(net)
     found = source(run, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
@@ -153,8 +161,7 @@ def evaluate(
         raise ValueError(f"{run} gives nats that are not finite; its weights are damaged")
     error = nats.std() / np.sqrt(len(nats))
     D, train_images = net.dimensions, load_data(split="train", **found)
-    rows = [
-        (net.name, nats.mean()),
+    rows = [*model_rows(net, nats, images, threads),
         ("independent pixels", independent_nats(train_images, images, net.levels)),
         ("one histogram", channel_nats(train_images, images, net.levels)),
         ("uniform", uniform_nats(net.image_shape, net.levels)),
@@ -165,6 +172,18 @@ def evaluate(
         print(f"{name:<20}{value:>12.2f}{bits_per_dim(value, D):>12.4f}")
 
 
+def model_rows(net, nats, images, threads):
+    """(name, nats) of the model; of an inexact multi-scale model its bound, and the exact value."""
+    if not is_bound(net):
+        return [(net.name, nats.mean())]
+    exact = build_model(**{**net.config, "exact": True})
+    exact.flat[...] = net.flat
+    return [
+        ("upper bound", nats.mean()),
+        ("same weights, exact", exact.nll(images, threads).mean()),
+    ]
+
+
 @app.command()
 def check(
     model: Annotated[str, typer.Option(help=" | ".join(MODELS))] = "diagonal_bilstm",
@@ -172,6 +191,8 @@ def check(
 ):
     """Check a model's gradients, causality and normalisation on small images."""
     check_int("seed", seed, 0, 2**63)
+    choose("--model", model, tuple(MODELS))
+    say_if_compiling()
     text, good = check_table(model, seed)
     print(text)
     raise typer.Exit(0 if good else 1)
@@ -184,9 +205,6 @@ for command in (
 
 
 def main():
-    words = sys.argv[1:]
-    if words and "--help" not in words and compiling():
-        say("the kernels are compiled at their first use: up to a minute, once")
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as e:

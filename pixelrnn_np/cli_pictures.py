@@ -7,10 +7,22 @@ import typer
 
 from . import animation, checkpoint, figures, sampling
 from .backend import choose
-from .cli_options import Data, Output, Quiet, RunArgument, Seed, Temperature, Threads, option, say
+from .cli_options import (
+    Data,
+    Output,
+    Quiet,
+    RunArgument,
+    Seed,
+    Temperature,
+    Threads,
+    option,
+    say,
+    say_if_compiling,
+)
 from .data import load_data
 from .experiment import source
 from .explain import influence, pixel_nats
+from .models import is_bound
 from .models.base import check_int
 from .run import load_run
 
@@ -27,18 +39,20 @@ def sample(
     """Draw images from a trained model."""
     net, _ = load_run(run)
     target(output, ".png")
+    say_if_compiling(net)
     x, nats = sampling.sample(
         net, n, seed, temperature=temperature, return_nll=True, progress=not quiet, threads=threads
     )
     figures.save_sheet(output, x, net.levels)
-    say(f"{n} images in {output}, {nats.mean():.2f} nats each on average")
+    most = "at most " if is_bound(net) else ""
+    say(f"{n} images in {output}, {most}{nats.mean():.2f} nats each on average")
 
 
 def complete(
     run: RunArgument,
     output: Output,
     mask: Annotated[str, typer.Option(help="known: " + " | ".join(sampling.MASKS))] = "top",
-    rows: Annotated[int, typer.Option(help="rows that --mask top keeps")] = 4,
+    rows: Annotated[int | None, option("rows that --mask top keeps", 4)] = None,
     n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
     times: Annotated[int, typer.Option(help="completions of each")] = 6,
     data: Data = None,
@@ -54,9 +68,12 @@ def complete(
     """
     net, meta = load_run(run)
     target(output, ".png")
+    say_if_compiling(net)
     choose("--mask", mask, sampling.MASKS)
     images = load_data(split="test", **source(run, net, meta, data))
-    check_int("--rows", rows, 1, net.image_shape[0])
+    if rows is not None and mask != "top":
+        raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
+    rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
     check_int("--times", times, 1, 1000)
     images = some(images, n, seed)
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
@@ -83,6 +100,7 @@ def animate(
     """Show images as they are drawn, row by row: a GIF, or a page with a player."""
     net, _ = load_run(run)
     target(output, ".gif", ".html")
+    say_if_compiling(net)
     check_int("-n", n, 1, 1024)
     if not 0.1 <= seconds <= 600:
         raise ValueError(f"--seconds is {seconds}; it has to be from 0.1 to 600")
@@ -108,6 +126,7 @@ def explain(
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
     net, meta = load_run(run)
     target(output, ".png")
+    say_if_compiling(net)
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
     c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
@@ -131,6 +150,4 @@ def target(path, *endings):
         raise ValueError(f"{path}: name a file that ends in {kinds}")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
-    probe = path.with_name(f".{path.name}.probe")
-    checkpoint.write_atomically(probe, b"")
-    probe.unlink()
+    checkpoint.check_writable(path)

@@ -46,7 +46,8 @@ def fresh(out, given, threads, init=None):
     trainer = Trainer(
         net, threads=threads, **{k: options[k] for k in TRAINER_OPTIONS if k in options}
     )
-    return trainer, {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
+    about = {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
+    return trainer, about if init is None else {**about, "init": str(init)}
 
 
 def start_from(net, path):
@@ -88,7 +89,10 @@ def source(path, net, meta, name=None):
     else:
         found = {"name": name, "levels": net.levels}
     shape = DATASETS[choose("data", name, tuple(DATASETS))].image_shape
-    levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
+    try:
+        levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
+    except ValueError as e:
+        raise ValueError(f"{name} does not fit the model in {path}: {e}") from None
     if (*shape, levels) != (*net.image_shape, net.levels):
         sizes = ["×".join(map(str, s)) for s in (shape, net.image_shape)]
         raise ValueError(

@@ -190,7 +190,7 @@ class Trainer:
         score = math.nan
         if valid is not None:
             with self.averaged() as model, np.errstate(all="ignore"):
-                score = float(model.nll(valid, self.pool.threads).mean())
+                score = float(self._valid_nats(model, valid).mean())
                 if not math.isfinite(score):
                     raise self._diverged(f"the validation loss is {score}")
                 if score < self.best:
@@ -198,6 +198,12 @@ class Trainer:
                     if run is not None:
                         run.save_best(self, score)
         self._record(score)
+
+    def _valid_nats(self, model, valid):
+        scale, threads = self.settings["scale"], self.pool.threads
+        if scale is None:
+            return model.nll(valid, threads)
+        return model.stage_nats(scale, valid, threads)
 
     def _record(self, valid):
         nats, images = self.sums

@@ -251,13 +251,14 @@ def test_initial_weights():
     h, F = 64, 128
     options = {"image_shape": (8, 8, 1), "h": h, "layers": 2, "head": F}
     root2 = np.sqrt(2)
+    deep = np.sqrt(2)  # up and skip of two blocks carry 1/√2: their outputs are summed
     head = {"conv1.K": root2 / np.sqrt(2 * h), "conv2.K": root2 / np.sqrt(F)}
     expected = {
-        "pixelcnn": {"down.K": root2 / np.sqrt(2 * h), "up.K": root2 / np.sqrt(h)},
-        "row_lstm": {"lstm.K_ss": 1 / np.sqrt(3 * h), "up.K": 1 / np.sqrt(h)},
+        "pixelcnn": {"down.K": root2 / np.sqrt(2 * h), "up.K": root2 / np.sqrt(h) / deep},
+        "row_lstm": {"lstm.K_ss": 1 / np.sqrt(3 * h), "up.K": 1 / np.sqrt(h) / deep},
         "diagonal_bilstm": {
-            "l2r.K_is": 1 / np.sqrt(2 * h), "l2r.K_ss": 1 / np.sqrt(2 * h), "up.K": 1 / np.sqrt(h),
-            "skip.K": 1 / np.sqrt(h),
+            "l2r.K_is": 1 / np.sqrt(2 * h), "l2r.K_ss": 1 / np.sqrt(2 * h),
+            "up.K": 1 / np.sqrt(h) / deep, "skip.K": 1 / np.sqrt(h) / deep,
         },
         "multi_scale": {"upsample.K": 1 / np.sqrt(4), "l2r.K_fs": root2 / np.sqrt(h)},
     }  # fmt: skip

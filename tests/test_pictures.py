@@ -44,6 +44,7 @@ def test_film_as_a_page(model, tmp_path):
     text = (tmp_path / "film.html").read_text()
     assert text.startswith("<!doctype html>")
     assert text.count("data:image/png;base64") == 4
+    assert "http" not in text, "the page has to work without a network"
     with pytest.raises(ValueError, match=r"\.gif or \.html"):
         film.save(tmp_path / "film.mp4")
 

@@ -30,12 +30,4 @@ def _drop_stale_code(folder):
                 index.unlink()
 
 
-FOLDER = Path(__file__).parent
-_drop_stale_code(FOLDER)
-
-
-def compiled_before():
-    """Whether compiled kernels are cached where Numba usually puts them."""
-    elsewhere = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(elsewhere) if elsewhere else FOLDER / "__pycache__"
-    return any(folder.rglob("*.nbi"))
+_drop_stale_code(Path(__file__).parent)

@@ -20,7 +20,8 @@ class MaskedConv(Layer):
     x: (B, H, W, in) → y: (B, H, W, out). Parameters K: (rows, cols, in, out), b: (out,).
 
     mask: "A" or "B"; rows, cols: odd kernel size; groups_in, groups_out: the colour of every
-    feature (see masks.py); rng: numpy Generator; relu_before: whether a ReLU precedes (gain √2).
+    feature (see masks.py); rng: numpy Generator; relu_before: whether a ReLU precedes (gain √2);
+    gain: a further factor of the initial weights.
     Raises ValueError for an even size or another mask.
 
     Backward. With W = K ⊙ M, and t = (u, v) running over the taps:
@@ -40,6 +41,7 @@ class MaskedConv(Layer):
         rng,
         *,
         relu_before=False,
+        gain=1.0,
         dtype="float32",
     ):
         self.kind = mask
@@ -49,7 +51,8 @@ class MaskedConv(Layer):
         self._offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
         self._tap_mask = self.mask[self._taps]
         fan_in = self.mask.sum(axis=(0, 1, 2))
-        K = uniform(rng, self.mask.shape, fan_in, np.sqrt(2) if relu_before else 1, dtype)
+        gain *= np.sqrt(2) if relu_before else 1
+        K = uniform(rng, self.mask.shape, fan_in, gain, dtype)
         super().__init__({"K": K, "b": np.zeros(len(groups_out), dtype)})
 
     def forward(self, x):

@@ -45,6 +45,8 @@ def build_model(
     Raises ValueError for an unknown name and for numbers out of range.
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]
+    for argument, value in (("residual", residual), ("skip", skip), ("exact", exact)):
+        choose(argument, value, (True, False))
     kind = choose("base", base, tuple(BASES)) if cls is MultiScale else name
     layers = DEFAULT_LAYERS[kind] if layers is None else layers
     config = {
@@ -54,6 +56,11 @@ def build_model(
     if cls is MultiScale:
         return cls(**config, base=BASES[base], factor=factor, scales=scales, exact=exact)
     return cls(**config)
+
+
+def is_bound(model):
+    """Whether `nll` is an upper bound of the nats only: of an inexact multi-scale model (§3.6)."""
+    return isinstance(model, MultiScale) and not model.exact
 
 
 def load(path):

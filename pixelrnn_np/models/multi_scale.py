@@ -106,6 +106,11 @@ class MultiScale(Model):
         nats, loss_cache = likelihood.nll_forward(logits, images[s], self.fixed(s))
         return nats, (loss_cache, cache)
 
+    def stage_nats(self, s, x, threads=None):
+        """Nats of network s alone: whole images x, uint8 (B, H, W, C) → float64 (B,)."""
+        x = self.check_images(x)
+        return self._mapped(lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
+
     def nll_forward(self, x, only=None):
         """The sum over all networks, or the nats of network `only`."""
         chosen = range(len(self.networks)) if only is None else [only]

@@ -39,7 +39,7 @@ class Trunk(Model):
             children["upsample"] = Upsample((H, W), given, C, self.h, rng, dtype=self.dtype)
             children["upsample_relu"] = ReLU()
         options = {
-            "features": 0 if given is None else self.h,
+            "features": 0 if given is None else self.h, "depth": self.layers,
             "residual": residual, "skip": skip, "dtype": self.dtype,
         }  # fmt: skip
         first = MaskedConv("A", 7, 7, feature_groups(C, C), g_2h, rng, dtype=self.dtype)
