@@ -136,6 +136,8 @@ def train(
         x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
                             threads=threads)  # fmt: skip
         figures.save_sheet(out / "samples.png", x, best.levels)
+        if hasattr(best, "pyramid"):
+            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
         say(f"pictures: {out}/samples.png, {out}/loss.png")
 
 

@@ -55,6 +55,19 @@ def _save(path, sheet, least):
     _write(path, lambda f: imsave(f, enlarged(sheet, least), format="png"))
 
 
+def save_scales(path, pyramid, levels):
+    """§3.6: each image of a multi-scale model beside its smaller ones, one column per image.
+
+    pyramid: list of uint8 (n, H_s, W_s, C), smallest first; all are enlarged to the largest's size.
+    """
+    n, H, W, _ = pyramid[-1].shape
+    rows = []
+    for images in pyramid:
+        factor = -(-H // images.shape[1])
+        rows.append(images.repeat(factor, axis=1).repeat(factor, axis=2)[:, :H, :W])
+    save_sheet(path, np.concatenate(rows), levels, columns=n)
+
+
 def save_completions(path, originals, known, completions, levels):
     """As the paper's Figure 1: what is known, then its completions, then the original.
 

@@ -3,7 +3,7 @@
 config.json              model, data, settings, command, versions
 checkpoint.safetensors   weights, optimiser, generator state, position; what --resume reads
 best.safetensors         the weights with the lowest validation nats; a model file
-metrics.csv  loss.png  samples.png
+metrics.csv  loss.png  samples.png  scales.png (multi-scale)
 """
 
 import csv

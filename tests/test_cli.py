@@ -624,6 +624,7 @@ def test_multi_scale(call, tmp_path):
     words = ["--model", "multi_scale", "--base", "row_lstm", "--exact", *TINY[2:], "--epochs", 1]
     assert call("train", "--out", out, *words, "--samples", 4)[0] == 0
     assert (out / "samples.png").stat().st_size > 0
+    assert_picture(out / "scales.png")
     top = tmp_path / "top"
     code, _, said = call("train", "--out", top, *words, "--samples", 0, "--scale", 1, "--init", out)
     assert code == 0, said

@@ -157,3 +157,15 @@ def test_pixels_that_are_given_cost_nothing(rng):
     nats = pixel_nats(model, x)
     assert (nats[:, ::2, ::2] == 0).all()
     np.testing.assert_allclose(nats.sum(axis=(1, 2)), model.stage_nll(1, x)[0], rtol=1e-10)
+
+
+def test_scales_side_by_side(rng, tmp_path):
+    """The small image's pixels are the corners of the large one's 2×2 blocks."""
+    model = small_model("multi_scale", rng, (4, 6, 1), 2, base="row_lstm")
+    x = draw(rng, model)
+    figures.save_scales(tmp_path / "s.png", model.pyramid(x), 2)
+    with Image.open(tmp_path / "s.png") as picture:
+        pixels = np.asarray(picture.convert("L"))
+    small = pixels[:: pixels.shape[0] // 11, :: pixels.shape[1] // 22]
+    np.testing.assert_array_equal(small[1:5:2, 1:7:2] > 200, x[0, ::2, ::2, 0] == 1)
+    np.testing.assert_array_equal(small[6:10, 1:7] > 200, x[0, :, :, 0] == 1)
