@@ -147,15 +147,15 @@ def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
     for r in range(height):
         network.begin_row(state, r)
         u, logits = rng.random((n, width, channels)), []
+        given = known[:, r].all(axis=0).tolist()
         for c in range(width):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
                 z = network.step(pixel, state, c, k)[:, k]
-                if not known[:, r, c, k].all():
-                    values = draw(
-                        probabilities(_sharpened(z, temperature), network.levels), u[:, c, k]
-                    )
-                    x[:, r, c, k] = np.where(known[:, r, c, k], x[:, r, c, k], values)
+                if not given[c][k]:
+                    values = _values(z, u[:, c, k], temperature, network.levels)
+                    old = x[:, r, c, k]
+                    x[:, r, c, k] = np.where(known[:, r, c, k], old, values)
                 pixel[:, k] = network.scale(x[:, r, c, k])
                 logits.append(z)
             network.keep(pixel, state, c)
@@ -183,6 +183,14 @@ def whole_network(model, n, seed=0):
                 z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
                 x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, c, k])
     return x
+
+
+def _values(z, u, temperature, levels):
+    """What u draws from logits z (n,) or (n, levels); `draw` for two levels in fewer steps."""
+    if levels > 2:
+        return draw(probabilities(_sharpened(z, temperature), levels), u)
+    z = z.astype(np.float64) if temperature == 1 else _sharpened(z, temperature)
+    return u >= 0.5 - 0.5 * np.tanh(0.5 * z)  # p(0) = σ(-z)
 
 
 def _sharpened(logits, temperature):

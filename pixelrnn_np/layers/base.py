@@ -29,6 +29,8 @@ class Layer:
     def __init__(self, params=None, **children):
         self._own = dict(params or {})
         self.children = MappingProxyType(children)
+        for name, layer in children.items():
+            self.__dict__.setdefault(name, layer)
 
     @property
     def params(self):
@@ -49,12 +51,6 @@ class Layer:
         for child, layer in self.children.items():
             start = child + "."
             layer.bind({k[len(start) :]: v for k, v in views.items() if k.startswith(start)})
-
-    def __getattr__(self, name):
-        children = self.__dict__.get("children", {})
-        if name in children:
-            return children[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x):
         raise NotImplementedError
