@@ -574,6 +574,15 @@ def test_not_enough_memory_is_one_line(refuse, trained, tmp_path, monkeypatch):
     assert "9 TiB" in refuse("sample", trained, "-o", tmp_path / "a.png")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler: a shell's background job, such as a test runner, may ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_outside_of_training(call, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(cli.sampling, "sample", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     code, _, said = call("sample", trained, "-o", tmp_path / "a.png")
