@@ -12,7 +12,6 @@ import ctypes
 
 import numpy as np
 import torch
-
 from peers_fast import Fast
 from peers_usual import Usual
 
@@ -78,18 +77,3 @@ class Peer:
             torch._foreach_clamp_max_(grads, CLIP)
         self.optimiser.step()
         return loss.item()
-
-
-def disagreement(mine, theirs):
-    """The largest relative error of a loss and its gradients, and where it is.
-
-    mine, theirs: (loss, {name: gradient}). An array's error is relative to its largest entry.
-    """
-    errors = {"loss": abs(mine[0] - theirs[0]) / abs(mine[0])}
-    if set(mine[1]) != set(theirs[1]):
-        return float("inf"), "the names of the parameters"
-    for name, a in mine[1].items():
-        size = max(np.abs(a).max(), np.finfo(np.float64).tiny)
-        errors[name] = float(np.abs(a - theirs[1][name]).max() / size)
-    worst = max(errors, key=errors.get)
-    return errors[worst], worst

@@ -11,11 +11,9 @@ pixels of a diagonal, so no padding is computed and none has to be overwritten w
 flat vector of parameters, hence one division, clip and fused Adam; memory that is given back to the
 process and not to the system (see `keep_memory`).
 
-What was tried and is slower is in benchmarks/README.md. The backward passes are autograd's: gradients
-by hand would be this project over again.
+What was tried and is slower is in benchmarks/README.md. The backward passes are autograd's:
+gradients by hand would be this project over again.
 """
-
-import functools
 
 import torch
 from torch import nn
@@ -55,15 +53,20 @@ def row_lstm(x, p):
     return torch.stack(rows).view(H, W, B, -1)
 
 
-class Diagonals:
-    """The orders in which the two directions read the pixels of an H × W image.
+class Layout:
+    """What can be made once, before training, for an H × W image: masks, and orders of pixels.
 
-    sizes: pixels of each diagonal; first: raster position of each pixel in left-to-right order.
-    mirror: where the right-to-left scan finds its next pixel, as a place in `first`. lower: which
-    of the right-to-left scan's pixels the left-to-right order adds: the one above, by the shift.
+    mask_first, mask_conv: of the rows of mask A 7×7 and mask B 3×3 that see anything.
+    sizes: pixels of each diagonal; first: raster position of each pixel in the left-to-right
+    scan's order, back: its inverse. The rest are places in that order: mirror, where the
+    right-to-left scan finds its next pixel, its own inverse; lower, which of the right-to-left
+    scan's pixels is added, the one above by the shift, upper: its adjoint; top, bottom: the first
+    and the last row.
     """
 
-    def __init__(self, H, W):
+    def __init__(self, H, W, dtype):
+        self.mask_first, self.mask_conv = tap_mask(4, 7, 3, dtype), tap_mask(2, 3, 2, dtype)
+        self.shape = H, W
         spans = [range(max(0, t - W + 1), min(H - 1, t) + 1) for t in range(H + W - 1)]
         places = [(r, t - r) for t, span in enumerate(spans) for r in span]
         place = {pixel: k for k, pixel in enumerate(places)}
@@ -71,15 +74,10 @@ class Diagonals:
         self.first = torch.tensor([r * W + c for r, c in places])
         self.mirror = torch.tensor([place[r, W - 1 - c] for r, c in places])
         self.lower = torch.tensor([place[max(r - 1, 0), W - 1 - c] for r, c in places])
-        self.raise_ = torch.tensor([place[min(r + 1, H - 1), W - 1 - c] for r, c in places])
+        self.upper = torch.tensor([place[min(r + 1, H - 1), W - 1 - c] for r, c in places])
         self.top = torch.tensor([k for k, (r, _) in enumerate(places) if r == 0])
         self.bottom = torch.tensor([k for k, (r, _) in enumerate(places) if r == H - 1])
-        self.none = self.top[:0]
-
-
-@functools.cache
-def diagonals(H, W):
-    return Diagonals(H, W)
+        self.none, self.back = self.top[:0], torch.argsort(self.first)
 
 
 class Take(torch.autograd.Function):
@@ -96,7 +94,7 @@ class Take(torch.autograd.Function):
         return dy.index_select(0, inverse).index_fill_(0, blank, 0), None, None, None, None
 
 
-def scan(z, K_ss, h0, c0, H, W, B):
+def scan(z, K_ss, h0, c0, layout, B):
     """Both directions: z (2, H·W·B, 4h), diagonal after diagonal, to h (2, H·W·B, h).
 
     A diagonal's h with (h0, c0) at the ends that lie outside the image holds, one pixel apart, what
@@ -104,7 +102,7 @@ def scan(z, K_ss, h0, c0, H, W, B):
     """
     outside, c_outside = h0.expand(2, B, -1), c0.expand(2, B, -1)
     above, left = K_ss.unbind(1)
-    maps = z.split([n * B for n in diagonals(H, W).sizes], 1)
+    (H, W), maps = layout.shape, z.split([n * B for n in layout.sizes], 1)
     h, c, columns = outside[:, :0], c_outside[:, :0], []
     for t, column in enumerate(maps):
         n, top, bottom = column.shape[1], t < W, t < H
@@ -118,43 +116,40 @@ def scan(z, K_ss, h0, c0, H, W, B):
     return torch.cat(columns, 1)
 
 
-def diagonal_bilstm(x, p, size):
+def diagonal_bilstm(x, p, d):
     """§3.2 on maps in the left-to-right scan's order: (H·W, 1, B, 2h) to (H·W, 1, B, h)."""
-    (N, _, B, _), (H, W) = x.shape, size
-    d = diagonals(H, W)
+    N, _, B, _ = x.shape
     mirrored = Take.apply(x, d.mirror, d.none, d.mirror, d.none)
     maps = [conv(a, p[f"{k}.K_is"], p[f"{k}.b"]) for a, k in ((x, "l2r"), (mirrored, "r2l"))]
     z = torch.stack(maps).view(2, N * B, -1)
     both = {k: torch.stack([p[f"l2r.{k}"], p[f"r2l.{k}"]]) for k in ("K_ss", "h0", "c0")}
     states = (both[k][:, None] for k in ("h0", "c0"))
-    left, right = scan(z, both["K_ss"][:, :, 0], *states, H, W, B).view(2, N, B, -1).unbind(0)
-    right = Take.apply(right, d.lower, d.top, d.raise_, d.bottom)
+    left, right = scan(z, both["K_ss"][:, :, 0], *states, d, B).view(2, N, B, -1).unbind(0)
+    right = Take.apply(right, d.lower, d.top, d.upper, d.bottom)
     return (left + right)[:, None]
 
 
-def conv_inner(x, p):
+def conv_inner(x, p, layout):
     """§3.5: (B, H, W, 2h) to (B, H, W, h)."""
     x = functional.relu_(conv(functional.relu(x), p["down.K"], p["down.b"]))
-    K = p["conv.K"][:2]
-    K = K * tap_mask(2, 3, 2).to(K.dtype)
+    K = p["conv.K"][:2] * layout.mask_conv
     return functional.relu_(conv(x, K, p["conv.b"], padding=(1, 1))[:, : x.shape[1]])
 
 
-@functools.cache
-def tap_mask(rows, cols, seen):
+def tap_mask(rows, cols, seen, dtype):
     """Ones, but in the last row only for the first `seen` taps."""
-    mask = torch.ones(rows, cols, 1, 1)
+    mask = torch.ones(rows, cols, 1, 1, dtype=dtype)
     mask[-1, seen:] = 0
     return mask
 
 
-def block(x, total, p, kind, size):
+def block(x, total, p, kind, layout):
     """§3.3: the trunk map and the sum of skips after one more block; both side by side."""
     if kind == "pixelcnn":
-        a = conv_inner(x, p)
+        a = conv_inner(x, p, layout)
     else:
         q = {n.removeprefix("lstm."): v for n, v in p.items()}
-        a = row_lstm(x, q) if kind == "row_lstm" else diagonal_bilstm(x, q, size)
+        a = row_lstm(x, q) if kind == "row_lstm" else diagonal_bilstm(x, q, layout)
     K, b = (torch.cat([p[f"up.{n}"], p[f"skip.{n}"]], -1) for n in ("K", "b"))
     up, skip = conv(a, K, b).chunk(2, -1)
     return x + up, skip if total is None else total + skip
@@ -174,6 +169,7 @@ class Fast(nn.Module):
         self.shapes = {name: a.shape for name, a in params.items()}
         arrays = [torch.from_numpy(a).reshape(-1) for a in params.values()]
         self.flat = nn.Parameter(torch.cat(arrays))
+        self.layout = Layout(*self.config["image_shape"][:2], self.flat.dtype)
 
     def views(self, flat):
         sizes = [torch.Size(shape).numel() for shape in self.shapes.values()]
@@ -182,14 +178,13 @@ class Fast(nn.Module):
 
     def forward(self, x):
         p, kind = self.views(self.flat), self.config["name"]
-        K = p["first.K"][:4]
-        K = K * tap_mask(4, 7, 3).to(K.dtype)
+        K = p["first.K"][:4] * self.layout.mask_first
         y, total = conv(x, K, p["first.b"], padding=(3, 3))[:, : x.shape[1]], None
-        y, x = reorder(y, kind), reorder(x, kind)
+        y, x = reorder(y, kind, self.layout), reorder(x, kind, self.layout)
         for i in range(self.config["layers"]):
             start = f"blocks.{i}."
             own = {n.removeprefix(start): v for n, v in p.items() if n.startswith(start)}
-            y, total = self.block(y, total, own, kind, self.config["image_shape"][:2])
+            y, total = self.block(y, total, own, kind, self.layout)
         y = y if total is None else y + total
         for name in ("conv1", "conv2", "logits"):
             y = conv(functional.relu(y), p[f"head.{name}.K"], p[f"head.{name}.b"])
@@ -206,14 +201,11 @@ class Fast(nn.Module):
         return torch.optim.Adam([self.flat], lr=lr, fused=True), [self.flat]
 
 
-def reorder(x, kind):
+def reorder(x, kind, d):
     """(B, H, W, F) in the order of the recurrence: (H, W, B, F), or (H·W, 1, B, F) by diagonals."""
     if kind == "pixelcnn":
         return x
     x = x.permute(1, 2, 0, 3)
     if kind == "row_lstm":
         return x.contiguous()
-    order = diagonals(*x.shape[:2]).first
-    inverse = torch.argsort(order)
-    none = order[:0]
-    return Take.apply(x.reshape(len(order), *x.shape[2:]), order, none, inverse, none)[:, None]
+    return Take.apply(x.flatten(0, 1), d.first, d.none, d.back, d.none)[:, None]

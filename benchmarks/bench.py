@@ -1,0 +1,293 @@
+"""Training steps of this project and of PyTorch on the same cores, in one run.
+
+    python benchmarks/bench.py            about 20 minutes; results.json and the tables in README.md
+    python benchmarks/bench.py --quick    under three: h = 16, batch 16; README.md stays
+
+Every contender is a process of its own; turns alternate, so that ratios hold although the machine's
+speed varies. Before it is timed, each PyTorch model gets this project's weights and has to give the
+same loss and gradients. See benchmarks/README.md for what is measured, and how.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import flops
+import numpy as np
+import report
+import startup
+from machine import describe
+from race import Contender, Failed, race, ratios, summary, warm
+from tqdm import tqdm
+
+import pixelrnn_np as pr
+from pixelrnn_np.parallel import available_threads
+
+MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
+TORCH = ("usual", "well", "compiled")
+# Compiled code has approximations of its own, and is not compiled twice for a check in float64.
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "bent": 1e-2, "compiled": 1e-3}
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def prepare(folder, model, h, layers, batch, side=28, dtype="float32"):
+    """Random weights (none of them 0, unlike a new model's) and images, in a file: its setup."""
+    net = pr.build_model(model, (side, side, 1), 2, h=h, layers=layers, dtype=dtype)
+    rng = np.random.default_rng(0)
+    params = {
+        name: a + 0.05 * rng.standard_normal(a.shape).astype(dtype)
+        for name, a in net.params.items()
+    }
+    images = (rng.random((batch, side, side, 1)) < 0.13).astype(np.uint8)
+    path = Path(folder) / f"{model}-{h}-{layers}-{batch}-{side}-{dtype}.npz"
+    np.savez(path, images=images, **params)
+    return {"config": net.config, "arrays": str(path)}
+
+
+def compared(contender, expected, out, limit=600.0):
+    """(seconds, error, where) of a contender's loss and gradients against the file `expected`.
+
+    error: the largest relative error of an array, in its norm.
+    """
+    answer = contender.ask("check", limit, out=str(out))
+    with np.load(expected) as mine, np.load(out) as theirs:
+        odd = set(mine.files) ^ set(theirs.files)
+        if odd:
+            return answer["seconds"], np.inf, f"the set of parameters ({sorted(odd)[0]})"
+        errors = {
+            k: float(np.linalg.norm(mine[k] - theirs[k]) / max(np.linalg.norm(mine[k]), 1e-300))
+            for k in mine.files
+        }
+    worst = max(errors, key=errors.get)
+    return answer["seconds"], errors[worst], worst
+
+
+def refuse(name, error, where, allowed):
+    raise SystemExit(
+        f"bench: {name} does not compute what this project computes: {where} differs, relative "
+        f"error {error:.1e}, allowed {allowed:.0e}. It was not timed."
+    )
+
+
+class Bench:
+    """One run: options, the processes that measure the peak, and what was found."""
+
+    def __init__(self, options, folder, stack):
+        self.options, self.folder = options, Path(folder)
+        self.threads = options.threads
+        self.bar = tqdm(total=0, unit="turn", file=sys.stderr, disable=options.quiet)
+        stack.callback(self.bar.close)
+        self.peaks = {
+            str(n): stack.enter_context(
+                Contender(f"peak, {n} threads", {"variant": "matmul", "threads": n})
+            )
+            for n in sorted({self.threads, 1}, reverse=True)
+        }
+        self.gflops = {name: [] for name in self.peaks}
+
+    def tick(self, what):
+        self.bar.set_description_str(what)
+        self.bar.update()
+
+    def race(self, label, contenders):
+        """Races warmed contenders: {name: summary}, GFLOP/s of the same rounds."""
+        seconds, gflops = race(
+            contenders, self.peaks, self.options.rounds, tick=lambda n: self.tick(f"{label}: {n}")
+        )
+        for name, rounds in gflops.items():
+            self.gflops[name] += rounds
+        return {name: summary(rounds) for name, rounds in seconds.items()}
+
+    def in_double(self, model, h, layers, batch, variants):
+        """{variant: largest relative error} in float64; SystemExit if one is not below 1e-9."""
+        setup = prepare(self.folder, model, h, layers, batch, dtype="float64")
+        setup["threads"] = self.threads
+        expected, out, found = self.folder / "mine64.npz", self.folder / "theirs64.npz", {}
+        for variant in ("ours", *variants):
+            self.tick(f"{model}, float64 check: {variant}")
+            with Contender(f"{model}, {variant}", setup | {"variant": variant}) as c:
+                if variant == "ours":
+                    c.ask("check", out=str(expected))
+                    continue
+                _, found[variant], where = compared(c, expected, out)
+                if not found[variant] < TOLERANCE["float64"]:
+                    refuse(c.name, found[variant], where, TOLERANCE["float64"])
+        return found
+
+    def step(self, model, h, batch):
+        """One line of the main table: all contenders on one model, size and batch."""
+        label = f"{model}, h = {h}, batch {batch}"
+        setup = prepare(self.folder, model, h, self.options.layers, batch)
+        variants = [v for v in TORCH if v != "compiled" or not self.options.no_compile]
+        names = {"ours": self.threads, "ours, 1 thread": 1} | dict.fromkeys(variants, self.threads)
+        failures, ready, errors = {}, {}, {}
+        with contextlib.ExitStack() as stack:
+            for name, threads in names.items():
+                self.tick(f"{label}: {name}, start and check")
+                variant = name.split(",")[0]
+                own = setup | {"variant": variant, "threads": threads}
+                try:
+                    contender = Contender(f"{label}, {name}", own)
+                    stack.callback(contender.close)
+                    contender.name = name
+                    self.ready(contender, (model, h, batch), errors)
+                    ready[name] = contender
+                except Failed as e:
+                    if variant != "compiled":
+                        raise SystemExit(f"bench: {e}") from None
+                    failures[name] = str(e)
+            found = self.race(label, list(ready.values()))
+        return self.line(model, h, batch, setup["config"], found, ready, failures, errors)
+
+    def ready(self, contender, case, errors):
+        """Checks and warms a contender; compilation happens in the check.
+
+        In float32 the rounding of one side may put a ReLU on the other side of its bend. So a
+        difference that is too large for rounding has to vanish in float64, on the same batch.
+        """
+        expected, out = self.folder / "mine.npz", self.folder / "theirs.npz"
+        name, variant = contender.name, contender.setup["variant"]
+        if name == "ours":
+            contender.ask("check", out=str(expected))
+        else:
+            limit = self.options.compile_limit if variant == "compiled" else 600.0
+            contender.check_seconds, error, where = compared(contender, expected, out, limit)
+            errors[name] = error
+            allowed = TOLERANCE["compiled" if variant == "compiled" else "bent"]
+            if not error < allowed:
+                refuse(name, error, where, allowed)
+            if variant in ("usual", "well") and error > TOLERANCE["float32"]:
+                model, h, batch = case
+                self.in_double(model, h, self.options.layers, batch, [variant])
+        warm(contender)
+
+    def line(self, model, h, batch, config, found, ready, failures, errors):
+        macs = flops.step_macs(config) * batch
+        for name, c in ready.items():
+            ms = found[name]["median"]
+            found[name] |= {
+                "images_per_s": 1e3 * batch / ms, "gflops": 2e-6 * macs / ms,
+                "peak_mib": c.peak_mib, "idle_mib": c.idle_mib,
+            }  # fmt: skip
+        for name, error in errors.items():
+            found[name]["error"] = error
+        if "compiled" in ready:
+            found["compiled"]["compile_s"] = ready["compiled"].check_seconds
+        best = min((v for v in TORCH if v in found), key=lambda v: found[v]["median"])
+        return {
+            "model": model, "h": h, "layers": self.options.layers, "batch": batch, "macs": macs,
+            "contenders": found, "failures": failures, "best_torch": best,
+            "ratio": ratios(found[best], found["ours"]),
+            "threads_ratio": ratios(found["ours, 1 thread"], found["ours"]),
+        }  # fmt: skip
+
+    def alone(self, model, cases):
+        """This project only, h = 16: {label: summary} for cases {label: (batch, side)}."""
+        with contextlib.ExitStack() as stack:
+            contenders = []
+            for label, (batch, side) in cases.items():
+                self.tick(f"{model}: {label}")
+                setup = prepare(self.folder, model, 16, self.options.layers, batch, side)
+                setup |= {"variant": "ours", "threads": self.threads}
+                c = stack.enter_context(Contender(label, setup))
+                warm(c)
+                contenders.append(c)
+            return self.race(model, contenders)
+
+    def growth(self, model):
+        """Time per image against the batch, and per pixel against the size of the image."""
+        batches = self.alone(model, {f"{b} images": (b, 28) for b in (16, 64, 256)})
+        sizes = self.alone(model, {f"{s}×{s}": (2 * (112 // s) ** 2, s) for s in (28, 56, 112)})
+        for label, s in batches.items():
+            s["per"] = {k: 1e3 * s[k] / int(label.split()[0]) for k in ("median", "low", "high")}
+        for s in sizes.values():
+            s["per"] = {k: 1e6 * s[k] / (2 * 112**2) for k in ("median", "low", "high")}
+        first = {k: next(iter(group.values())) for k, group in (("b", batches), ("s", sizes))}
+        for key, group in (("b", batches), ("s", sizes)):
+            for s in group.values():
+                s["against_first"] = ratios(s, first[key])
+        for label, s in batches.items():
+            scale = 16 / int(label.split()[0])
+            s["against_first"] = {k: scale * v for k, v in s["against_first"].items()}
+        return {"model": model, "batches": batches, "sizes": sizes}
+
+
+def run(options):
+    """Everything that was asked for: the result that goes into the JSON file."""
+    configurations = [(16, 16)] if options.quick else [(16, 16), (16, 64), (64, 16), (64, 64)]
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        bench = Bench(options, folder, stack)
+        result = {"machine": describe(options.threads), "options": vars(options) | {}}
+        result["exactness"] = {
+            m: bench.in_double(m, 8, 3, 2, ["usual", "well"]) for m in options.models
+        }
+        result["steps"] = [
+            bench.step(model, h, batch) for model in options.models for h, batch in configurations
+        ]
+        if not options.quick:
+            result["growth"] = [bench.growth(model) for model in options.models]
+            result["startup"] = [
+                startup.measure(model, options.layers, folder, bench.tick)
+                for model in options.models
+            ]
+        result["peak"] = report.peak_summary(bench.gflops)
+    report.add_shares(result, str(options.threads))
+    result["noise"] = report.noise(result)
+    return result
+
+
+def arguments(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--quick",
+        action="store_true",
+        help="h = 16 and batch 16 only, three rounds, nothing compiled; implies --no-readme",
+    )
+    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
+    add("--layers", type=int, default=7, help="residual blocks of every model")
+    add("--rounds", type=int, help="turns of each contender: 3 with --quick, else 5; slow ones "
+        "get three")  # fmt: skip
+    add("--threads", type=int, default=available_threads(), help="of every contender")
+    add("--no-compile", action="store_true", help="leave torch.compile out")
+    add("--compile-limit", type=float, default=180.0, help="seconds that torch.compile may take")
+    add("--json", type=Path, help="where the figures go: benchmarks/results.json, or with "
+        "--quick nowhere")  # fmt: skip
+    add("--no-readme", action="store_true", help="leave the tables in README.md as they are")
+    add("--quiet", action="store_true", help="no progress bar")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.no_readme = options.no_compile = True
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    if options.json is None and not options.quick:
+        options.json = ROOT / "benchmarks" / "results.json"
+    if options.rounds < 1 or options.threads < 1 or options.layers < 1:
+        parser.error("--rounds, --threads and --layers have to be at least 1")
+    return options
+
+
+def main():
+    options = arguments()
+    if importlib.util.find_spec("torch") is None:
+        raise SystemExit(
+            "bench: PyTorch, the opponent, is not installed. `make bench` installs it; so does "
+            "`python -m pip install -e '.[bench]'`."
+        )
+    result = run(options)
+    text = report.markdown(result)
+    print(text)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1, default=str) + "\n")
+    if not options.no_readme:
+        report.write_between_markers(ROOT / "README.md", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Tables from the figures of bench.py, and how far the figures can be trusted."""
+
+import statistics
+
+NOISY = 0.10  # a spread between rounds above which the run is called noisy
+START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+COLUMNS = ("ours", "usual", "well", "compiled")
+
+
+def peak_summary(gflops):
+    """{threads: {"best", "median", "rounds"}} from {threads: [GFLOP/s of each round]}."""
+    return {
+        n: {"best": max(rounds), "median": statistics.median(rounds), "rounds": rounds}
+        for n, rounds in gflops.items()
+    }
+
+
+def add_shares(result, threads):
+    """Puts each contender's share of the matrix-product peak (median of the run) into the steps."""
+    for step in result["steps"]:
+        for name, found in step["contenders"].items():
+            peak = result["peak"]["1" if "1 thread" in name else threads]["median"]
+            found["share_of_peak"] = found["gflops"] / peak
+
+
+def spread(low, high, median):
+    return (high - low) / median
+
+
+def noise(result):
+    """{"ours", "peak"}: the typical and the peak's spread between rounds, relative; "noisy"."""
+    own = [s["contenders"]["ours"] for s in result["steps"]]
+    ours = statistics.median(spread(c["low"], c["high"], c["median"]) for c in own)
+    rounds = next(iter(result["peak"].values()))["rounds"]
+    tenth = statistics.quantiles(rounds, n=10) if len(rounds) > 1 else [rounds[0]] * 9
+    peak = spread(tenth[0], tenth[-1], statistics.median(rounds))
+    return {"ours": ours, "peak": peak, "noisy": max(ours, peak) > NOISY}
+
+
+def table(head, rows):
+    """A Markdown table; cells are strings."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def number(x):
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
+def span(s, digits=2):
+    return f"{s['median']:.{digits}f} ({s['low']:.{digits}f} to {s['high']:.{digits}f})"
+
+
+def cell(step, name):
+    """Milliseconds of a contender with the range of its rounds, or why there are none."""
+    if name in step["contenders"]:
+        found = step["contenders"][name]
+        return f"{number(found['median'])} ({number(found['low'])} to {number(found['high'])})"
+    return "did not compile" if name in step["failures"] else "not run"
+
+
+def case(step):
+    return [step["model"], str(step["h"]), str(step["batch"])]
+
+
+def steps_table(steps):
+    head = ["model", "h", "batch", "here, ms", "PyTorch usual, ms", "PyTorch well, ms",
+            "torch.compile, ms", "ratio to the best PyTorch"]  # fmt: skip
+    rows = [
+        case(s)
+        + [cell(s, name) for name in COLUMNS]
+        + [f"{span(s['ratio'], 1)}×, {s['best_torch']}"]
+        for s in steps
+    ]
+    return table(head, rows)
+
+
+def machine_table(steps):
+    head = ["model", "h", "batch", "images/s", "multiply-adds", "GFLOP/s", "share of peak",
+            "best PyTorch's share", "peak memory, MiB", "best PyTorch's, MiB",
+            "one thread / all"]  # fmt: skip
+    rows = []
+    for s in steps:
+        ours, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
+        rows.append(
+            [
+                *case(s), number(ours["images_per_s"]), f"{s['macs'] / 1e9:.2f} G",
+                number(ours["gflops"]), f"{ours['share_of_peak']:.0%}",
+                f"{best['share_of_peak']:.0%}", number(ours["peak_mib"]),
+                number(best["peak_mib"]), span(s["threads_ratio"]),
+            ]
+        )  # fmt: skip
+    return table(head, rows)
+
+
+def growth_table(growth, key, unit):
+    labels = list(growth[0][key])
+    head = ["model"] + [f"{label}, {unit}" for label in labels] + ["last against first"]
+    rows = []
+    for g in growth:
+        found = g[key]
+        cells = [number(found[label]["per"]["median"]) for label in labels]
+        rows.append([g["model"], *cells, span(found[labels[-1]]["against_first"])])
+    return table(head, rows)
+
+
+def startup_table(startup):
+    rows = [
+        [s["model"], f"{s['first']:.1f}", f"{statistics.median(s['later']):.2f}"] for s in startup
+    ]
+    return table(["`sample`, 16 images", "first start, s", "later starts, s"], rows)
+
+
+def compile_lines(steps):
+    done = [
+        f"{s['model']} h = {s['h']} batch {s['batch']}: "
+        f"{s['contenders']['compiled']['compile_s']:.0f} s"
+        for s in steps
+        if "compiled" in s["contenders"]
+    ]
+    failed = [
+        f"{s['model']} h = {s['h']} batch {s['batch']}: {s['failures']['compiled'].splitlines()[0]}"
+        for s in steps
+        if "compiled" in s["failures"]
+    ]
+    lines = [f"torch.compile took, first step included: {'; '.join(done)}."] if done else []
+    return lines + ([f"It did not compile: {'; '.join(failed)}."] if failed else [])
+
+
+def noise_lines(result):
+    n = result["noise"]
+    peaks = "; ".join(
+        f"{name} thread{'s' if name != '1' else ''}: median {p['median']:.0f}, best "
+        f"{p['best']:.0f} GFLOP/s over {len(p['rounds'])} rounds"
+        for name, p in result["peak"].items()
+    )
+    lines = [
+        f"Matrix-product peak in float32: {peaks}. Between rounds our own times spread by "
+        f"{n['ours']:.0%}, the peak (its middle 80 %) by {n['peak']:.0%}."
+    ]
+    if n["noisy"]:
+        lines.append(
+            "**A noisy run**: other work, or a varying clock, changed the machine's speed by more "
+            f"than {NOISY:.0%}; trust the ratios and their ranges rather than the times."
+        )
+    return lines
+
+
+def about(result):
+    m = result["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items() if v)
+    return f"{m['cpu']}, {m['threads']} threads, {m['date']}; {versions}."
+
+
+def markdown(result):
+    """All tables of a result."""
+    steps = result["steps"]
+    parts = [
+        about(result), "\n".join(noise_lines(result)),
+        f"One training step, 28×28 binary images, {steps[0]['layers']} layers: median, and the "
+        "range of the rounds' medians.",
+        steps_table(steps), "\n".join(compile_lines(steps)), machine_table(steps),
+    ]  # fmt: skip
+    if "growth" in result:
+        growth = result["growth"]
+        parts += [
+            "h = 16, time per image by batch, and per pixel by image size:",
+            growth_table(growth, "batches", "µs an image"),
+            growth_table(growth, "sizes", "ns a pixel"),
+            startup_table(result["startup"]),
+        ]
+    return "\n\n".join(p for p in parts if p)
+
+
+def write_between_markers(path, text):
+    """Replaces what stands between the markers of a file. Raises ValueError if it has none."""
+    before, start, rest = path.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"{path} has no lines {START} and {END}")
+    path.write_text(f"{before}{START}\n{text}\n{END}{after}")
