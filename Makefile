@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
 
-.PHONY: help demo test lint golden clean
+.PHONY: help demo test lint golden torch bench profile clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
 	@echo "make lint    ruff: errors and format"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
+	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
+	@echo "make profile where a training step's time goes: benchmarks/profile.md"
 	@echo "make clean   remove the environment, compiled kernels and caches; runs/ stays"
 
 $(READY): pyproject.toml requirements.txt
@@ -32,9 +34,18 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-golden: $(READY)
-	$(BIN)/python -m pip install --quiet -e '.[bench]'
+# PyTorch is large: what is there stays as it is.
+torch: $(READY)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet -e '.[bench]'
+
+golden: torch
 	$(BIN)/python tests/golden/make_golden.py
+
+bench: torch
+	$(BIN)/python benchmarks/bench.py $(OPTIONS)
+
+profile: $(READY)
+	$(BIN)/python benchmarks/profile.py --markdown benchmarks/profile.md $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis

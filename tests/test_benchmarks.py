@@ -1,0 +1,205 @@
+"""The benchmark's own parts: its counts, its tables, and that its opponents compute the same."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+# Behind the standard library: profile.py has the name of one of its modules.
+sys.path.append(str(FOLDER))
+
+import flops  # noqa: E402
+import race  # noqa: E402
+import report  # noqa: E402
+
+MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
+
+
+def small(name, shape=(4, 5, 1), levels=2, dtype="float64", **options):
+    return pr.build_model(name, shape, levels, h=6, layers=2, head=7, dtype=dtype, **options)
+
+
+def unmasked(layer):
+    """Weights that the masks of a layer and of the layers in it leave; biases are no products."""
+    count = 0
+    for name, array in layer._own.items():
+        if name in ("K", "K_is"):
+            count += int(layer.mask.sum())
+        elif name == "K_ss":
+            count += array.size
+    return count + sum(unmasked(child) for child in layer.children.values())
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("shape", "levels"), [((4, 5, 1), 2), ((3, 4, 3), 5)])
+@pytest.mark.parametrize("skip", [True, False])
+def test_multiply_adds_are_the_unmasked_weights_per_pixel(name, shape, levels, skip):
+    model = small(name, shape, levels, skip=skip)
+    pixels = shape[0] * shape[1]
+    weights = unmasked(model)
+    assert flops.forward_macs(model.config) == pixels * weights
+    first = int(model.first.mask.sum())
+    assert flops.step_macs(model.config) == pixels * (3 * weights - first)
+
+
+def test_layers_of_the_count_are_layers_of_the_model():
+    for name in MODELS:
+        params = small(name).params
+        for path in flops.by_layer(small(name).config):
+            assert any(key.startswith(path + ".") for key in params), path
+
+
+def fake(median, spread=0.01):
+    rounds = [median * (1 - spread), median, median * (1 + spread)]
+    return race.summary([[1e-3 * r] for r in rounds])
+
+
+def fake_result(spread=0.01):
+    contenders = {
+        name: fake(ms, spread)
+        | {"images_per_s": 16e3 / ms, "gflops": 2e3 / ms, "peak_mib": 300, "idle_mib": 100}
+        for name, ms in (("ours", 20), ("ours, 1 thread", 38), ("usual", 400), ("well", 150))
+    }
+    step = {
+        "model": "row_lstm", "h": 16, "layers": 7, "batch": 16, "macs": 10**9,
+        "contenders": contenders, "failures": {"compiled": "row_lstm: no answer within 180 s\nx"},
+        "best_torch": "well", "ratio": race.ratios(contenders["well"], contenders["ours"]),
+        "threads_ratio": race.ratios(contenders["ours, 1 thread"], contenders["ours"]),
+    }  # fmt: skip
+    grown = {
+        f"{b} images": fake(b) | {"per": {"median": 1000.0}, "against_first": {
+            "median": 1.0, "low": 0.9, "high": 1.1}}
+        for b in (16, 64)
+    }  # fmt: skip
+    return {
+        "machine": {"cpu": "A", "threads": 2, "date": "today", "versions": {"numpy": "2"}},
+        "steps": [step], "peak": report.peak_summary({"2": [100, 200, 190], "1": [99, 100, 101]}),
+        "growth": [{"model": "row_lstm", "batches": grown, "sizes": grown}],
+        "startup": [{"model": "row_lstm", "first": 31.0, "later": [1.5, 1.4, 1.6]}],
+    }  # fmt: skip
+
+
+def test_summaries():
+    s = race.summary([[0.010, 0.012, 0.011], [0.020]])
+    assert s["median"] == pytest.approx(11.5)
+    assert (s["low"], s["high"]) == (pytest.approx(11), pytest.approx(20))
+    assert race.ratios(fake(100), fake(20)) == pytest.approx({"median": 5, "low": 5, "high": 5})
+
+
+def test_tables():
+    result = fake_result()
+    report.add_shares(result, "2")
+    result["noise"] = report.noise(result)
+    ours = result["steps"][0]["contenders"]
+    assert ours["ours"]["share_of_peak"] == pytest.approx(100 / 190)
+    assert ours["ours, 1 thread"]["share_of_peak"] == pytest.approx(2e3 / 38 / 100)
+    text = report.markdown(result)
+    assert "| row_lstm | 16 | 16 | 20 (19.8 to 20.2) | 400 (396 to 404) |" in text
+    assert "| did not compile | 7.5 (7.5 to 7.5)×, well |" in text
+    assert "It did not compile: row_lstm h = 16 batch 16: row_lstm: no answer within 180 s." in text
+    assert "| row_lstm | 31.0 | 1.50 |" in text
+    for block in text.split("\n\n"):
+        widths = {line.count("|") for line in block.splitlines() if line.startswith("|")}
+        assert len(widths) <= 1, block
+
+
+def test_a_noisy_run_says_so():
+    for spread, noisy in ((0.01, False), (0.2, True)):
+        result = fake_result(spread)
+        result["peak"] = report.peak_summary({"2": [200, 200, 200]})
+        result["noise"] = report.noise(result)
+        assert result["noise"]["noisy"] is noisy
+        assert ("A noisy run" in "\n".join(report.noise_lines(result))) is noisy
+
+
+def test_only_what_is_between_the_markers_changes(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{report.START}\nold\n{report.END}\nafter\n")
+    report.write_between_markers(path, "new")
+    assert path.read_text() == f"before\n{report.START}\nnew\n{report.END}\nafter\n"
+    path.write_text("no markers")
+    with pytest.raises(ValueError, match="no lines"):
+        report.write_between_markers(path, "new")
+
+
+def test_readme_has_the_markers():
+    text = (FOLDER.parent / "README.md").read_text()
+    assert text.index(report.START) < text.index(report.END)
+
+
+def test_slow_contenders_get_fewer_steps_and_rounds():
+    class Slow:
+        estimate = 10.0
+
+    class Quick:
+        estimate = 0.02
+
+    assert race.plan(Slow.estimate) == (1, 0)
+    assert race.plan(Quick.estimate) == (30, 2)
+    assert race.rounds_within([Slow, Quick], 5, 75) == 5
+    assert race.rounds_within([Slow, Slow, Slow], 5, 75) == 3
+    assert race.rounds_within([Quick], 2, 75) == 2
+
+
+@pytest.fixture(scope="module")
+def profiler():
+    spec = importlib.util.spec_from_file_location("bench_profile", FOLDER / "profile.py")
+    module = importlib.util.module_from_spec(spec)
+    path = list(sys.path)
+    spec.loader.exec_module(module)
+    sys.path[:] = path
+    return module
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_profile_accounts_for_all_multiply_adds_and_leaves_no_trace(name, profiler):
+    model = small(name, dtype="float32")
+    x = np.zeros((2, 4, 5, 1), np.uint8)
+    before = model.loss_and_grads(x, threads=1)
+    clock = profiler.Clock()
+    with profiler.instrumented(model, clock):
+        loss, _ = model.loss_and_grads(x, threads=1)
+    assert loss == before[0]
+    assert not {"forward", "backward"} & set(vars(model.first))
+    seen = clock.found.copy()
+    model.loss_and_grads(x, threads=1)
+    assert clock.found == seen
+    rows = profiler.rows_of(clock.found, model.config, pixels=40, steps=1)
+    groups = {(r["layer"], r["phase"]): r["macs"] for r in rows}
+    assert sum(groups.values()) == 2 * flops.step_macs(model.config)
+    assert sum(r["share"] for r in rows) == pytest.approx(1)
+    assert {r["kernel"] for r in rows} > {profiler.OWN}
+    profile = {"model": name, "h": 6, "layers": 2, "batch": 2, "threads": 1, "step_ms": 1.0,
+               "peak": 100.0, "rows": rows}  # fmt: skip
+    assert "| layer | pass |" in profiler.markdown(profile)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", [(4, 7, 1), (6, 3, 1), (1, 4, 1), (4, 1, 1)])
+def test_peers_compute_what_this_project_computes(name, shape, rng):
+    """In float64, on images taller than wide and wider than tall, with every parameter non-zero."""
+    pytest.importorskip("torch", reason="PyTorch is the benchmark's opponent, not a requirement")
+    import peers
+
+    model = small(name, shape)
+    for array in model.params.values():
+        array += 0.1 * rng.standard_normal(array.shape)
+    x = (rng.random((3, *shape)) < 0.3).astype(np.uint8)
+    loss, grads = model.loss_and_grads(x)
+    trainer = pr.Trainer(model, "adam", lr=peers.LR, clip=peers.CLIP)
+    params = {k: a.copy() for k, a in model.params.items()}
+    losses = [trainer.step(x) for _ in range(3)]
+    for variant in ("usual", "well"):
+        peer = peers.Peer(variant, model.config, params)
+        found, theirs = peer.loss_and_grads(x)
+        assert found == pytest.approx(loss, rel=1e-12)
+        assert set(theirs) == set(grads)
+        for key, g in grads.items():
+            np.testing.assert_allclose(theirs[key], g, rtol=1e-9, atol=1e-12, err_msg=key)
+        images = peer.images(x)
+        np.testing.assert_allclose([peer.step(images) for _ in range(3)], losses, rtol=1e-9)
