@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 # benchmarks/profile.py must not be found in the place of the standard module of that name.
-sys.path.append(sys.path.pop(0))
+HERE = str(Path(__file__).resolve().parent)
+sys.path[:] = [p for p in sys.path if p != HERE] + [HERE]
 
 import flops
 import numpy as np
@@ -225,7 +226,7 @@ def run(options):
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         bench = Bench(options, folder, stack)
-        result = {"machine": describe(options.threads), "options": vars(options) | {}}
+        result = {"machine": describe(options.threads), "options": vars(options)}
         result["exactness"] = {
             m: bench.in_double(m, 8, 3, 2, ["usual", "well"]) for m in options.models
         }
@@ -260,7 +261,13 @@ def arguments(argv=None):
         "get three")  # fmt: skip
     add("--threads", type=int, default=available_threads(), help="of every contender")
     add("--no-compile", action="store_true", help="leave torch.compile out")
-    add("--compile-limit", type=float, default=180.0, help="seconds that torch.compile may take")
+    add(
+        "--compile-limit",
+        type=float,
+        default=180.0,
+        help="seconds that torch.compile may take for one model, size and batch; code that an "
+        "earlier run compiled is found in its cache",
+    )
     add("--json", type=Path, help="where the figures go: benchmarks/results.json, or with "
         "--quick nowhere")  # fmt: skip
     add("--no-readme", action="store_true", help="leave the tables in README.md as they are")
@@ -283,7 +290,10 @@ def main():
             "bench: PyTorch, the opponent, is not installed. `make bench` installs it; so does "
             "`python -m pip install -e '.[bench]'`."
         )
-    result = run(options)
+    try:
+        result = run(options)
+    except Failed as e:
+        raise SystemExit(f"bench: {e}") from None
     text = report.markdown(result)
     print(text)
     if options.json:

@@ -15,7 +15,8 @@ import sys
 import time
 
 # benchmarks/profile.py must not be found in the place of the standard module of that name.
-sys.path.append(sys.path.pop(0))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [p for p in sys.path if p != HERE] + [HERE]
 
 import numpy as np
 

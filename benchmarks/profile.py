@@ -21,7 +21,8 @@ from collections import defaultdict
 from pathlib import Path
 
 # This file's name is also that of a standard module, which must be found before it.
-sys.path.append(sys.path.pop(0))
+HERE = str(Path(__file__).resolve().parent)
+sys.path[:] = [p for p in sys.path if p != HERE] + [HERE]
 
 import flops
 import numpy as np

@@ -123,7 +123,13 @@ def compile_lines(steps):
         for s in steps
         if "compiled" in s["failures"]
     ]
-    lines = [f"torch.compile took, first step included: {'; '.join(done)}."] if done else []
+    lines = (
+        [
+            f"torch.compile took, first step included, from its cache where that had the code: {'; '.join(done)}."
+        ]
+        if done
+        else []
+    )
     return lines + ([f"It did not compile: {'; '.join(failed)}."] if failed else [])
 
 

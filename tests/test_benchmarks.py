@@ -150,9 +150,7 @@ def test_slow_contenders_get_fewer_steps_and_rounds():
 def profiler():
     spec = importlib.util.spec_from_file_location("bench_profile", FOLDER / "profile.py")
     module = importlib.util.module_from_spec(spec)
-    path = list(sys.path)
     spec.loader.exec_module(module)
-    sys.path[:] = path
     return module
 
 
