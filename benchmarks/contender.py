@@ -15,8 +15,9 @@ import sys
 import time
 
 # benchmarks/profile.py must not be found in the place of the standard module of that name.
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [p for p in sys.path if p != HERE] + [HERE]
+# Added behind the rest, and the first mention taken away.
+sys.path.append(os.path.dirname(os.path.realpath(__file__)))
+sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
 
 import numpy as np
 

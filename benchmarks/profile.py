@@ -21,8 +21,9 @@ from collections import defaultdict
 from pathlib import Path
 
 # This file's name is also that of a standard module, which must be found before it.
-HERE = str(Path(__file__).resolve().parent)
-sys.path[:] = [p for p in sys.path if p != HERE] + [HERE]
+# Added behind the rest, and the first mention taken away.
+sys.path.append(str(Path(__file__).resolve().parent))
+sys.path.remove(str(Path(__file__).resolve().parent))
 
 import flops
 import numpy as np

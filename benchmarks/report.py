@@ -123,14 +123,15 @@ def compile_lines(steps):
         for s in steps
         if "compiled" in s["failures"]
     ]
-    lines = (
-        [
-            f"torch.compile took, first step included, from its cache where that had the code: {'; '.join(done)}."
-        ]
-        if done
-        else []
-    )
-    return lines + ([f"It did not compile: {'; '.join(failed)}."] if failed else [])
+    lines = []
+    if done:
+        lines.append(
+            "torch.compile took, the first step included (less where its cache had the code): "
+            f"{'; '.join(done)}."
+        )
+    if failed:
+        lines.append(f"It did not compile: {'; '.join(failed)}.")
+    return lines
 
 
 def noise_lines(result):
