@@ -185,7 +185,10 @@ def run(options):
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         bench = Bench(options, folder, stack)
-        result = {"machine": describe(options.threads), "options": vars(options)}
+        result = {
+            "machine": describe(options.threads),
+            "options": {k: v for k, v in vars(options).items() if k != "json"},
+        }
         result["exactness"] = {
             m: bench.in_double(m, 8, 3, 2, ["usual", "well"]) for m in options.models
         }
