@@ -68,6 +68,72 @@ def test_conv(rng, dtype, shape, taps, need_dx):
     assert_twins("conv_backward", (dy, x, W, offsets), outputs, tolerance)
 
 
+RESIDUAL_SHAPES = [(2, 3, 4), (1, 1, 1), (2, 30, 40)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", RESIDUAL_SHAPES, ids=str)
+@pytest.mark.parametrize(("residual", "skip"), [(True, True), (False, True), (True, False)])
+def test_residual(rng, dtype, shape, residual, skip):
+    h, F = 3, 6
+    outputs = 2 * F if skip else F
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype)
+
+    a, x, K, b = draw(*shape, h), draw(*shape, F), draw(h, outputs), draw(outputs)
+    before, results = draw(*shape, F)[: None if skip else 0], []
+    for module in (kernels, reference):
+        y, skips = np.full_like(x, np.nan), before.copy()
+        module.residual_forward(a, x[: None if residual else 0], K, b, y, skips)
+        results.append((y, skips))
+    for fast, slow in zip(*results, strict=True):
+        np.testing.assert_allclose(fast, slow, rtol=0, atol=10 * TOLERANCE[dtype])
+    dy, dskip = draw(*shape, F), draw(*shape, F)[: None if skip else 0]
+    outputs = [(v.shape, dtype) for v in (a, K, b)]
+    assert_twins("residual_backward", (dy, dskip, a, K), outputs, TOLERANCE[dtype])
+
+
+TAPS = {3: [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0)], 1: [(0, 0)]}
+TAPS[5] = [(r, c) for r in (-2, -1, 0) for c in range(-2, 3) if (r, c) <= (0, 0)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1, 1), (2, 35, 28), (1, 3, 460)], ids=str)
+@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("residual", "skip", "given"),
+    [(True, True, False), (False, True, True), (True, False, False)],
+)
+def test_conv_block(rng, dtype, shape, size, residual, skip, given):
+    h, F, offsets = 3, 6, np.array(TAPS[size])
+    outputs = 2 * F if skip else F
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype) / 2
+
+    x, given = draw(*shape, F), draw(*shape, h)[: None if given else 0]
+    K_down, K_conv, K_out = draw(F, h), draw(len(offsets), h, h), draw(h, outputs)
+    b = [draw(h), draw(h), draw(outputs)]
+    before, results = draw(*shape, F)[: None if skip else 0], []
+    dy, dskip = draw(*shape, F), draw(*shape, F)[: None if skip else 0]
+    for module in (kernels, reference):
+        down, a, y = (np.full((*shape, n), np.nan, dtype) for n in (h, h, F))
+        skips = before.copy()
+        module.conv_block_forward(
+            x, K_down, b[0], K_conv, offsets, b[1], given, K_out, b[2], residual, down, a, y, skips
+        )
+        buffers = (x, a, K_down, b[0], K_conv, b[1], K_out, b[2])
+        grads = [np.full(v.shape, np.nan, dtype) for v in buffers]
+        module.conv_block_backward(
+            dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, residual, *grads
+        )
+        results.append((y, skips, down, a, *grads))
+    for fast, slow in zip(*results, strict=True):
+        size = np.abs(slow).max(initial=0) or 1
+        np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE[dtype] * size)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_relu(rng, dtype):
     x = rng.standard_normal((2, 3, 4, 5)).astype(dtype)

@@ -16,45 +16,51 @@ SHAPES = [(2, 3, 5), (3, 5, 2), (1, 1, 4), (1, 4, 1), (2, 4, 4), (1, 1, 1)]
 I, F = 6, 3
 
 
-def outputs(module, name, forward_args, backward_args, dh, inputs, kernels_of):
-    """h and every gradient of one twin, its buffers full of NaN before."""
-    pixels, dtype = dh.shape[:3], dh.dtype
+def run(module, case, x, K_is, K_ss, b, h0, c0, dy, before):
+    """y and every gradient of one twin; what is added to starts at `before`, the rest at NaN."""
 
     def empty(*shape):
-        return np.full(shape, np.nan, dtype)
+        return np.full(shape, np.nan, x.dtype)
 
-    caches = [empty(*pixels, n) for n in (inputs, 4 * F, F)]
-    h = empty(*pixels, F)
-    getattr(module, f"{name}_forward")(*forward_args, *caches, h)
-    grads = [empty(*shape) for shape in ((*pixels, I), *kernels_of, (4 * F,), (F,), (F,))]
-    getattr(module, f"{name}_backward")(dh, *backward_args, *caches, empty(*pixels, 4 * F), *grads)
-    return [h, *grads]
+    (B, H, W), grads = x.shape[:3], [empty(*a.shape) for a in (K_is, K_ss, b, h0, c0)]
+    gates, dx = empty(B, H, W, 4 * F), before[..., :I].copy()
+    if case.startswith("row"):
+        taps, c, y = np.arange(1 - len(K_is), 1), empty(B, H, W, F), empty(B, H, W, F)
+        module.row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, y)
+        args = (dy, x, y, K_is, taps, K_ss, h0, c0, gates, c, dx, *grads)
+        module.row_lstm_backward(*args)
+    else:
+        shifted, how = "shifted" in case, ("right to left" in case, "shifted" in case)
+        y = before[..., I:].copy() if shifted else empty(B, H, W, F)
+        c, h = empty(B, H + 2, W + 2, F), empty(B, H + 2, W + 2, F)
+        module.diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, *how, gates, c, h, y)
+        args = (dy, x, K_is, K_ss, *how, gates, c, h, dx, *grads)
+        module.diagonal_lstm_backward(*args)
+    return [y, dx, *grads]
+
+
+CASES = ["row, k = 3", "row, k = 5", "left to right", "right to left", "right to left, shifted"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("case", ["row, k = 3", "row, k = 5", "left to right", "right to left"])
+@pytest.mark.parametrize("shape", [*SHAPES, (9, 28, 5), (3, 3, 60)])
+@pytest.mark.parametrize("case", CASES)
 def test_kernels_equal_twins(rng, case, shape, dtype):
-    def draw(*size):
-        return rng.standard_normal(size).astype(dtype)
+    """The larger shapes are more than one block of rows in the gradients of the kernels."""
 
-    x, dh, b, h0, c0 = draw(*shape, I), draw(*shape, F), draw(4 * F), draw(F), draw(F)
-    if case.startswith("row"):
-        k = int(case[-1])
-        taps = np.arange(-(k // 2), 1)
-        K_is, K_ss = draw(len(taps), I, 4 * F), draw(k, F, 4 * F)
-        name, inputs = "row_lstm", len(taps) * I + k * F
-        forward, backward = (x, K_is, taps, K_ss, b, h0, c0), (K_is, taps, K_ss, c0)
-    else:
-        K_is, K_ss, reverse = draw(I, 4 * F), draw(2, F, 4 * F), case == "right to left"
-        name, inputs = "diagonal_lstm", I + 2 * F
-        forward, backward = (x, K_is, K_ss, b, h0, c0, reverse), (K_is, K_ss, c0, reverse)
-    fast, slow = (
-        outputs(m, name, forward, backward, dh, inputs, (K_is.shape, K_ss.shape))
-        for m in (kernels, reference)
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype) / 2
+
+    x, dy, before = draw(*shape, I), draw(*shape, F), draw(*shape, I + F)
+    k = int(case[-1]) if case.startswith("row") else 0
+    K_is, K_ss = (
+        (draw(k // 2 + 1, I, 4 * F), draw(k, F, 4 * F))
+        if k
+        else (draw(I, 4 * F), draw(2, F, 4 * F))
     )
+    args = (x, K_is, K_ss, draw(4 * F), draw(F), draw(F), dy, before)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
-    for a, s in zip(fast, slow, strict=True):
+    for a, s in zip(run(kernels, case, *args), run(reference, case, *args), strict=True):
         np.testing.assert_allclose(a, s, rtol=0, atol=tolerance * np.abs(s).max())
 
 
@@ -122,6 +128,21 @@ def test_sum_and_shift_of_the_paper(rng):
     left, right = layer.l2r.forward(x)[0], layer.r2l.forward(x)[0]
     np.testing.assert_array_equal(y[0, 0], left[0, 0])
     np.testing.assert_array_equal(y[0, 1:], left[0, 1:] + right[0, :-1])
+
+
+def test_adjoint_of_sum_and_shift(rng):
+    """dL = dy, dR_r = dy_(r+1), 0 for the last row; both directions' dx are added."""
+    layer = make("diagonal", rng)
+    x, dy = rng.standard_normal((2, 3, 4, I)), rng.standard_normal((2, 3, 4, F))
+    up = np.zeros_like(dy)
+    up[:, :-1] = dy[:, 1:]
+    dx, grads = layer.backward(dy, layer.forward(x)[1])
+    left, left_grads = layer.l2r.backward(dy, layer.l2r.forward(x)[1])
+    right, right_grads = layer.r2l.backward(up, layer.r2l.forward(x)[1])
+    np.testing.assert_allclose(dx, left + right, rtol=1e-12, atol=1e-14)
+    for name in left_grads:
+        np.testing.assert_array_equal(grads[f"l2r.{name}"], left_grads[name])
+        np.testing.assert_allclose(grads[f"r2l.{name}"], right_grads[name], rtol=1e-12)
 
 
 def test_right_to_left_is_the_mirror_image(rng):

@@ -136,7 +136,7 @@ def test_shards_do_not_matter(rng, name, monkeypatch):
     x = images(rng, model, 13)
     nats, (loss, grads) = model.nll(x), model.loss_and_grads(x)
     np.testing.assert_allclose([model.nll(x[i : i + 1])[0] for i in range(13)], nats, rtol=1e-12)
-    monkeypatch.setattr("pixelrnn_np.models.base.SHARD_FEATURES", 12 * 8 * 4)
+    monkeypatch.setattr("pixelrnn_np.models.base.SHARD_PIXELS", 12 * 4)
     assert model.shard_size == 4
     sharded_loss, sharded = model.loss_and_grads(x)
     assert sharded_loss == pytest.approx(loss, rel=1e-12) == pytest.approx(nats.mean())

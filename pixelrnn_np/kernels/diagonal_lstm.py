@@ -1,13 +1,17 @@
 """§3.2 One direction of the Diagonal BiLSTM, a whole diagonal of all images at a time.
 
-The skew is an order: pixels are stored diagonal by diagonal, (H·W, B, F), so that the pixels of one
-diagonal are one contiguous block and no padding exists. One step is
+The skew is an order: pixels are stored diagonal by diagonal, so that the pixels of one diagonal are
+one contiguous block and no padding is computed. One step is
     inputs = [x | h above | h beside]        gathered, (n·B, 2h + h + h)
     z      = inputs · [K_is; K_ss[0]; K_ss[1]]     one matrix product
     gates, c, h = cell(z + b)                vectorised, in place
 The input-to-state product could be made for the whole map beforehand; merged into the step it costs
 the same multiply-adds, has the longer inner dimension and leaves no second map to read and write.
-`inputs` is kept: backward makes both kernels' gradients by one product over all pixels.
+
+c and h are stored with the initial state before and behind each diagonal, and before the first (see
+`_diagonal`). Then the neighbours of a diagonal's pixels are two blocks of the diagonal before, one
+row apart, and nothing is special at the border. `inputs` is not kept: backward gathers it anew,
+which is less to read than the map that it would be.
 The readable twin is reference/diagonal_lstm.py.
 """
 
@@ -15,110 +19,208 @@ import numpy as np
 
 from .jit import kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step
-from .masked_conv import add_products
+from .products import add_products, block_rows
+from .runs import accumulate, copy
 
 
 @kernel
 def skew(x, reverse, y):
-    B, H, W, F = x.shape
+    B, H, W = x.shape[:3]
     k = 0
     for t in range(H + W - 1):
         for r in range(max(0, t - W + 1), min(H - 1, t) + 1):
             q = W - 1 - (t - r) if reverse else t - r
             for n in range(B):
-                for i in range(F):
-                    y[k, n, i] = x[n, r, q, i]
+                y[k, n] = x[n, r, q]
             k += 1
 
 
 @kernel
 def unskew(y, reverse, x):
-    B, H, W, F = x.shape
+    B, H, W = x.shape[:3]
     k = 0
     for t in range(H + W - 1):
         for r in range(max(0, t - W + 1), min(H - 1, t) + 1):
             q = W - 1 - (t - r) if reverse else t - r
             for n in range(B):
-                for i in range(F):
-                    x[n, r, q, i] = y[k, n, i]
+                x[n, r, q] = y[k, n]
             k += 1
 
 
 @kernel
-def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, inputs, gates, c, h):
+def _diagonal(t, H, W, B):
+    """first, n, start, state, above of diagonal t, which has n rows: B images of each pixel.
+
+    first: its top pixel's row; start: its first row among the gates; state: its first row among
+    c and h, where each diagonal, and an empty one before the first, has B rows of initial state on
+    either side; above: where the upper neighbours begin; the others are B rows behind them.
+    """
+    first, first_before = max(0, t - W + 1), max(0, t - W)
+    before = _pixels_before(t - 1, H, W) * B
+    start = _pixels_before(t, H, W) * B
+    n = (min(H - 1, t) - first + 1) * B
+    state = start + (2 * t + 3) * B
+    above = before + 2 * t * B + (first - first_before) * B
+    return first, n, start, state, above
+
+
+@kernel
+def _pixels_before(t, H, W):
+    """Pixels on the diagonals 0 to t - 1: the triangle of side t without what is outside."""
+    below, right = max(0, t - H), max(0, t - W)
+    t = max(0, t)
+    return (t * (t + 1) - below * (below + 1) - right * (right + 1)) // 2
+
+
+@kernel
+def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, h, y):
     B, H, W, I = x.shape
-    F = h.shape[3]
+    F = h0.size
     scale = gate_scale(b)
     K, bias = _stack(K_is, K_ss) * scale, b * scale
-    S, Z = inputs.reshape((H * W * B, I + 2 * F)), gates.reshape((H * W * B, 4 * F))
-    C, hs = c.reshape((H * W * B, F)), np.empty((H * W * B, F), x.dtype)
-    c_before = np.empty((min(H, W) * B, F), x.dtype)
-    start, end, first = 0, 0, 0
+    Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
+    inputs = np.empty((min(H, W) * B, I + 2 * F), x.dtype)
+    _fill(C, c0, S, h0, 0, 2 * B)
     for t in range(H + W - 1):
-        before, first_before = start, first
-        start, first = end, max(0, t - W + 1)
-        end = start + (min(H - 1, t) - first + 1) * B
-        for r in range(first, min(H - 1, t) + 1):
-            q = W - 1 - (t - r) if reverse else t - r
-            m, beside = (r - first) * B, before + (r - first_before) * B
-            for n in range(B):
-                for i in range(I):
-                    S[start + m + n, i] = x[n, r, q, i]
-            _copy(hs, beside - B, h0, r > 0, S, start + m, I, B)
-            _copy(hs, beside, h0, t > r, S, start + m, I + F, B)
-            _copy(C, beside, c0, t > r, c_before, m, 0, B)
-        np.dot(S[start:end], K, Z[start:end])
+        first, n, start, state, above = _diagonal(t, H, W, B)
+        _gather(x, S, above, first, t, reverse, inputs[:n])
+        np.dot(inputs[:n], K, Z[start : start + n])
         cell_forward(
-            Z[start:end], bias, scale, c_before[: end - start], C[start:end], hs[start:end]
-        )
-    unskew(hs.reshape((H * W, B, F)), reverse, h)
+            Z[start : start + n], bias, scale, C[above + B : above + B + n],
+            C[state : state + n], S[state : state + n],
+        )  # fmt: skip
+        _fill(C, c0, S, h0, state - B, B)
+        _fill(C, c0, S, h0, state + n, B)
+        _emit(S, state, first, n, t, reverse, shifted, y)
 
 
 @kernel
 def diagonal_lstm_backward(
-    dh, K_is, K_ss, c0, reverse, inputs, gates, c, dz, dx, dK_is, dK_ss, db, dh0, dc0
+    dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx, dK_is, dK_ss, db, dh0, dc0
 ):
-    B, H, W, I = dx.shape
-    F = dh.shape[3]
+    B, H, W, I = x.shape
+    F = dh0.size
     K_t = np.ascontiguousarray(_stack(K_is, K_ss).T)
-    S, Z = inputs.reshape((H * W * B, I + 2 * F)), gates.reshape((H * W * B, 4 * F))
-    D, C = dz.reshape((H * W * B, 4 * F)), c.reshape((H * W * B, F))
+    Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
     longest = min(H, W) * B
-    dS = np.empty((longest, I + 2 * F), dx.dtype)
-    c_before = np.empty((longest, F), dx.dtype)
-    dhs, dcs = np.empty((H * W * B, F), dx.dtype), np.zeros((H * W * B, F), dx.dtype)
-    skew(dh, reverse, dhs.reshape((H * W, B, F)))
-    dh0[:] = 0
-    dc0[:] = 0
-    db[:] = 0
-    start, first = H * W * B, H
+    rows = max(longest, block_rows(I + 2 * F, 4 * F))
+    inputs, dz = np.empty((rows, I + 2 * F), x.dtype), np.empty((rows, 4 * F), x.dtype)
+    dinputs = np.empty((longest, I + 2 * F), x.dtype)
+    # The gradients of this diagonal's states and of those before, borders included.
+    dh, dh_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
+    dc, dc_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
+    dK, part = np.zeros((I + 2 * F, 4 * F), x.dtype), np.empty((I + 2 * F, 4 * F), x.dtype)
+    for total in (db, dh0, dc0):
+        total[:] = 0
+    m = 0
     for t in range(H + W - 2, -1, -1):
-        end, first = start, max(0, t - W + 1)
-        start = end - (min(H - 1, t) - first + 1) * B
-        first_before = max(0, t - W)
-        before = start - (min(H - 1, t - 1) - first_before + 1) * B
-        for r in range(first, min(H - 1, t) + 1):
-            m, beside = (r - first) * B, before + (r - first_before) * B
-            _copy(C, beside, c0, t > r, c_before, m, 0, B)
+        first, n, start, state, above = _diagonal(t, H, W, B)
+        if m + n > rows:
+            add_products(inputs[:m], dz[:m], part, dK, db)
+            m = 0
+        D = dz[m : m + n]
+        _gather(x, S, above, first, t, reverse, inputs[m : m + n])
+        _receive(dy, first, t, reverse, shifted, dh[B : B + n])
         cell_backward(
-            Z[start:end], C[start:end], c_before[: end - start], dhs[start:end], dcs[start:end],
-            D[start:end],
+            Z[start : start + n], C[state : state + n], C[above + B : above + B + n],
+            dh[B : B + n], dc[B : B + n], D,
         )  # fmt: skip
-        np.dot(D[start:end], K_t, dS[: end - start])
-        for r in range(first, min(H - 1, t) + 1):
-            q = W - 1 - (t - r) if reverse else t - r
-            m, beside = (r - first) * B, before + (r - first_before) * B
-            for n in range(B):
-                for i in range(I):
-                    dx[n, r, q, i] = dS[m + n, i]
-            _add(dS, m, I, r > 0, dhs, beside - B, dh0, B)
-            _add(dS, m, I + F, t > r, dhs, beside, dh0, B)
-            _add(dcs, start + m, 0, t > r, dcs, beside, dc0, B)
-    dK = np.zeros((I + 2 * F, 4 * F), dx.dtype)
-    add_products(S, D, dK, db)
+        np.dot(D, K_t, dinputs[:n])
+        dh_before[:] = 0
+        dc_before[:] = 0
+        offset = (first - max(0, t - W)) * B
+        _spread(dinputs[:n], dc[B : B + n], offset, B, first, t, reverse, dx, dh_before, dc_before)
+        dh, dh_before, dc, dc_before = dh_before, dh, dc_before, dc
+        before = _diagonal(t - 1, H, W, B)[1]
+        _add_borders(dh, before, B, dh0)
+        _add_borders(dc, before, B, dc0)
+        m += n
+    add_products(inputs[:m], dz[:m], part, dK, db)
     dK_is[:] = dK[:I]
     dK_ss[0] = dK[I : I + F]
     dK_ss[1] = dK[I + F :]
+
+
+@kernel
+def _gather(x, S, above, first, t, reverse, inputs):
+    """inputs = [x | h above | h beside] of one diagonal."""
+    B, H, W, I = x.shape
+    n, N = inputs.shape
+    F = S.shape[1]
+    source, state, target = x.reshape(x.size), S.reshape(S.size), inputs.reshape(inputs.size)
+    for k in range(n // B):
+        r = first + k
+        q = W - 1 - (t - r) if reverse else t - r
+        for image in range(B):
+            copy(target, (k * B + image) * N, source, ((image * H + r) * W + q) * I, I)
+    for m in range(n):
+        copy(target, m * N + I, state, (above + m) * F, F)
+        copy(target, m * N + I + F, state, (above + B + m) * F, F)
+
+
+@kernel
+def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before):
+    """The adjoint of `_gather`, and the way of c; dx is added to."""
+    _, H, W, I = dx.shape
+    n, N = dinputs.shape
+    F = dh_before.shape[1]
+    source, target, d = dinputs.reshape(n * N), dx.reshape(dx.size), dh_before.reshape(-1)
+    for k in range(n // B):
+        r = first + k
+        q = W - 1 - (t - r) if reverse else t - r
+        for image in range(B):
+            accumulate(target, ((image * H + r) * W + q) * I, source, (k * B + image) * N, I)
+    for m in range(n):
+        accumulate(d, (offset + m) * F, source, m * N + I, F)
+        accumulate(d, (offset + B + m) * F, source, m * N + I + F, F)
+    copy(dc_before.reshape(-1), (offset + B) * F, dc.reshape(n * F), 0, n * F)
+
+
+@kernel
+def _emit(S, state, first, n, t, reverse, shifted, y):
+    """Puts h of one diagonal in y; `shifted`: adds it one row further down (§3.2)."""
+    B, H, W, F = y.shape
+    source, target = S.reshape(S.size), y.reshape(y.size)
+    for k in range(n // B):
+        r = first + k
+        q = W - 1 - (t - r) if reverse else t - r
+        for image in range(B):
+            s = (state + k * B + image) * F
+            if not shifted:
+                copy(target, ((image * H + r) * W + q) * F, source, s, F)
+            elif r + 1 < H:
+                accumulate(target, ((image * H + r + 1) * W + q) * F, source, s, F)
+
+
+@kernel
+def _receive(dy, first, t, reverse, shifted, dh):
+    """The adjoint of `_emit`: dh += dy at the pixels of one diagonal, or one row further down."""
+    B, H, W, F = dy.shape
+    source, target = dy.reshape(dy.size), dh.reshape(dh.size)
+    for k in range(dh.shape[0] // B):
+        r = first + k
+        q = W - 1 - (t - r) if reverse else t - r
+        if shifted:
+            r += 1
+        if r < H:
+            for image in range(B):
+                accumulate(target, (k * B + image) * F, source, ((image * H + r) * W + q) * F, F)
+
+
+@kernel
+def _fill(C, c0, S, h0, first, count):
+    for m in range(first, first + count):
+        for j in range(c0.size):
+            C[m, j] = c0[j]
+            S[m, j] = h0[j]
+
+
+@kernel
+def _add_borders(d, n, B, total):
+    """total += the rows of d before and behind the n of a diagonal's pixels."""
+    for m in range(B):
+        for j in range(total.size):
+            total[j] += d[m, j] + d[B + n + m, j]
 
 
 @kernel
@@ -135,34 +237,6 @@ def diagonal_row(z, K, h0, c0, h):
                 step[n, j] += z[q, n, j]
         lstm_step(step, c, c, beside)
         h[q] = beside
-
-
-@kernel
-def _copy(source, row, outside, inside, target, first, column, count):
-    """`count` rows of a state into columns of `target`; `outside` where there is no neighbour."""
-    F = outside.size
-    if inside:
-        for n in range(count):
-            for j in range(F):
-                target[first + n, column + j] = source[row + n, j]
-    else:
-        for n in range(count):
-            for j in range(F):
-                target[first + n, column + j] = outside[j]
-
-
-@kernel
-def _add(source, first, column, inside, target, row, outside, count):
-    """The adjoint of `_copy`."""
-    F = outside.size
-    if inside:
-        for n in range(count):
-            for j in range(F):
-                target[row + n, j] += source[first + n, column + j]
-    else:
-        for n in range(count):
-            for j in range(F):
-                outside[j] += source[first + n, column + j]
 
 
 @kernel

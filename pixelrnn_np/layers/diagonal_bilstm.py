@@ -65,29 +65,35 @@ class DiagonalLSTM(Layer):
         self.mask = conv_mask("B", 1, 1, groups_in, gate_groups(h, channels))
         super().__init__(lstm_parameters(self.mask, (2, 1, h, 4 * h), features, rng, dtype))
 
-    def forward(self, x):
+    def forward(self, x, into=None):
+        """into: None, or a map (B, H, W, h) to which the output is added, moved down by one row."""
         ops = backend.ops()
         p = self._own
         K_is, K_ss = (p["K_is"] * self.mask)[0, 0], p["K_ss"][:, 0].copy()
         if "K_fs" in p:
             K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
-        pixels, F = x.shape[:3], K_ss.shape[1]
-        inputs = backend.empty((*pixels, x.shape[3] + 2 * F), x.dtype)
-        gates = backend.empty((*pixels, 4 * F), x.dtype)
-        c, h = backend.empty((*pixels, F), x.dtype), backend.empty((*pixels, F), x.dtype)
+        (B, H, W), F = x.shape[:3], K_ss.shape[1]
+        gates = backend.empty((B, H, W, 4 * F), x.dtype)
+        # With the initial state around the image, and so around every diagonal.
+        c, h = (backend.empty((B, H + 2, W + 2, F), x.dtype) for _ in range(2))
+        shifted = into is not None
+        y = into if shifted else backend.empty((B, H, W, F), x.dtype)
         ops.diagonal_lstm_forward(
-            x, K_is, K_ss, p["b"], p["h0"], p["c0"], self.reverse, inputs, gates, c, h
+            x, K_is, K_ss, p["b"], p["h0"], p["c0"], self.reverse, shifted, gates, c, h, y
         )
-        return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
+        return y, (ops, x, K_is, K_ss, shifted, gates, c, h)
 
-    def backward(self, dy, cache):
-        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all parameters."""
-        ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
-        dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
+    def backward(self, dy, cache, into=None):
+        """dy: (B, H, W, h) → dx like x, gradients of all parameters.
+
+        into: None, or an array like x to which dx is added, and which is returned for it.
+        """
+        ops, x, K_is, K_ss, shifted, gates, c, h = cache
+        dx = backend.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
         grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
         ops.diagonal_lstm_backward(
-            dy, K_is, K_ss, c0, self.reverse, inputs, gates, c, dz, dx, dK_is, dK_ss,
+            dy, x, K_is, K_ss, self.reverse, shifted, gates, c, h, dx, dK_is, dK_ss,
             *grads.values(),
         )  # fmt: skip
         trunk = self.mask.shape[2]
@@ -161,17 +167,14 @@ class DiagonalBiLSTM(Layer):
 
     def forward(self, x):
         y, left_cache = self.l2r.forward(x)
-        right, right_cache = self.r2l.forward(x)
-        y[:, 1:] += right[:, :-1]
+        y, right_cache = self.r2l.forward(x, into=y)
         return y, (left_cache, right_cache)
 
-    def backward(self, dy, cache):
+    def backward(self, dy, cache, into=None):
+        """into: as in DiagonalLSTM."""
         left_cache, right_cache = cache
-        d_right = backend.zeros(dy.shape, dy.dtype)
-        d_right[:, :-1] = dy[:, 1:]
-        dx, left = self.l2r.backward(dy, left_cache)
-        dx_right, right = self.r2l.backward(d_right, right_cache)
-        dx += dx_right
+        dx, left = self.l2r.backward(dy, left_cache, into)
+        dx, right = self.r2l.backward(dy, right_cache, into=dx)
         return dx, prefixed("l2r", left) | prefixed("r2l", right)
 
     def begin(self, batch, width, features=None):

@@ -48,29 +48,36 @@ class MaskedConv(Layer):
         self.mask = conv_mask(mask, rows, cols, groups_in, groups_out)
         active = np.argwhere(self.mask.any(axis=(2, 3)))
         self._taps = tuple(active.T)
-        self._offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
+        self.offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
         self._tap_mask = self.mask[self._taps]
         fan_in = self.mask.sum(axis=(0, 1, 2))
         gain *= np.sqrt(2) if relu_before else 1
         K = uniform(rng, self.mask.shape, fan_in, gain, dtype)
         super().__init__({"K": K, "b": np.zeros(len(groups_out), dtype)})
 
+    def weights(self):
+        """The masked weights of the taps that the mask leaves: (T, in, out)."""
+        return self._own["K"][self._taps] * self._tap_mask
+
+    def gradient(self, dW):
+        """dK from the gradient of `weights()`."""
+        dK = np.zeros_like(self._own["K"])
+        dK[self._taps] = dW * self._tap_mask
+        return dK
+
     def forward(self, x):
-        ops = backend.ops()
-        W = self._own["K"][self._taps] * self._tap_mask
+        ops, W = backend.ops(), self.weights()
         y = backend.empty((*x.shape[:3], W.shape[2]), x.dtype)
-        ops.conv_forward(x, W, self._offsets, self._own["b"], y)
+        ops.conv_forward(x, W, self.offsets, self._own["b"], y)
         return y, (ops, x, W)
 
     def backward(self, dy, cache, need_dx=True):
         """dy: (B, H, W, out) → dx: (B, H, W, in), None where need_dx is False; {"K", "b"}."""
         ops, x, W = cache
         dx = backend.empty(x.shape if need_dx else (0, *x.shape[1:]), x.dtype)
-        dW, db = backend.empty(W.shape, W.dtype), np.empty_like(self._own["b"])
-        ops.conv_backward(dy, x, W, self._offsets, dx, dW, db)
-        dK = np.zeros_like(self._own["K"])
-        dK[self._taps] = dW * self._tap_mask
-        return (dx if need_dx else None), {"K": dK, "b": db}
+        dW, db = np.empty_like(W), np.empty_like(self._own["b"])
+        ops.conv_backward(dy, x, W, self.offsets, dx, dW, db)
+        return (dx if need_dx else None), {"K": self.gradient(dW), "b": db}
 
     def begin(self, batch, width):
         """Keeps the rows above that the kernel reaches and this row's inputs, columns first."""

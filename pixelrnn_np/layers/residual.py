@@ -15,7 +15,7 @@ such factor.
 import numpy as np
 
 from .. import backend
-from .base import Layer, ReLU, Sequential, prefixed
+from .base import Layer, prefixed
 from .masked_conv import MaskedConv
 from .upsample import ConditionalConv
 
@@ -24,7 +24,9 @@ class ResidualBlock(Layer):
     """forward((x, features)) → (y, skip), cache; backward((dy, dskip), cache) → (dx, dfeatures).
 
     x, y, skip: (B, H, W, 2h); features: None, or the map that the conditional networks of §3.6
-    add inside. A subclass names its own layers (`inner`) and computes a from them.
+    add inside. `forward((x, features), skips)` adds its skip to the sum of those before it, in
+    place, and returns that sum for it: the model wants nothing else of them.
+    A subclass names its own layers (`inner`) and computes a from them.
     groups_h, groups_2h: colour groups of the inner and the trunk features; rng: Generator;
     relu: whether a comes out of a ReLU; residual, skip: which connections the block has; depth: the
     number L of blocks in the network, for the initial weights.
@@ -32,6 +34,7 @@ class ResidualBlock(Layer):
     Backward. a enters y through up and skip through skip; x enters y directly and through inner:
         da = upᵀ(dy) + skipᵀ(dskip)
         dx = innerᵀ(da) + dy               without the residual connection: innerᵀ(da)
+    up and skip read the same a, so that both are one product, [y - x | skip] = a [K_up | K_skip].
     """
 
     def __init__(
@@ -46,50 +49,39 @@ class ResidualBlock(Layer):
             )
 
         outer = {"up": conv(residual)} | ({"skip": conv(True)} if skip else {})
+        self._outer = tuple(outer)
         super().__init__(**inner, **outer)
 
-    def inner_forward(self, x, features):
-        """a: (B, H, W, h), cache."""
-        raise NotImplementedError
+    def outer(self):
+        """[K_up | K_skip], masked, (h, 4h), and their biases (4h,); without skip: up's alone."""
+        layers = [self.children[name] for name in self._outer]
+        K = np.concatenate([layer.weights()[0] for layer in layers], axis=1)
+        return K, np.concatenate([layer.params["b"] for layer in layers])
 
-    def inner_backward(self, da, cache):
-        """dx: (B, H, W, 2h), dfeatures or None, gradients of the inner layers."""
-        raise NotImplementedError
+    def outer_gradient(self, dK, db):
+        """{"up.K": …} from the gradients of what `outer` returns."""
+        grads, F = {}, db.size // len(self._outer)
+        for k, name in enumerate(self._outer):
+            part = slice(k * F, (k + 1) * F)
+            layer = self.children[name]
+            grads |= {f"{name}.K": layer.gradient(dK[None, :, part]), f"{name}.b": db[part]}
+        return grads
 
-    def forward(self, x):
-        x, features = x
-        a, inner_cache = self.inner_forward(x, features)
-        y, up_cache = self.up.forward(a)
-        if self.residual:
-            y += x
-        skip, skip_cache = self.skip.forward(a) if self.has_skip else (None, None)
-        return (y, skip), (inner_cache, up_cache, skip_cache)
-
-    def backward(self, dy, cache):
-        dy, dskip = dy
-        inner_cache, up_cache, skip_cache = cache
-        da, up_grads = self.up.backward(dy, up_cache)
-        grads = prefixed("up", up_grads)
-        if self.has_skip:
-            da_skip, skip_grads = self.skip.backward(dskip, skip_cache)
-            da += da_skip
-            grads |= prefixed("skip", skip_grads)
-        dx, dfeatures, inner_grads = self.inner_backward(da, inner_cache)
-        if self.residual:
-            dx += dy
-        return (dx, dfeatures), inner_grads | grads
+    def outputs(self, x, skips):
+        """Memory for y, and the map that the skips are added to: empty without skips."""
+        if not self.has_skip:
+            skips = x[:0]
+        elif skips is None:
+            skips = backend.zeros(x.shape, x.dtype)
+        return backend.empty(x.shape, x.dtype), skips
 
     def begin(self, batch, width, features=None):
         """features: None or (B, H, W, c), the whole map, which is known beforehand."""
-        outer = [self.children[name] for name in ("up", "skip") if name in self.children]
-        inner = {k: layer for k, layer in self.children.items() if layer not in outer}
+        inner = {k: layer for k, layer in self.children.items() if k not in ("up", "skip")}
         states = {
             name: self.begin_inner(layer, batch, width, features) for name, layer in inner.items()
         }
-        # up and skip read the same pixel: one product for both.
-        K = [(layer.params["K"] * layer.mask)[0, 0] for layer in outer]
-        b = [layer.params["b"] for layer in outer]
-        return states | {"outer": (np.concatenate(K, axis=1), np.concatenate(b))}
+        return states | {"outer": self.outer()}
 
     def begin_inner(self, layer, batch, width, features):
         """The state of one of the inner layers."""
@@ -124,7 +116,11 @@ class ConvBlock(ResidualBlock):
         a = ReLU(conv(ReLU(down(ReLU(x)))))      down: 1×1, 2h → h;  conv: size×size, h → h; mask B
 
     features: number of given features (§3.6), added to conv's map before its ReLU; 0 for none.
-    Backward is the chain rule, in the opposite order.
+
+    Backward, with [v] for 1 where v > 0 and 0 elsewhere, and z, u for what conv and down give:
+        dz = da ⊙ [z]                      which is dfeatures' share as well (ConditionalConv)
+        du = convᵀ(dz) ⊙ [u]               dx = downᵀ(du) ⊙ [x] + dy
+    and each layer's own gradients as in MaskedConv. [z] is [a], [u] is [ReLU(u)], which are kept.
     """
 
     def __init__(self, groups_h, groups_2h, rng, *, size=3, features=0, dtype="float32",
@@ -138,22 +134,42 @@ class ConvBlock(ResidualBlock):
             conv = MaskedConv(*args, rng, **options)
         inner = {"down": down, "conv": conv}
         super().__init__(inner, groups_h, groups_2h, rng, relu=True, dtype=dtype, **connections)
-        self._before = Sequential(relu_in=ReLU(), down=down, relu_down=ReLU())
-        self._relu = ReLU()
 
-    def inner_forward(self, x, features):
-        a, before_cache = self._before.forward(x)
-        z, conv_cache = self.conv.forward(a if features is None else (a, features))
-        a, relu_cache = self._relu.forward(z)
-        return a, (before_cache, conv_cache, relu_cache)
+    def forward(self, x, skips=None):
+        x, features = x
+        ops, (y, skips) = backend.ops(), self.outputs(x, skips)
+        K_down, K_conv, (K_out, b_out) = self.down.weights()[0], self.conv.weights(), self.outer()
+        b_down, b_conv = self.down.params["b"], self.conv.params["b"]
+        shape = (*x.shape[:3], b_down.size)
+        down, a = backend.empty(shape, x.dtype), backend.empty(shape, x.dtype)
+        given, given_cache = (a[:0], None) if features is None else self.conv.given(features)
+        ops.conv_block_forward(
+            x, K_down, b_down, K_conv, self.conv.offsets, b_conv, given, K_out, b_out,
+            self.residual, down, a, y, skips,
+        )  # fmt: skip
+        cache = (ops, x, down, a, (K_down, K_conv, K_out), given_cache)
+        return (y, skips if self.has_skip else None), cache
 
-    def inner_backward(self, da, cache):
-        before_cache, conv_cache, relu_cache = cache
-        dz, _ = self._relu.backward(da, relu_cache)
-        da, grads = self.conv.backward(dz, conv_cache)
-        da, dfeatures = da if isinstance(da, tuple) else (da, None)
-        dx, before_grads = self._before.backward(da, before_cache)
-        return dx, dfeatures, before_grads | prefixed("conv", grads)
+    def backward(self, dy, cache):
+        dy, dskip = dy
+        ops, x, down, a, (K_down, K_conv, K_out), given_cache = cache
+        dx, dz = backend.empty(x.shape, x.dtype), backend.empty(a.shape, a.dtype)
+        dK_down, dK_conv, dK_out = (np.empty_like(K) for K in (K_down, K_conv, K_out))
+        db_down, db_conv, db_out = (np.empty(K.shape[-1], x.dtype) for K in (K_down, K_conv, K_out))
+        ops.conv_block_backward(
+            dy, dskip if self.has_skip else dy[:0], x, down, a,
+            K_down, K_conv, self.conv.offsets, K_out, self.residual,
+            dx, dz, dK_down, db_down, dK_conv, db_conv, dK_out, db_out,
+        )  # fmt: skip
+        grads = {
+            "down.K": self.down.gradient(dK_down[None]), "down.b": db_down,
+            "conv.K": self.conv.gradient(dK_conv), "conv.b": db_conv,
+            **self.outer_gradient(dK_out, db_out),
+        }  # fmt: skip
+        dfeatures = None
+        if given_cache is not None:
+            dfeatures, grads["conv.K_fs"] = self.conv.given_backward(dz, given_cache)
+        return (dx, dfeatures), grads
 
     def begin_inner(self, layer, batch, width, features):
         if layer is self.conv:
@@ -177,22 +193,43 @@ class LSTMBlock(ResidualBlock):
         inner = {"lstm": lstm}
         super().__init__(inner, groups_h, groups_2h, rng, relu=False, dtype=dtype, **connections)
 
-    def inner_forward(self, x, features):
-        width = x.shape[3]
-        if features is not None:
-            both = backend.empty((*x.shape[:3], width + features.shape[3]), x.dtype)
-            both[..., :width], both[..., width:] = x, features
-            x = both
-        a, cache = self.lstm.forward(x)
-        return a, (cache, width)
+    def forward(self, x, skips=None):
+        x, features = x
+        ops, (y, skips) = backend.ops(), self.outputs(x, skips)
+        a, lstm_cache = self.lstm.forward(x if features is None else beside(x, features))
+        K, b = self.outer()
+        ops.residual_forward(a, x if self.residual else x[:0], K, b, y, skips)
+        return (y, skips if self.has_skip else None), (ops, lstm_cache, a, K, features is not None)
 
-    def inner_backward(self, da, cache):
-        cache, width = cache
-        dx, grads = self.lstm.backward(da, cache)
-        grads = prefixed("lstm", grads)
-        if dx.shape[3] == width:
-            return dx, None, grads
-        return dx[..., :width].copy(), dx[..., width:], grads
+    def backward(self, dy, cache):
+        dy, dskip = dy
+        ops, lstm_cache, a, K, conditional = cache
+        da, dK, db = (
+            backend.empty(a.shape, a.dtype),
+            np.empty_like(K),
+            np.empty(K.shape[1], K.dtype),
+        )
+        ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dK, db)
+        outer = self.outer_gradient(dK, db)
+        width = dy.shape[3]
+        if conditional:
+            dboth, grads = self.lstm.backward(da, lstm_cache)
+            dx, dfeatures = dboth[..., :width].copy(), dboth[..., width:]
+            if self.residual:
+                dx += dy
+        else:
+            dx, dfeatures = backend.empty(dy.shape, dy.dtype), None
+            dx[...] = dy if self.residual else 0
+            dx, grads = self.lstm.backward(da, lstm_cache, into=dx)
+        return (dx, dfeatures), prefixed("lstm", grads) | outer
 
     def inner_step(self, x_c, state, c, group):
         return self.lstm.step(x_c, state["lstm"], c, group)
+
+
+def beside(x, features):
+    """The features of both maps at each pixel."""
+    width = x.shape[3]
+    both = backend.empty((*x.shape[:3], width + features.shape[3]), x.dtype)
+    both[..., :width], both[..., width:] = x, features
+    return both

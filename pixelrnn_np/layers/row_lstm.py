@@ -80,23 +80,23 @@ class RowLSTM(Layer):
             K_fs[-1] = p["K_fs"][0, 0]
             K_is = np.concatenate([K_is, K_fs], axis=1)
         K_ss = p["K_ss"][0].copy()
-        pixels, (V, F, _) = x.shape[:3], K_ss.shape
-        inputs = backend.empty((*pixels, K_is[..., 0].size + V * F), x.dtype)
+        pixels, F = x.shape[:3], K_ss.shape[1]
         gates = backend.empty((*pixels, 4 * F), x.dtype)
         c, h = backend.empty((*pixels, F), x.dtype), backend.empty((*pixels, F), x.dtype)
-        ops.row_lstm_forward(
-            x, K_is, self._taps, K_ss, p["b"], p["h0"], p["c0"], inputs, gates, c, h
-        )
-        return h, (ops, x.shape, K_is, K_ss, p["c0"].copy(), inputs, gates, c)
+        ops.row_lstm_forward(x, K_is, self._taps, K_ss, p["b"], p["h0"], p["c0"], gates, c, h)
+        return h, (ops, x, h, K_is, K_ss, p["h0"].copy(), p["c0"].copy(), gates, c)
 
-    def backward(self, dy, cache):
-        """dy: (B, H, W, h) → dx: (B, H, W, 2h), gradients of all parameters."""
-        ops, shape, K_is, K_ss, c0, inputs, gates, c = cache
-        dz, dx = backend.empty(gates.shape, dy.dtype), backend.empty(shape, dy.dtype)
+    def backward(self, dy, cache, into=None):
+        """dy: (B, H, W, h) → dx like x, gradients of all parameters.
+
+        into: None, or an array like x to which dx is added, and which is returned for it.
+        """
+        ops, x, h, K_is, K_ss, h0, c0, gates, c = cache
+        dx = backend.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
         grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
         ops.row_lstm_backward(
-            dy, K_is, self._taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is, dK_ss, *grads.values()
+            dy, x, h, K_is, self._taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, *grads.values()
         )
         dK = np.zeros_like(self._own["K_is"])
         trunk = dK.shape[2]

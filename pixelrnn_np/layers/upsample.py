@@ -60,24 +60,33 @@ class ConditionalConv(MaskedConv):
         self._own["K_fs"] = uniform(rng, shape, features, np.sqrt(2), dtype)
         self._centre = np.zeros((1, 2), np.int64)
 
-    def forward(self, x):
-        x, features = x
-        y, cache = super().forward(x)
+    def given(self, features):
+        """features K_fs: (B, H, W, out), cache."""
         ops, K = backend.ops(), self._own["K_fs"][0].copy()
-        added = backend.empty(y.shape, y.dtype)
-        ops.conv_forward(features, K, self._centre, np.zeros_like(self._own["b"]), added)
-        y += added
-        return y, (cache, (ops, features, K))
+        y = backend.empty((*features.shape[:3], K.shape[2]), features.dtype)
+        ops.conv_forward(features, K, self._centre, np.zeros_like(self._own["b"]), y)
+        return y, (ops, features, K)
 
-    def backward(self, dy, cache, need_dx=True):
-        cache, (ops, features, K) = cache
-        dx, grads = super().backward(dy, cache, need_dx)
-        dfeatures = backend.empty(features.shape, features.dtype)
-        dK = np.empty_like(K)
+    def given_backward(self, dy, cache):
+        """dfeatures, dK_fs."""
+        ops, features, K = cache
+        dfeatures, dK = backend.empty(features.shape, features.dtype), np.empty_like(K)
         ops.conv_backward(
             dy, features, K, self._centre, dfeatures, dK, np.empty_like(self._own["b"])
         )
-        return (dx, dfeatures), grads | {"K_fs": dK[None]}
+        return dfeatures, dK[None]
+
+    def forward(self, x):
+        x, features = x
+        y, cache = super().forward(x)
+        added, given_cache = self.given(features)
+        y += added
+        return y, (cache, given_cache)
+
+    def backward(self, dy, cache, need_dx=True):
+        dx, grads = super().backward(dy, cache[0], need_dx)
+        dfeatures, dK = self.given_backward(dy, cache[1])
+        return (dx, dfeatures), grads | {"K_fs": dK}
 
     def begin(self, batch, width, features):
         """features: (B, H, W, c), the whole map, which is known beforehand."""

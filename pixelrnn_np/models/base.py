@@ -13,7 +13,7 @@ from ..layers.base import Layer
 from ..parallel import Pool, cut
 
 DTYPES = ("float32", "float64")
-SHARD_FEATURES = 2**17  # features of one trunk map in one shard: half a MiB in float32
+SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why
 
 
 class Model(Layer):
@@ -77,7 +77,7 @@ class Model(Layer):
     def shard_size(self):
         """Images per shard: it follows from the configuration, never from the threads."""
         height, width, _ = self.image_shape
-        images = max(1, SHARD_FEATURES // (height * width * 2 * self.h))
+        images = max(1, SHARD_PIXELS // (height * width))
         return min(32, 1 << (images.bit_length() - 1))
 
     def scale(self, x):

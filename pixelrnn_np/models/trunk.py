@@ -78,10 +78,8 @@ class Trunk(Model):
         y, first_cache = self.first.forward(x)
         total, caches = None, []
         for block in self.blocks.children.values():
-            (y, skip), cache = block.forward((y, features))
+            (y, total), cache = block.forward((y, features), total)
             caches.append(cache)
-            if skip is not None:
-                total = skip if total is None else np.add(total, skip, out=total)
         z = y if total is None else np.add(total, y, out=total)
         logits, head_cache = self.head.forward(z)
         if self.levels > 2:

@@ -3,6 +3,7 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
+from .conv_block import conv_block_backward, conv_block_forward
 from .diagonal_lstm import (
     diagonal_lstm_backward,
     diagonal_lstm_forward,
@@ -14,6 +15,7 @@ from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, sof
 from .lstm_cell import lstm_step
 from .masked_conv import conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
+from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
 from .upsample import upsample_backward, upsample_forward
 
@@ -21,6 +23,8 @@ __all__ = [
     "bernoulli_backward",
     "bernoulli_nll",
     "conv_backward",
+    "conv_block_backward",
+    "conv_block_forward",
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
@@ -28,6 +32,8 @@ __all__ = [
     "lstm_step",
     "relu_backward",
     "relu_forward",
+    "residual_backward",
+    "residual_forward",
     "row_lstm_backward",
     "row_lstm_forward",
     "skew",

@@ -34,63 +34,66 @@ def diagonal_order(H, W, reverse):
                 yield r, (W - 1 - (t - r) if reverse else t - r)
 
 
-def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, inputs, gates, c, h):
-    """Every neighbour outside the image is (h0, c0). inputs, gates and c are for backward."""
-    B, H, W, I = x.shape
-    F = h.shape[3]
+def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, h, y):
+    """y = h, or, `shifted`, y += h moved down by one row. gates, c and h are for backward.
+
+    c and h, (B, H + 2, W + 2, F), have a frame: every neighbour outside the image is (h0, c0).
+    """
+    B, H, W, _ = x.shape
+    side = 1 if reverse else -1  # where the horizontal neighbour lies
+    c[...], h[...] = c0, h0
     for n in range(B):
         for r in range(H):
             for q in _columns(W, reverse):
-                before = _before(q, W, reverse)
-                above = h[n, r - 1, q] if r > 0 else h0
-                beside = h0 if before is None else h[n, r, before]
-                c_before = c0 if before is None else c[n, r, before]
-                inputs[n, r, q, :I] = x[n, r, q]
-                inputs[n, r, q, I : I + F] = above
-                inputs[n, r, q, I + F :] = beside
+                above, beside = h[n, r, q + 1], h[n, r + 1, q + 1 + side]
                 z = b + x[n, r, q] @ K_is + above @ K_ss[0] + beside @ K_ss[1]
-                gates[n, r, q], c[n, r, q], h[n, r, q] = cell(z, c_before)
+                gates[n, r, q], c[n, r + 1, q + 1], h[n, r + 1, q + 1] = cell(
+                    z, c[n, r + 1, q + 1 + side]
+                )
+    inner = h[:, 1:-1, 1:-1]
+    if shifted:
+        y[:, 1:] += inner[:, :-1]
+    else:
+        y[...] = inner
 
 
-def diagonal_lstm_backward(dh, K_is, K_ss, c0, reverse, inputs, gates, c, dz, dx, dK_is, dK_ss, db,
+def diagonal_lstm_backward(dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx, dK_is, dK_ss, db,
                            dh0, dc0):  # fmt: skip
-    """The pixels in the opposite order; each gradient goes back to where its value came from."""
-    B, H, W, I = dx.shape
-    F = dh.shape[3]
-    dh, dc = dh.copy(), np.zeros_like(c)
-    for gradient in (dK_is, dK_ss, db, dh0, dc0):
+    """The pixels in the opposite order; each gradient goes back to where its value came from.
+
+    dx is added to. What reaches the frame of dh and dc is the gradient of h0 and c0.
+    """
+    B, H, W, _ = x.shape
+    side = 1 if reverse else -1
+    dh, dc = np.zeros_like(h), np.zeros_like(c)
+    if shifted:
+        dh[:, 1:-2, 1:-1] = dy[:, 1:]
+    else:
+        dh[:, 1:-1, 1:-1] = dy
+    for gradient in (dK_is, dK_ss, db):
         gradient[...] = 0
     for n in range(B):
         for r in reversed(range(H)):
             for q in reversed(_columns(W, reverse)):
-                before = _before(q, W, reverse)
-                c_before = c0 if before is None else c[n, r, before]
+                here, above, beside = (r + 1, q + 1), (r, q + 1), (r + 1, q + 1 + side)
                 d, dc_before = cell_backward(
-                    gates[n, r, q], c[n, r, q], c_before, dh[n, r, q], dc[n, r, q]
+                    gates[n, r, q], c[n][here], c[n][beside], dh[n][here], dc[n][here]
                 )
-                dz[n, r, q] = d
-                u = inputs[n, r, q][:, None]
                 db += d
-                dK_is += u[:I] * d
-                dK_ss[0] += u[I : I + F] * d
-                dK_ss[1] += u[I + F :] * d
-                dx[n, r, q] = K_is @ d
-                above = dh[n, r - 1, q] if r > 0 else dh0
-                above += K_ss[0] @ d
-                beside = dh0 if before is None else dh[n, r, before]
-                beside += K_ss[1] @ d
-                carry = dc0 if before is None else dc[n, r, before]
-                carry += dc_before
+                dK_is += np.outer(x[n, r, q], d)
+                dK_ss[0] += np.outer(h[n][above], d)
+                dK_ss[1] += np.outer(h[n][beside], d)
+                dx[n, r, q] += K_is @ d
+                dh[n][above] += K_ss[0] @ d
+                dh[n][beside] += K_ss[1] @ d
+                dc[n][beside] += dc_before
+    for total, d in ((dh0, dh), (dc0, dc)):
+        d[:, 1:-1, 1:-1] = 0
+        total[...] = d.sum(axis=(0, 1, 2))
 
 
 def _columns(W, reverse):
     return range(W - 1, -1, -1) if reverse else range(W)
-
-
-def _before(q, W, reverse):
-    """The horizontal neighbour that was computed before column q, or None outside the image."""
-    p = q + 1 if reverse else q - 1
-    return p if 0 <= p < W else None
 
 
 def diagonal_row(z, K, h0, c0, h):

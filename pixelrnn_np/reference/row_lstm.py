@@ -19,33 +19,30 @@ def centred(K_ss):
     return np.arange(len(K_ss)) - len(K_ss) // 2
 
 
-def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, inputs, gates, c, h):
-    """`inputs` (x at the taps, then h at the columns read), `gates` and `c` are for backward."""
-    B, H, W, I = x.shape
-    F, T = h.shape[3], len(taps)
-    inputs[...] = 0
+def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
+    """gates and c are for backward."""
+    B, H, W, _ = x.shape
     for n in range(B):
         for r in range(H):
             for q in range(W):
                 z = b.copy()
                 for t, column in inside(q, taps, W):
                     z += x[n, r, column] @ K_is[t]
-                    inputs[n, r, q, t * I : (t + 1) * I] = x[n, r, column]
                 for v, column in inside(q, centred(K_ss), W):
-                    h_before = h[n, r - 1, column] if r > 0 else h0
-                    z += h_before @ K_ss[v]
-                    inputs[n, r, q, T * I + v * F : T * I + (v + 1) * F] = h_before
+                    z += (h[n, r - 1, column] if r > 0 else h0) @ K_ss[v]
                 c_before = c[n, r - 1, q] if r > 0 else c0
                 gates[n, r, q], c[n, r, q], h[n, r, q] = cell(z, c_before)
 
 
-def row_lstm_backward(dh, K_is, taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is, dK_ss, db, dh0,
+def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, db, dh0,
                       dc0):  # fmt: skip
-    """Rows from the last to the first; each gradient goes back to where its value came from."""
-    B, H, W, I = dx.shape
-    F, T = dh.shape[3], len(taps)
+    """Rows from the last to the first; each gradient goes back to where its value came from.
+
+    dx is added to.
+    """
+    B, H, W, _ = x.shape
     dh, dc = dh.copy(), np.zeros_like(c)
-    for gradient in (dx, dK_is, dK_ss, db, dh0, dc0):
+    for gradient in (dK_is, dK_ss, db, dh0, dc0):
         gradient[...] = 0
     for n in range(B):
         for r in range(H - 1, -1, -1):
@@ -54,15 +51,13 @@ def row_lstm_backward(dh, K_is, taps, K_ss, c0, inputs, gates, c, dz, dx, dK_is,
                 d, dc_before = cell_backward(
                     gates[n, r, q], c[n, r, q], c_before, dh[n, r, q], dc[n, r, q]
                 )
-                dz[n, r, q] = d
                 carry = dc[n, r - 1, q] if r > 0 else dc0
                 carry += dc_before
                 db += d
                 for t, column in inside(q, taps, W):
-                    dK_is[t] += np.outer(inputs[n, r, q, t * I : (t + 1) * I], d)
+                    dK_is[t] += np.outer(x[n, r, column], d)
                     dx[n, r, column] += K_is[t] @ d
                 for v, column in inside(q, centred(K_ss), W):
-                    h_before = inputs[n, r, q, T * I + v * F : T * I + (v + 1) * F]
-                    dK_ss[v] += np.outer(h_before, d)
+                    dK_ss[v] += np.outer(h[n, r - 1, column] if r > 0 else h0, d)
                     target = dh[n, r - 1, column] if r > 0 else dh0
                     target += K_ss[v] @ d
