@@ -13,6 +13,7 @@ gates o, f, i, g, and c, h (see lstm.py).
 import numpy as np
 
 from .. import likelihood
+from ..layers.masked_conv import MaskedConv
 from ..layers.row_lstm import RowLSTM
 from .lstm import scan, scan_back
 from .tape import Record, Tape
@@ -116,13 +117,21 @@ def head(tape, layers, y):
 def plain(tape, name, layer, x):
     """A layer with parameters, by its own forward and backward; x may be (x, features)."""
     y, cache = layer.forward(x)
-    tape.put(name, y, type(layer).__name__)
+    tape.put(name, y, describe(layer))
 
     def back(dy):
         tape.put_d(name, dy)
         return layer.backward(dy.copy(), cache)[0]
 
     return y, back
+
+
+def describe(layer):
+    """ "7×7, mask A" of a masked convolution, else the layer's class."""
+    if not isinstance(layer, MaskedConv):
+        return type(layer).__name__
+    rows, cols = layer.mask.shape[:2]
+    return f"{rows}×{cols}, mask {layer.kind}"
 
 
 def relu(tape, name, x):
