@@ -33,7 +33,7 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
     colours = colormaps[SIGNED]
     figure, axes = panels(len(named), ratio=_ratio(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
-        values = np.asarray(values)
+        values = np.asarray(values) + 0.0  # no number is shown as -0
         for (r, c), value in np.ndenumerate(values):
             dark = abs(value) > 0.5 * top
             cell(a, r, c, colours(0.5 + 0.5 * value / top), form.format(value), dark)
