@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
 
-.PHONY: help demo test lint golden torch bench profile clean
+NB ?=
+
+.PHONY: help demo test lint notebooks golden torch bench profile clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
 	@echo "make lint    ruff: errors and format"
+	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
 	@echo "make profile where a training step's time goes: benchmarks/profile.md"
@@ -33,6 +36,9 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+notebooks: $(READY)
+	$(BIN)/python notebooks/build.py $(NB)
 
 # PyTorch is large: what is there stays as it is.
 torch: $(READY)

@@ -9,7 +9,17 @@ __version__ = "0.1.0"
 from .backend import use_backend
 from .data import load_data
 from .models import build_model, load
+from .record import record
 from .sampling import complete, sample
 from .training import Trainer
 
-__all__ = ["Trainer", "build_model", "complete", "load", "load_data", "sample", "use_backend"]
+__all__ = [
+    "Trainer",
+    "build_model",
+    "complete",
+    "load",
+    "load_data",
+    "record",
+    "sample",
+    "use_backend",
+]

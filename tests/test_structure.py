@@ -18,8 +18,8 @@ PACKAGE = Path(pr.__file__).parent
 ORDER = [
     ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
     ["layers", "likelihood"], ["models"],
-    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain"],
-    ["checks", "training", "animation"], ["run"], ["experiment"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record"],
+    ["checks", "training", "animation"], ["run", "course"], ["experiment"],
     ["cli_options"], ["cli_pictures"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}

@@ -1,4 +1,4 @@
-"""Pictures: sample sheets, completions, loss curves. PNG files, drawn by matplotlib."""
+"""Pictures as PNG files: sample sheets, completions, loss curves."""
 
 import io
 import math
@@ -6,47 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import write_atomically
-
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
-WAITING = (0.0, 0.27, 0.42)  # pixels that are not drawn yet, or not known: a darker blue
-
-
-def to_rgb(images, levels):
-    """uint8 (N, H, W, C) in [0, levels) → float (N, H, W, 3) in [0, 1]; C is 1 or 3."""
-    if images.shape[-1] not in (1, 3):
-        raise ValueError(f"images have {images.shape[-1]} channels; pictures need 1 or 3")
-    return np.repeat(images / (levels - 1), 3 // images.shape[-1], axis=-1)
-
-
-def tile(images, levels, columns, gap=1, waiting=None):
-    """Images side by side on a grey ground: float (rows, cols, 3).
-
-    waiting: None, or bool that broadcasts to the images: pixels not drawn yet, shown in blue.
-    """
-    rgb = to_rgb(images, levels)
-    if waiting is not None:
-        rgb = np.where(waiting, WAITING, rgb)
-    n, h, w, _ = rgb.shape
-    rows = math.ceil(n / columns)
-    sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 0.6)
-    for i in range(n):
-        r, c = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
-        sheet[r : r + h, c : c + w] = rgb[i]
-    return sheet
+from ..checkpoint import write_atomically
+from .palette import BLUE, GREY, ORANGE
+from .tiles import enlarged, tile, to_rgb
 
 
 def save_sheet(path, images, levels, columns=None, least=640):
     """Writes images as one PNG, pixels enlarged by a whole factor to about `least` across."""
     columns = columns or math.ceil(math.sqrt(len(images)))
     _save(path, tile(images, levels, columns), least)
-
-
-def enlarged(sheet, least):
-    """A picture with every pixel enlarged by a whole factor, to about `least` across."""
-    factor = max(1, round(least / max(sheet.shape[:2])))
-    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _save(path, sheet, least):

@@ -1,0 +1,465 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 · Masked convolution: looking back, never ahead
+#
+# **What you will do.** Build the masks A and B of §3.4, in grey and in colour; write a convolution
+# that obeys them, and its gradient; and let a mask fail, to see what a leak looks like.
+#
+# **What you will learn.** How one convolution computes the features of all pixels at once although
+# each may see only earlier ones; why the first layer needs another mask than all later ones; how
+# red, green and blue wait for each other inside one pixel.
+#
+# **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), the chain rule
+# of derivatives, and NumPy. Nothing here needs a network or more than a minute.
+
+# %%
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import checks, course, explain, figures, gradcheck
+from pixelrnn_np.course import n03 as check
+from pixelrnn_np.layers.masked_conv import MaskedConv
+from pixelrnn_np.layers.masks import conv_mask, feature_groups
+
+rng = np.random.default_rng(3)
+
+# %% [markdown]
+# ## The idea
+#
+# The model predicts every pixel from the pixels before it, in raster order. Done one pixel at a
+# time, a 28×28 image takes 784 runs of the network. In training, though, the whole image is known,
+# and a convolution works on all pixels at once. It only has to be kept from looking at what it is
+# about to predict.
+#
+# An ordinary 3×3 convolution looks at all neighbours. Set the weights that point ahead to zero, and
+# what remains looks back: at the rows above, and at the pixels to the left.
+#
+# One question is left: the pixel itself, in the middle.
+
+# %%
+figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for kind in "AB"})
+
+# %% [markdown]
+# **Mask A** hides the pixel itself. The first layer needs it, because there the middle of the window
+# is the very value that is to be predicted.
+#
+# **Mask B** shows it. From the second layer on, the middle of the window is a *feature* of that
+# pixel, and this feature was made by mask A from earlier pixels alone. To read it is harmless, and
+# to hide it again would throw away the best summary there is.
+#
+# So: A once, at the entrance, and B everywhere after.
+#
+# ## What the paper says (§3.4; Figure 2, right)
+#
+# With kernel $K$, mask $M$ and bias $b$, features being row vectors, a masked convolution is
+#
+# $$y_{r,c} = b + \sum_{u,v} x_{r+u,\,c+v}\,(K \odot M)_{u,v},$$
+#
+# where $u$ and $v$ run over the kernel with $(0,0)$ in its middle, and $x$ is zero outside the
+# image. For one colour, $M_{u,v}$ is 1 where $u < 0$, or $u = 0$ and $v < 0$; in the middle it is 0
+# (A) or 1 (B); elsewhere 0.
+#
+# With three colours, a pixel is predicted in three steps: R from earlier pixels, G from those and
+# R, B from those and both ([01](01_pixel_by_pixel.ipynb), equation 2). Therefore **every feature
+# of every layer belongs to a colour**. A feature of R may never know the pixel's G; a feature of G
+# may. In the middle of the kernel the mask becomes a small table between colours: may a feature of
+# this colour (row) read one of that (column)?
+
+# %%
+colours = [0, 1, 2]
+figures.masks(
+    {
+        f"the middle of mask {kind}": conv_mask(kind, 1, 1, colours, colours)[0, 0].T
+        for kind in "AB"
+    },
+    labels="RGB",
+)
+
+# %% [markdown]
+# Writing $g(\cdot)$ for the colour of a feature, with R, G, B as 0, 1, 2:
+#
+# $$M_{0,0}[\text{in}, \text{out}] = \begin{cases} 1 \text{ if } g(\text{out}) > g(\text{in}) &
+#   \text{mask A}\\ 1 \text{ if } g(\text{out}) \ge g(\text{in}) & \text{mask B.}\end{cases}$$
+#
+# The rest of the kernel does not ask for colours: an earlier pixel is finished, all of it may be
+# read.
+#
+# How many features does each colour get when three does not divide their number? The paper does not
+# say. Here they are contiguous and as equal as possible, $g(k) = \lfloor C k / m \rfloor$ for
+# feature $k$ of $m$ and $C$ colours.
+
+# %%
+figures.Table(
+    ["features", "R", "G", "B"],
+    [[m, *np.bincount(feature_groups(m, 3)).tolist()] for m in (3, 8, 16, 128)],
+)
+
+# %% [markdown]
+# ## Slowly
+#
+# The mask, from its definition, one entry at a time:
+
+
+# %%
+def mask_slow(kind, rows, cols, groups_in, groups_out):
+    """0/1 array (rows, cols, in, out); groups: the colour of each feature."""
+    M = np.zeros((rows, cols, len(groups_in), len(groups_out)))
+    for a, b in np.ndindex(rows, cols):
+        u, v = a - rows // 2, b - cols // 2
+        for i, colour_in in enumerate(groups_in):
+            for o, colour_out in enumerate(groups_out):
+                if u < 0 or (u == 0 and v < 0):
+                    M[a, b, i, o] = 1
+                elif u == v == 0 and kind == "A":
+                    M[a, b, i, o] = colour_out > colour_in
+                elif u == v == 0 and kind == "B":
+                    M[a, b, i, o] = colour_out >= colour_in
+    return M
+
+
+# %% [markdown]
+# And the convolution, one pixel and one tap at a time. `windows` lists what a pixel reads: a place
+# in the kernel, and the place in the image that lies under it.
+
+
+# %%
+def windows(r, c, rows, cols, H, W):
+    """Pairs (a, b), (row, column): tap of the kernel, pixel of the image under it."""
+    for a, b in np.ndindex(rows, cols):
+        row, column = r + a - rows // 2, c + b - cols // 2
+        if 0 <= row < H and 0 <= column < W:
+            yield (a, b), (row, column)
+
+
+def conv_slow(x, K, M, b):
+    """One image x (H, W, in) → (H, W, out)."""
+    H, W, _ = x.shape
+    y = np.zeros((H, W, K.shape[3]))
+    for r, c in np.ndindex(H, W):
+        y[r, c] = b
+        for tap, pixel in windows(r, c, *K.shape[:2], H, W):
+            y[r, c] += x[pixel] @ (K * M)[tap]
+    return y
+
+
+# %% [markdown]
+# ## Fast
+#
+# `pixelrnn_np/layers/masked_conv.py` does the same for batches, and skips the taps that are masked
+# as a whole instead of multiplying them by zero. Random weights and biases, seven features in and
+# eight out, so that the colours do not divide evenly:
+
+# %%
+groups_in, groups_out = feature_groups(7, 3), feature_groups(8, 3)
+for kind in "AB":
+    M = mask_slow(kind, 5, 3, groups_in, groups_out)
+    assert np.array_equal(M, conv_mask(kind, 5, 3, groups_in, groups_out))
+
+conv = MaskedConv("B", 5, 3, groups_in, groups_out, rng, dtype="float64")
+gradcheck.randomise(conv, rng)
+K, b = conv.params["K"], conv.params["b"]
+x = rng.standard_normal((2, 6, 5, 7))
+y, cache = conv.forward(x)
+for image, result in zip(x, y, strict=True):
+    assert np.allclose(conv_slow(image, K, M, b), result, rtol=0, atol=1e-12)
+print("slow and fast agree, masks and convolutions")
+
+# %% [markdown]
+# ## What a stack of them sees
+#
+# Put layers on top of each other and ask which pixels one output depends on. Each 3×3 layer reaches
+# one row further up. Look at the middle: with mask A at the entrance the pixel itself stays unseen,
+# however many layers with mask B follow.
+
+
+# %%
+def seen_by_stack(first, layers, row=5, column=6, height=8, width=13):
+    """|d output[row, column] / d image| of a `first` layer and then mask B layers: (H, W)."""
+    seed = np.random.default_rng(0)
+    stack = [
+        MaskedConv(first if n == 0 else "B", 3, 3, [0], [0], seed, dtype="float64")
+        for n in range(layers)
+    ]
+    y, caches = seed.standard_normal((1, height, width, 1)), []
+    for layer in stack:
+        y, cache = layer.forward(y)
+        caches.append(cache)
+    d = np.zeros_like(y)
+    d[0, row, column] = 1
+    for layer, cache in zip(reversed(stack), reversed(caches), strict=True):
+        d, _ = layer.backward(d, cache)
+    return np.abs(d[0]).sum(axis=-1)
+
+
+figures.fields({f"A, then {n - 1} × B": seen_by_stack("A", n) for n in (1, 2, 4)}, (5, 6))
+
+# %% [markdown]
+# The yellow corner up and to the right never fills. It is the blind spot of the PixelCNN, and
+# [04](04_pixelcnn.ipynb) is about it.
+#
+# Now the mistake that is made most often: mask B in the first layer. A cross marks a pixel that is
+# seen and must not be. It is a single cross, on the pixel itself, and it is fatal: the network
+# learns to copy, its likelihood becomes wonderful, and its samples are noise.
+
+
+# %%
+def draw_stack(first="B", layers=2):
+    return figures.fields(
+        {f"first layer {first}, {layers} in all": seen_by_stack(first, layers)}, (5, 6)
+    )
+
+
+course.interactive(draw_stack, first=["A", "B"], layers=(1, 5))
+
+# %% [markdown]
+# ## Exercise 3.1 · How much is left?
+#
+# A kernel of $k \times k$ with $m$ features in and $m$ out has $k^2 m^2$ weights, for three colours
+# with $m$ divisible by 3. How many of them does the mask let live? Return a whole number.
+#
+# <details><summary>Hint</summary>
+#
+# Count the taps that come earlier: half of all taps but the middle one. Each has all $m^2$ weights.
+# Then look at the tables of the middle above: which share of their nine entries is 1?
+# </details>
+
+
+# %%
+def living_weights(kind, k, m):
+    count = ...  # your code
+    return count
+
+
+check.living_weights(living_weights)
+
+# %% [markdown]
+# ## Colour by colour
+#
+# A network of three colours, asked sub-pixel by sub-pixel: which value of a pixel does the
+# prediction of which value depend on? It starts with mask A and goes on with B, in two blocks and
+# the head, and the answer is the table of mask A again. That R depends on nothing here does not mean
+# that it knows nothing: it sees all earlier pixels, which this table leaves out.
+
+# %%
+network = pr.build_model("pixelcnn", (3, 3, 3), levels=4, h=12, layers=2, head=24, dtype="float64")
+gradcheck.randomise(network, rng)
+images = rng.integers(0, 4, (8, 3, 3, 3), np.uint8)
+depends = checks.dependence(network, images)  # (27, 27): output, input
+middle = slice(4 * 3, 5 * 3)  # the sub-pixels of pixel 4, in the middle
+
+assert not np.triu(depends).any(), "a value may depend on earlier ones only"
+assert np.array_equal(depends[middle, middle], np.tri(3, k=-1)), "the table of mask A"
+figures.masks(
+    {"on the same pixel": depends[middle, middle], "on the pixel before": depends[middle, 9:12]},
+    labels="RGB",
+)
+
+# %% [markdown]
+# The first assertion is worth remembering. `depends` is a matrix over all 27 sub-pixels in raster
+# order, and a model without leaks fills nothing on or above its diagonal. Every model in this
+# project has to pass it, and [11](11_catch_the_leak.ipynb) shows bugs that do not.
+#
+# ## Exercise 3.2 · Four gates
+#
+# An LSTM makes $4h$ features in one convolution: $h$ for each of its gates o, f, i, g, one gate after
+# the other. Later, feature $k$ of every gate is multiplied with feature $k$ of the others. Return the
+# colour of each of the $4h$ features, an array of ints, for $C$ colours.
+#
+# <details><summary>Hint</summary>
+#
+# If a feature of o belongs to G while the same feature of g belongs to R, their product knows what
+# only G may know, and hands it to R. So what has to be the same for all four gates? `feature_groups`
+# gives the colours of $h$ features.
+# </details>
+
+
+# %%
+def gate_colours(h, C):
+    colours = ...  # your code
+    return colours
+
+
+check.gate_colours(gate_colours)
+
+# %% [markdown]
+# ## Backwards, step by step
+#
+# The layer above hands us $dy$, the gradient of the loss with respect to $y$. Write $W = K \odot M$
+# for the kernel that really acts. Then each output is a sum of terms,
+#
+# $$y_{p} = b + \sum_t x_{p+t}\,W_t,$$
+#
+# with $p$ a pixel and $t$ an offset, and every term sends its share back to what it was made of.
+#
+# **1. The bias** is in every output once: $db = \sum_p dy_p$.
+#
+# **2. The kernel.** $W_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = xW$ of a row
+# vector and a matrix $dW = x^\top dy$, so over all of them
+# $dW_t = \sum_p x_{p+t}^\top\, dy_p$.
+#
+# **3. The input.** A pixel $q$ was read by every $p$ with $p + t = q$. For one product
+# $dx = dy\,W^\top$, so $dx_q = \sum_t dy_{q-t}\,W_t^\top$. Forward reads at $p+t$, backward collects
+# from $q-t$: the same kernel, flipped and transposed.
+#
+# **4. The mask.** $W = K \odot M$ entry by entry, hence $dK = dW \odot M$: a weight that is masked
+# gets no gradient, and training never moves it.
+#
+# Step 4 is easily forgotten, and nothing breaks at first. The paper sets masked weights back to zero
+# after each update, which comes to the same. To mask the weights once, when the layer is made, and
+# never again, does not.
+
+
+# %%
+def conv_slow_backward(dy, x, K, M):
+    """One image: dy (H, W, out), x (H, W, in) → dx, dK, db."""
+    H, W, _ = x.shape
+    dx, dW, db = np.zeros_like(x), np.zeros_like(K), np.zeros(K.shape[3])
+    for r, c in np.ndindex(H, W):
+        db += dy[r, c]  # 1
+        for tap, pixel in windows(r, c, *K.shape[:2], H, W):
+            dW[tap] += np.outer(x[pixel], dy[r, c])  # 2
+            dx[pixel] += dy[r, c] @ (K * M)[tap].T  # 3
+    return dx, dW * M, db  # 4
+
+
+dy = rng.standard_normal(y.shape)
+dx, grads = conv.backward(dy, cache)
+parts = [conv_slow_backward(dy[n], x[n], K, M) for n in range(len(x))]
+for n, part in enumerate(parts):
+    assert np.allclose(part[0], dx[n], rtol=0, atol=1e-12)
+assert np.allclose(sum(p[1] for p in parts), grads["K"], rtol=0, atol=1e-11)
+assert np.allclose(sum(p[2] for p in parts), grads["b"], rtol=0, atol=1e-11)
+print("slow and fast gradients agree for dx, dK and db")
+
+# %% [markdown]
+# Step 3 in the loop is written from the reader's side: the output at $(r, c)$ sends to the pixel that
+# it has read. The sum is the same, and no sign can go wrong.
+#
+# ### Are they right?
+#
+# A weight that the mask lets live, and one that it hides. Change each by $\pm\varepsilon$ and see what
+# becomes of the loss $\ell = \sum y \odot dy$:
+
+# %%
+eps = 1e-5
+
+
+def slope(place):
+    """(ℓ(θ + ε) - ℓ(θ - ε)) / 2ε for one weight θ of K."""
+    losses = []
+    for step in (eps, -2 * eps):
+        K[place] += step
+        losses.append((conv.forward(x)[0] * dy).sum())
+    K[place] += eps
+    return (losses[0] - losses[1]) / (2 * eps)
+
+
+for name, place in {"earlier pixel": (1, 0, 2, 3), "the future": (4, 1, 2, 3)}.items():
+    print(f"{name}: numerically {slope(place):.8f}, by hand {grads['K'][place]:.8f}")
+
+# %% [markdown]
+# And all of them, input and bias included:
+
+# %%
+errors = gradcheck.check_layer(conv, x, rng)
+assert max(errors.values()) < 1e-6
+figures.Table(
+    ["gradient of", "numbers", "largest relative error"],
+    [[name, a.size, f"{errors[name]:.0e}"] for name, a in {"x": x, "K": K, "b": b}.items()],
+)
+
+# %% [markdown]
+# ## A mask that training undoes
+#
+# A kernel of one feature, 3×3, masked when it is made. Then one step of gradient descent, once with
+# step 4 and once without it.
+
+# %%
+mask = conv_mask("A", 3, 3, [0], [0])
+kernel = rng.standard_normal((3, 3, 1, 1)) * mask
+picture, target = rng.standard_normal((2, 8, 8, 1))
+error = conv_slow(picture, kernel, np.ones_like(kernel), 0.0) - target
+_, without_mask, _ = conv_slow_backward(error, picture, kernel, np.ones_like(kernel))
+after = {
+    "masked when made": kernel,
+    "one step, dK = dW": kernel - 0.005 * without_mask,
+    "one step, dK = dW ⊙ M": kernel - 0.005 * without_mask * mask,
+}
+figures.numbers({title: a[..., 0, 0] for title, a in after.items()}, form="{:.2f}", current=(1, 1))
+
+# %% [markdown]
+# In the picture in the middle the future has come in through the back door: five weights that were
+# zero are not.
+# Masking $K$ in every forward pass as well, as the layer here does, makes it certain: whatever is in
+# the masked places, nobody reads it.
+#
+# ## Exercise 3.3 · Back through a convolution
+#
+# Step 3 with few loops. Given `dy` of one image, shape $(H, W, \text{out})$, and a kernel `W` that is
+# masked already, shape $(\text{rows}, \text{cols}, \text{in}, \text{out})$ with odd sizes, return $dx$,
+# shape $(H, W, \text{in})$.
+#
+# <details><summary>Hint</summary>
+#
+# Loop over the taps only. `dy @ W[a, b].T` is what *all* readers send back through that tap, each
+# to the pixel that lies $(a - \text{rows}//2,\; b - \text{cols}//2)$ away from it. In an array of
+# zeros that is wider than the image by half a kernel on each side, that is one slice.
+# </details>
+
+
+# %%
+def input_gradient(dy, W):
+    dx = ...  # your code
+    return dx
+
+
+check.input_gradient(input_gradient)
+
+# %% [markdown]
+# ## Where in a network
+#
+# Every masked convolution of Table 1 is this one layer, in other sizes: 7×7 with mask A at the
+# entrance, 3×3 or 1×1 with mask B after it. Here are the first layer's kernels as they act, $K \odot M$,
+# in a small PixelCNN that was trained for a second on 8×8 digits.
+
+# %%
+model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
+train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
+pr.Trainer(model, optimizer="adam").fit(train, epochs=8, progress=False)
+kernels = model.params["first.K"] * model.first.mask
+print(f"{model.nll(test).mean():.1f} nats per image, a coin has {64 * np.log(2):.1f}")
+figures.feature_maps(
+    {f"feature {k}": kernels[:, :, 0, k] for k in range(8)}, columns=4, pixel=(3, 3)
+)
+
+# %% [markdown]
+# And what the prediction of one pixel makes of all this: how strongly it depends on each earlier
+# one, averaged over test images.
+
+# %%
+figures.feature_maps(
+    {"|d logit / d pixel|": explain.influence(model, test[:100], 5, 4)}, signed=False, pixel=(5, 4)
+)
+
+# %% [markdown]
+# ## What to take away
+#
+# - A masked convolution computes all pixels at once, and each sees earlier ones only.
+# - Mask A at the entrance, where the middle is the value itself; mask B after it, where the middle is
+#   a feature made from earlier values.
+# - Every feature has a colour, and inside a pixel colours are read in the order R, G, B. In an LSTM
+#   each gate is split for itself.
+# - The mask acts on the weights in forward and on their gradients in backward.
+#
+# In the package: `layers/masks.py`, `layers/masked_conv.py` (with this derivation in its docstring),
+# `reference/masked_conv.py` (the loops above), `kernels/masked_conv.py` (compiled).
+#
+# Solutions: [solutions/03_masked_convolution](solutions/03_masked_convolution.ipynb). Next:
+# [04 · PixelCNN](04_pixelcnn.ipynb).

@@ -1,0 +1,537 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 · Row LSTM: a memory that runs down the image
+#
+# **What you will do.** Build the Row LSTM of §3.1 from equation (3), first as loops that you can
+# read aloud, then with the package's compiled layer. Derive its backward pass, row by row, and
+# check it against finite differences.
+#
+# **What you will learn.** Why one recurrent layer reaches the top of the image when a convolution
+# cannot; why what it sees has the shape of a triangle, and what the triangle leaves out; how a
+# gradient travels up the rows, and what the forget gate has to do with how far it gets.
+#
+# **What you need.** Masks A and B ([03](03_masked_convolution.ipynb)), the chain rule, and NumPy.
+# Nothing here needs a network or more than a minute.
+
+# %%
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import course, explain, figures, gradcheck
+from pixelrnn_np.course import n05 as check
+from pixelrnn_np.layers.masks import feature_groups
+from pixelrnn_np.layers.row_lstm import RowLSTM
+
+rng = np.random.default_rng(5)
+
+# %% [markdown]
+# ## The idea
+#
+# A stack of $L$ masked 3×3 convolutions sees $L$ rows up, and not one more. To let the bottom of a
+# 28×28 digit know about its top, a PixelCNN needs dozens of layers.
+#
+# A recurrence has no such limit. The Row LSTM walks through the image from the top row to the
+# bottom one and carries a state along: whatever row 0 put into it may still be there in row 27. A
+# whole row is updated at once, so there are only as many steps as rows.
+#
+# Two convolutions feed each step, and both run along the row:
+#
+# | | reads | kernel | mask |
+# |---|---|---|---|
+# | input-to-state $K^{is}$ | the layer's input, the same row | $1 \times k$ | B: the pixel and those to its left |
+# | state-to-state $K^{ss}$ | the state $h$ of the row above | $1 \times k$ | none |
+#
+# Why does $K^{ss}$ need no mask? Because the row above is finished by the time this row begins: all
+# its pixels come earlier in the raster order, those up and to the right as well.
+
+# %%
+figures.masks({"K_is: this row, mask B": [[1, 1, 0]], "K_ss: the row above": [[1, 1, 1]]})
+
+# %% [markdown]
+# ## What the paper says (§3.1, equation 3; Figure 4, middle)
+#
+# Let $x_{r,q}$ be the layer's input at row $r$ and column $q$, a row vector of $2h$ features. The
+# two convolutions give $4h$ numbers, the *pre-activations*:
+#
+# $$z_{r,q} \;=\; \sum_{t \le 0} x_{r,q+t}\,K^{is}_t \;+\; \sum_{v} h_{r-1,q+v}\,K^{ss}_v \;+\; b$$
+#
+# with $t$ and $v$ from $-(k-1)/2$ to $(k-1)/2$; what lies beside the image is zero. They are cut
+# into four gates of $h$ features each, in this order:
+#
+# $$o = \sigma(z^o), \quad f = \sigma(z^f), \quad i = \sigma(z^i), \quad g = \tanh(z^g)$$
+#
+# and the cell and the state of the pixel follow, with $\odot$ for the product entry by entry:
+#
+# $$c_{r,q} = f \odot c_{r-1,q} + i \odot g, \qquad h_{r,q} = o \odot \tanh(c_{r,q}) \tag{3}$$
+#
+# Read it as a sentence: *forget* a share of what the pixel above remembered, *put in* some new
+# *content*, and *show* a part of the result.
+#
+# Two details are easily missed. The paper's formula writes one $\sigma$ around all four gates; its
+# text then says that the content gate has $\tanh$, and only with it can a cell go down as well as
+# up. And $c$ is carried from the pixel straight above, while $h$ is read from $k$ pixels above:
+# information moves sideways through $h$ alone.
+#
+# Row $-1$ does not exist. Its state is learned (§5.2): one vector $h_0$ and one $c_0$, the same at
+# every column.
+
+# %% [markdown]
+# ## Slowly
+#
+# The same in Python, one pixel at a time. `p` holds the parameters under the paper's names. First a
+# single pixel, which is all of equation (3):
+
+
+# %%
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def cell(z, c_above):
+    """Equation (3) at one pixel: z (4h,), c_above (h,) → the gates, c and h."""
+    z_o, z_f, z_i, z_g = np.split(z, 4)
+    o, f, i, g = sigmoid(z_o), sigmoid(z_f), sigmoid(z_i), np.tanh(z_g)
+    c = f * c_above + i * g
+    return {"o": o, "f": f, "i": i, "g": g, "c": c, "h": o * np.tanh(c)}
+
+
+# %% [markdown]
+# Now the walk. `above` answers the question of what stands above row $r$, and `taps` lists the
+# columns that a kernel of width $k$ reads without leaving the image.
+
+
+# %%
+def above(maps, p, r):
+    """h and c of row r - 1, (W, h) each; above the first row, the learned initial states."""
+    if r > 0:
+        return maps["h"][r - 1], maps["c"][r - 1]
+    W = maps["h"].shape[1]
+    return np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))
+
+
+def taps(q, k, W, first, last):
+    """Pairs (index in the kernel, column) for the offsets first..last that stay in the image."""
+    return [(t + k // 2, q + t) for t in range(first, last + 1) if 0 <= q + t < W]
+
+
+def row_lstm_slow(x, p):
+    """One image x (H, W, 2h) → maps o f i g c h, each (H, W, h)."""
+    H, W, _ = x.shape
+    k = p["K_is"].shape[1]
+    maps = {name: np.zeros((H, W, len(p["h0"]))) for name in "ofigch"}
+    for r in range(H):
+        h_above, c_above = above(maps, p, r)
+        for q in range(W):
+            z = p["b"].copy()
+            for t, column in taps(q, k, W, -(k // 2), 0):  # mask B hides the taps to the right
+                z += x[r, column] @ p["K_is"][0, t]
+            for v, column in taps(q, k, W, -(k // 2), k // 2):
+                z += h_above[column] @ p["K_ss"][0, v]
+            for name, value in cell(z, c_above[q]).items():
+                maps[name][r, q] = value
+    return maps
+
+
+# %% [markdown]
+# ## Fast
+#
+# `pixelrnn_np/layers/row_lstm.py` is the same layer on compiled kernels, for whole batches. Before
+# we trust either, both get the same input and the same parameters, random ones, biases and initial
+# states included: a zero would hide a mistake.
+
+# %%
+F = 4  # h, the features of a state; the trunk has 2h
+lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
+gradcheck.randomise(lstm, rng)
+
+x = rng.standard_normal((2, 5, 6, 2 * F))
+y, cache = lstm.forward(x)
+slow = [row_lstm_slow(image, lstm.params) for image in x]
+
+for image, maps in zip(y, slow, strict=True):
+    assert np.allclose(image, maps["h"], rtol=0, atol=1e-12)
+print("slow and fast agree; largest difference:", f"{np.abs(y[1] - slow[1]['h']).max():.0e}")
+
+# %% [markdown]
+# ## The triangle
+#
+# What does one state see? There is a question that the network can answer itself: change an input a
+# little, does $h_{r,q}$ change? That is a gradient. We send a 1 back from $h_{r,q}$ and look where
+# it arrives.
+
+
+# %%
+def seen_by_one_layer(row, column, k, height=9, width=15):
+    """|d h[row, column] / d x| at every pixel, for one Row LSTM layer: (H, W)."""
+    layer = RowLSTM(feature_groups(4, 1), 2, 1, np.random.default_rng(0), k=k, dtype="float64")
+    x = np.random.default_rng(1).standard_normal((1, height, width, 4))
+    y, cache = layer.forward(x)
+    dy = np.zeros_like(y)
+    dy[0, row, column] = 1
+    return np.abs(layer.backward(dy, cache)[0][0]).sum(axis=-1)
+
+
+figures.fields(
+    {f"one layer, k = {k}": seen_by_one_layer(7, 7, k) for k in (3, 5)}, (7, 7), own=True
+)
+
+# %% [markdown]
+# A triangle, standing on its tip. Each row up, $K^{ss}$ reaches $(k-1)/2$ columns further to either
+# side; the mask B of $K^{is}$ adds $(k-1)/2$ columns to the left in every row, so the triangle
+# leans. In its own row the layer sees only what $K^{is}$ gives it: the recurrence starts one row
+# up.
+#
+# The yellow pixels come earlier and stay unseen. The paper says so openly: the Row LSTM does not
+# capture the whole context. [06](06_diagonal_bilstm.ipynb) is about the layer that does.
+#
+# Move the pixel and the width of the kernels.
+
+
+# %%
+def draw_field(row=7, column=3, k=3):
+    return figures.fields(
+        {f"row {row}, column {column}, k = {k}": seen_by_one_layer(row, column, k)},
+        (row, column),
+        own=True,
+    )
+
+
+course.interactive(draw_field, row=(0, 8), column=(0, 14), k=[3, 5, 7])
+
+# %% [markdown]
+# ## Exercise 5.1 · Say it in numbers
+#
+# Which columns of row $r-d$ can $h_{r,q}$ of **one** layer see? Both kernels have width $k$ (odd),
+# $K^{is}$ has mask B, and columns run from 0 to $W-1$. Return a set of columns.
+#
+# <details><summary>Hint</summary>
+#
+# Go backwards. Each of the $d$ steps up takes you at most $(k-1)/2$ columns to the left or to the
+# right. Once you have arrived, $K^{is}$ is read there: which way can it take you?
+# </details>
+
+
+# %%
+def columns_seen(q, d, k, W):
+    columns = ...  # your code
+    return columns
+
+
+check.columns_seen(columns_seen)
+
+# %% [markdown]
+# ## Inside a trained network
+#
+# Random weights have no habits. A network of two Row LSTM layers, trained for a second on 8×8
+# digits, has some.
+
+# %%
+model = pr.build_model("row_lstm", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
+train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
+before = model.nll(test).mean()
+pr.Trainer(model, optimizer="adam").fit(train, epochs=8, progress=False)
+print(f"nats per image: {before:.1f} before, {model.nll(test).mean():.1f} after training")
+
+# %% [markdown]
+# `pr.record` runs an image forward and its loss backward and keeps every tensor under its name, in
+# the order of computation. Here is the part of it that belongs to the first layer's LSTM. The
+# gradient of `x` is called `dx`; the derivation below says how each of these `d…` comes about.
+
+# %%
+record = pr.record(model, test[:1])
+record.under("blocks.0.lstm")
+
+# %% [markdown]
+# What is in them? Here is one of its eight features at every pixel. In the upper row are the gates
+# that open (yellow) and close (blue), in the lower row what they act on; the bars have the gates'
+# colours, which are the same in all notebooks. Under the image is what each of its pixels cost.
+
+# %%
+figures.gate_maps(record, "blocks.0.lstm", feature=3)
+
+# %% [markdown]
+# The forget gate stays open for the most part, so the cell changes gently from row to row: it
+# remembers. The state $h$ shows no more of it than the output gate lets through.
+#
+# A slider over the record takes you through both passes, step by step.
+
+# %%
+steps = [*record.forward, *record.backward]
+course.interactive(lambda name="blocks.0.lstm.h": figures.tensor(record, name), name=steps)
+
+# %% [markdown]
+# ## Backwards, step by step
+#
+# The loss $\ell$ depends on every $h_{r,q}$. The layer above hands us $\partial\ell/\partial h$ as
+# *it* sees it; call that $dy$. We want the gradient of everything that went in: $x$ and the
+# parameters. As everywhere in this project, the gradient of $\ell$ with respect to $a$ is called
+# $da$ and has the shape of $a$.
+#
+# Here is what is computed from what. A gradient takes each arrow in the opposite direction, and
+# **where two arrows leave a box, two gradients come back and are added**. That rule is the whole
+# derivation.
+
+# %%
+figures.lstm_sketch()
+
+# %% [markdown]
+# **1. Into the state.** Two arrows leave $h_{r}$: one to the layer above, one to the next row. So
+#
+# $$dh_r = dy_r + \left(\text{what row } r+1 \text{ sends back}\right).$$
+#
+# The last row has no successor, and there the second term is zero. This is why we go from the
+# bottom row to the top: when we arrive at row $r$, row $r+1$ has already sent its share.
+#
+# **2. Through $h = o \odot \tanh(c)$.** The product rule gives a share to each factor, and
+# $\tanh' = 1 - \tanh^2$. The cell also has two arrows, so it collects:
+#
+# $$do = dh \odot \tanh(c), \qquad
+#   dc = dh \odot o \odot (1 - \tanh^2(c)) + \left(\text{what row } r+1 \text{ sends back}\right).$$
+#
+# **3. Through $c_r = f \odot c_{r-1} + i \odot g$.** Four factors, four shares:
+#
+# $$df = dc \odot c_{r-1}, \qquad di = dc \odot g, \qquad dg = dc \odot i, \qquad
+#   dc_{r-1} \mathrel{+}= dc \odot f.$$
+#
+# The last one is the "what row $r+1$ sends back" of the row above.
+#
+# **4. Through the nonlinearities.** $\sigma' = \sigma(1-\sigma)$, and both derivatives can be
+# written with the gate's own value, so that $z$ need not be kept:
+#
+# $$dz = \left[\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\;
+#   dg \odot (1-g^2)\,\right].$$
+#
+# **5. Through the convolutions.** One term of the sum for $z_{r,q}$ is $h_{r-1,q+v} K^{ss}_v$, a
+# row vector times a matrix. For $z = aK$ we have $da = dz\,K^\top$ and $dK = a^\top dz$. A value
+# $h_{r-1,q'}$ was read by every pixel with $q + v = q'$, so all of these send something back:
+#
+# $$dh_{r-1,q'} \mathrel{+}= \sum_v dz_{r,q'-v}\, K^{ss\top}_v, \qquad
+#   dK^{ss}_v = \sum_{r,q} h_{r-1,q+v}^\top\, dz_{r,q}.$$
+#
+# Mind the sign: forward reads at $q+v$, backward collects from $q'-v$. The kernel is flipped. In
+# the same way $dx_{r,q'} = \sum_t dz_{r,q'-t} K^{is\top}_t$ and
+# $dK^{is}_t = \sum x_{r,q+t}^\top dz_{r,q}$, for $t \le 0$ only: a tap that the mask hides gets no
+# gradient. The bias is added once everywhere, so $db = \sum_{r,q} dz_{r,q}$.
+#
+# **6. Above the first row.** What arrives at row $-1$ belongs to $h_0$ and $c_0$, which are the same
+# at every column: sum over the columns.
+#
+# Line by line, in Python. `dh_below` and `dc_below` are what the row below has sent back.
+
+
+# %%
+def row_lstm_slow_backward(dy, x, p, maps):
+    """dy (H, W, h) of one image → dx (H, W, 2h), {parameter: gradient}."""
+    H, W, _ = x.shape
+    k = p["K_is"].shape[1]
+    dx, grads = np.zeros_like(x), {name: np.zeros_like(a) for name, a in p.items()}
+    dh_below, dc_below = np.zeros_like(dy[0]), np.zeros_like(dy[0])
+    for r in reversed(range(H)):
+        h_above, c_above = above(maps, p, r)
+        o, f, i, g, c = (maps[name][r] for name in "ofigc")
+        dh = dy[r] + dh_below  # 1
+        do = dh * np.tanh(c)  # 2
+        dc = dh * o * (1 - np.tanh(c) ** 2) + dc_below
+        df, di, dg = dc * c_above, dc * g, dc * i  # 3
+        dc_below = dc * f
+        parts = do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2)
+        dz = np.concatenate(parts, axis=1)  # 4
+        dh_below = np.zeros_like(dh)
+        for q in range(W):  # 5
+            for v, column in taps(q, k, W, -(k // 2), k // 2):
+                dh_below[column] += dz[q] @ p["K_ss"][0, v].T
+                grads["K_ss"][0, v] += np.outer(h_above[column], dz[q])
+            for t, column in taps(q, k, W, -(k // 2), 0):
+                dx[r, column] += dz[q] @ p["K_is"][0, t].T
+                grads["K_is"][0, t] += np.outer(x[r, column], dz[q])
+        grads["b"] += dz.sum(axis=0)
+    grads["h0"], grads["c0"] = dh_below.sum(axis=0), dc_below.sum(axis=0)  # 6
+    return dx, grads
+
+
+# %% [markdown]
+# Step 5 never wrote $q' - v$: the loop walks over the *readers* $q$ and adds to the column that each
+# has read, which is the same sum in another order. "Each term sends its gradient to where its value
+# came from" is the form in which backward passes are least often wrong.
+#
+# The same numbers as the fast layer, for each of the two images added up:
+
+# %%
+dy = rng.standard_normal(y.shape)
+dx, grads = lstm.backward(dy, cache)
+
+total = {name: np.zeros_like(a) for name, a in grads.items()}
+for n in range(len(x)):
+    dx_slow, grads_slow = row_lstm_slow_backward(dy[n], x[n], lstm.params, slow[n])
+    assert np.allclose(dx[n], dx_slow, rtol=0, atol=1e-12)
+    for name, gradient in grads_slow.items():
+        total[name] += gradient
+for name, gradient in grads.items():
+    assert np.allclose(gradient, total[name], rtol=0, atol=1e-11), name
+print("slow and fast gradients agree for dx and", ", ".join(grads))
+
+# %% [markdown]
+# ### Are they right?
+#
+# Both could share one mistake, since both follow one derivation. Finite differences know nothing of
+# our derivation. For any number $\theta$ in the layer,
+#
+# $$\frac{\partial \ell}{\partial \theta} \approx
+#   \frac{\ell(\theta + \varepsilon) - \ell(\theta - \varepsilon)}{2\varepsilon},$$
+#
+# and as loss we take $\ell = \sum y \odot dy$, whose gradient with respect to $y$ is just $dy$. One
+# entry by hand:
+
+# %%
+theta, place, eps = lstm.params["K_ss"], (0, 2, 1, 6), 1e-5
+
+
+def loss_at(value):
+    kept = theta[place]
+    theta[place] = value
+    result = (lstm.forward(x)[0] * dy).sum()
+    theta[place] = kept
+    return result
+
+
+numeric = (loss_at(theta[place] + eps) - loss_at(theta[place] - eps)) / (2 * eps)
+print(f"numerically {numeric:.10f}, by hand {grads['K_ss'][place]:.10f}")
+
+# %% [markdown]
+# And every entry of every array, in float64. A correct gradient has an error around $10^{-9}$; a
+# forgotten term shows as something like $10^{-1}$.
+
+# %%
+errors = gradcheck.check_layer(lstm, x, rng)
+assert max(errors.values()) < 1e-6
+sizes = {"x": x.size} | {name: a.size for name, a in lstm.params.items()}
+figures.Table(
+    ["gradient of", "numbers", "largest relative error"],
+    [[name, sizes[name], f"{error:.0e}"] for name, error in errors.items()],
+)
+
+# %% [markdown]
+# ## Exercise 5.2 · One row back
+#
+# Step 5, without the loop over readers. Given `dz` of one row, shape $(W, 4h)$, and a kernel `K` of
+# shape $(k, h, 4h)$ with $k$ odd, return what arrives at the row above: an array $(W, h)$ with
+# $\sum_v dz_{q'-v} K_v^\top$ in row $q'$, where $v$ runs from $-(k-1)/2$ to $(k-1)/2$.
+#
+# <details><summary>Hint</summary>
+#
+# Start with zeros of shape $(W, h)$. For each tap, `dz @ K[v].T` is what *all* readers send back
+# through it; it has to be moved by $v$ columns before it is added, and what leaves the image is
+# dropped. To see whether you moved it the right way: backward is the transpose of forward, so
+# `(forward(h) * dz).sum()` and `(h * backward(dz)).sum()` are the same number for any `h` and `dz`.
+# </details>
+
+
+# %%
+def one_row_back(dz, K):
+    dh = ...  # your code: an array (W, h)
+    return dh
+
+
+check.one_row_back(one_row_back)
+
+# %% [markdown]
+# ## How far does a gradient get?
+#
+# Follow $dc$ upwards. From row to row it is multiplied by the forget gate and by nothing else:
+#
+# $$dc_{r-1} = dc_r \odot f_r + \dots \quad\Longrightarrow\quad
+#   dc_{r-d} = dc_r \odot f_r \odot f_{r-1} \odot \dots \odot f_{r-d+1} + \dots$$
+#
+# No matrix, no $\tanh'$: this is the road for which LSTMs were made. If $f$ is near 1, the bottom
+# row can teach the top row. If $f$ is 0.5, it cannot: $0.5^{28}$ is four billionths.
+#
+# Below is a fresh layer over 28 rows. A gradient of 1 enters at the last row only; the curves show
+# how much of it arrives in each row, on a logarithmic scale, for different biases of the forget
+# gate.
+
+
+# %%
+def gradient_by_row(bias, height=28, width=9, features=8):
+    """Mean |dx| in every row, when the last row alone has a loss: (H,)."""
+    layer = RowLSTM(feature_groups(2 * features, 1), features, 1, np.random.default_rng(0))
+    layer.params["b"][features : 2 * features] = bias
+    x = np.random.default_rng(1).standard_normal((4, height, width, 2 * features))
+    y, cache = layer.forward(x.astype("float32"))
+    dy = np.zeros_like(y)
+    dy[:, -1] = 1
+    return np.abs(layer.backward(dy, cache)[0]).mean(axis=(0, 2, 3))
+
+
+def draw_gradient(bias=2.0):
+    chosen = {f"forget bias {b:+.1f}": (np.arange(28), gradient_by_row(b)) for b in {1.0, bias}}
+    return figures.lines(dict(sorted(chosen.items())), "row", "mean |dx|", log=True, markers=False)
+
+
+course.interactive(draw_gradient, static=[{"bias": 4.0}], bias=(-2.0, 6.0, 0.5))
+
+# %% [markdown]
+# A straight line on a logarithmic scale is a power: so much per row. This is why the forget gate's
+# bias starts at 1 here and not at 0 (the paper does not say where it starts). Training moves it to
+# where the data want it.
+#
+# ## Exercise 5.3 · The half-life of a memory
+#
+# Suppose the forget gate's pre-activation is $\beta$ at every pixel. Which $\beta$ makes half of a
+# gradient survive `rows` steps along the cells?
+#
+# <details><summary>Hint</summary>
+#
+# First find the $f$ with $f^{\text{rows}} = \tfrac12$, then the $\beta$ with $\sigma(\beta) = f$.
+# The inverse of $\sigma$ is $\ln\frac{f}{1-f}$.
+# </details>
+
+
+# %%
+def bias_for(rows):
+    beta = ...  # your code
+    return beta
+
+
+check.bias_for(bias_for)
+
+# %% [markdown]
+# ## The whole network
+#
+# A Row LSTM network (Table 1) puts a 7×7 mask A convolution before its layers, which widens the
+# triangle by three columns on either side and three rows, and $L$ layers lean $L$ columns further
+# to the left in every row. The triangle stays a triangle: depth does not fill the corner up and to
+# the right.
+
+# %%
+fields = {}
+for layers in (1, 3):
+    net = pr.build_model("row_lstm", (9, 15, 1), h=4, layers=layers, head=8, dtype="float64")
+    gradcheck.randomise(net, np.random.default_rng(2))
+    images = np.random.default_rng(3).integers(0, 2, (8, 9, 15, 1), np.uint8)
+    fields[f"network of {layers} layer{'s' * (layers > 1)}"] = explain.influence(net, images, 7, 7)
+figures.fields(fields, (7, 7))
+
+# %% [markdown]
+# ## What to take away
+#
+# - One layer reaches the first row. The width that it reaches grows by $(k-1)/2$ columns per row on
+#   either side, so part of the context stays unseen: a triangle.
+# - $K^{is}$ is masked because it reads the row that is being predicted. $K^{ss}$ is not, because it
+#   reads a finished one.
+# - Going back, add wherever an arrow left twice; go from the last row to the first, so that every
+#   gradient is complete when it is used.
+# - Along the cells a gradient is multiplied by forget gates and nothing else.
+#
+# In the package: `layers/row_lstm.py` (the layer, and this derivation in its docstring),
+# `reference/row_lstm.py` (the loops above, for all batches), `kernels/row_lstm.py` (compiled).
+# [10](10_loops_to_numba.ipynb) shows how the one becomes the other.
+#
+# Solutions: [solutions/05_row_lstm](solutions/05_row_lstm.ipynb). Next:
+# [06 · Diagonal BiLSTM](06_diagonal_bilstm.ipynb), which sees all of it.

@@ -1,0 +1,14 @@
+"""What the notebooks need beside the package: checks of exercises, figures that move, display.
+
+Importing it lets a notebook show every matplotlib Figure that a cell ends with.
+"""
+
+from .checking import NotDone, Verdict, Wrong, exercise, same
+from .showing import fast, interactive, show, show_figures
+
+__all__ = [
+    "NotDone", "Verdict", "Wrong", "exercise", "fast", "interactive", "same", "show",
+    "show_figures",
+]  # fmt: skip
+
+show_figures()

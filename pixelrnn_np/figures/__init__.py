@@ -1,0 +1,20 @@
+"""Pictures. `save_…` write PNG files; the others return a matplotlib Figure for a notebook.
+
+One visual language for all of them: see palette.py.
+"""
+
+from .charts import Table, bars, lines
+from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
+from .gates import gate_lines, gate_maps
+from .grids import masks, numbers, skewed
+from .maps import feature_maps, fields, frames, nats, sheet, tensor
+from .palette import BLUE, GATES, GREY, ORANGE, WAITING
+from .sketch import lstm_sketch, sketch
+from .tiles import enlarged, tile, to_rgb
+
+__all__ = [
+    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "enlarged", "feature_maps",
+    "fields", "frames", "gate_lines", "gate_maps", "lines", "lstm_sketch", "masks", "nats",
+    "numbers", "save_completions", "save_explanation", "save_loss_curve", "save_scales",
+    "save_sheet", "sheet", "sketch", "skewed", "tensor", "tile", "to_rgb",
+]  # fmt: skip

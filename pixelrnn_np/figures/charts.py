@@ -1,0 +1,81 @@
+"""Curves, bars and tables: few marks, labels beside what they name."""
+
+import numpy as np
+
+from .palette import BLACK, BLUE, GREY, MODELS, SERIES, new, plain
+
+
+def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True):
+    """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour."""
+    figure = new(height)
+    axes = figure.subplots()
+    for k, (label, (x, y)) in enumerate(named.items()):
+        colour = MODELS.get(label, SERIES[k % len(SERIES)])
+        axes.plot(x, y, "o-" if markers else "-", color=colour, label=label, markersize=4)
+    for label, y in (levels or {}).items():
+        axes.axhline(y, color=GREY, linestyle="--", linewidth=1)
+        axes.annotate(label, (1, y), xycoords=("axes fraction", "data"), xytext=(0, 2),
+                      textcoords="offset points", ha="right", va="bottom", fontsize=9,
+                      color="#555555")  # fmt: skip
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if all(isinstance(v, (int, np.integer)) for x, _ in named.values() for v in x):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    if log:
+        axes.set_yscale("log")
+    if len(named) > 1:
+        axes.legend(frameon=False)
+    plain(axes)
+    return figure
+
+
+def bars(named, xlabel, highlight=(), form="{:.4g}"):
+    """Horizontal bars {label: number}, the number beside each; highlight: labels in colour."""
+    figure = new(0.42 * len(named) + 0.8)
+    axes = figure.subplots()
+    colours = [MODELS.get(k, BLUE if not highlight or k in highlight else GREY) for k in named]
+    drawn = axes.barh(list(named), list(named.values()), color=colours, height=0.65)
+    axes.bar_label(drawn, [form.format(v) for v in named.values()], padding=4, color=BLACK)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel(xlabel)
+    axes.tick_params(axis="y", length=0)
+    plain(axes)
+    return figure
+
+
+class Table:
+    """A table with headers and rows of values; numbers stand right. Shows itself."""
+
+    def __init__(self, headers, rows, form="{:.4g}"):
+        self.headers = [str(h) for h in headers]
+        self.values = [list(row) for row in rows]
+        self.rows = [
+            [form.format(v) if isinstance(v, float) else str(v) for v in row] for row in self.values
+        ]
+        self.right = [
+            all(isinstance(row[k], (int, float)) for row in self.values)
+            for k in range(len(self.headers))
+        ]
+
+    def __repr__(self):
+        grid = [self.headers, *self.rows]
+        widths = [max(len(row[k]) for row in grid) for k in range(len(self.headers))]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(w) if right else cell.ljust(w)
+                for cell, w, right in zip(row, widths, self.right, strict=True)
+            ).rstrip()
+            for row in grid
+        )
+
+    def _repr_html_(self):
+        from html import escape
+
+        def line(cells, tag):
+            return "<tr>" + "".join(
+                f"<{tag} style='text-align:{'right' if right else 'left'}'>{escape(cell)}</{tag}>"
+                for cell, right in zip(cells, self.right, strict=True)
+            ) + "</tr>"  # fmt: skip
+
+        body = "".join(line(row, "td") for row in self.rows)
+        return f"<table><thead>{line(self.headers, 'th')}</thead><tbody>{body}</tbody></table>"

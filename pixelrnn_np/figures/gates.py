@@ -1,0 +1,68 @@
+"""The inside of an LSTM, equation (3), in the colours of its gates; from a `record`."""
+
+import numpy as np
+
+from .palette import GATES, SIGNED, SIZES, bare, new, plain
+
+TITLES = {
+    "o": "o  output gate", "f": "f  forget gate", "i": "i  input gate", "g": "g  content gate",
+    "c": "c  cell", "h": "h  state",
+}  # fmt: skip
+
+
+def gate_maps(record, prefix, image=0, feature=0):
+    """The image and its nats, and o f i g c h of one feature: record, and an LSTM's name in it.
+
+    Gates between 0 and 1 have one scale, what can be negative another.
+    """
+    figure = new(4.0)
+    axes = figure.subplots(2, 4)
+    network = prefix[: prefix.index("blocks.")]
+    axes[0, 0].imshow(record[f"{network}x"][image].mean(axis=-1), cmap="gray")
+    axes[1, 0].imshow(record[f"{network}nats"][image].sum(axis=-1), cmap=SIZES, vmin=0)
+    for a, title in zip(axes[:, 0], ("the image", "nats"), strict=True):
+        a.set_title(title, fontsize=10)
+        bare(a)
+    scale = max(np.abs(record[f"{prefix}.{k}"][image, ..., feature]).max() for k in "gch")
+    shown = {}
+    for a, (key, title) in zip(axes[:, 1:].flat, TITLES.items(), strict=True):
+        values = record[f"{prefix}.{key}"][image, ..., feature]
+        sigma = key in "ofi"
+        shown[sigma] = a.imshow(
+            values, interpolation="nearest", cmap=SIZES if sigma else SIGNED,
+            vmin=0 if sigma else -scale, vmax=1 if sigma else scale,
+        )  # fmt: skip
+        a.set_title(title, fontsize=10)
+        bare(a)
+        a.axhline(-0.5, color=GATES[key], lw=8)
+    for sigma, row in ((True, axes[0]), (False, axes[1])):
+        figure.colorbar(shown[sigma], ax=row.tolist(), fraction=0.03, pad=0.02)
+    return figure
+
+
+def gate_lines(record, prefix, image=0, gradient=False, keys="ofigch"):
+    """Mean size |·| of each gate (or of its gradient) in every row, over columns and features."""
+    figure = new(3.2)
+    axes = figure.subplots()
+    ends = {}
+    for key in keys:
+        name = f"d{prefix}.{key}" if gradient else f"{prefix}.{key}"
+        rows = np.abs(record[name][image]).mean(axis=(1, 2))
+        axes.plot(range(len(rows)), rows, "o-", color=GATES[key], markersize=4)
+        ends[key] = rows[-1]
+    for key, y in apart(ends, 0.06 * axes.get_ylim()[1]).items():
+        axes.annotate(("d" if gradient else "") + key, (len(rows) - 1, y), xytext=(9, 0),
+                      textcoords="offset points", color=GATES[key], va="center")  # fmt: skip
+    axes.set(xlabel="row", ylabel="mean |d·|" if gradient else "mean |·|", ylim=(0, None))
+    axes.set_xticks(range(len(rows)))
+    plain(axes)
+    return figure
+
+
+def apart(places, gap):
+    """Heights of labels {label: y} moved upwards as little as needed to be `gap` apart."""
+    moved, least = {}, -np.inf
+    for label in sorted(places, key=places.get):
+        moved[label] = max(places[label], least)
+        least = moved[label] + gap
+    return moved

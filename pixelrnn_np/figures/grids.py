@@ -1,0 +1,96 @@
+"""Small arrays as grids: masks (§3.4), kernels with their numbers, the skewed map (§3.2)."""
+
+import numpy as np
+
+from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, panels
+
+
+def masks(named, labels=None, centre=True):
+    """0/1 masks side by side, {title: (rows, cols)}: what is read is blue, what is hidden grey.
+
+    labels: names of the rows and columns, such as ("R", "G", "B"), for masks between features
+    (row: output, column: input); centre: outline the middle, the pixel itself.
+    """
+    figure, axes = panels(len(named), ratio=_ratio(named))
+    for a, (title, mask) in zip(axes, named.items(), strict=True):
+        mask = np.asarray(mask)
+        for (r, c), value in np.ndenumerate(mask):
+            cell(a, r, c, SEEN if value else FUTURE, str(int(value)))
+        if centre and labels is None:
+            outline(a, mask.shape[0] // 2, mask.shape[1] // 2)
+        _frame(a, mask.shape, title, labels)
+    return figure
+
+
+def numbers(named, form="{:.2g}", current=None, labels=None):
+    """Small arrays with their numbers, {title: (rows, cols)}, one colour scale around zero.
+
+    form: how a number is written; current: None or (row, col), outlined.
+    """
+    from matplotlib import colormaps
+
+    top = max(max(np.abs(np.asarray(a)).max(initial=0) for a in named.values()), 1e-12)
+    colours = colormaps[SIGNED]
+    figure, axes = panels(len(named), ratio=_ratio(named))
+    for a, (title, values) in zip(axes, named.items(), strict=True):
+        values = np.asarray(values) + 0.0  # no number is shown as -0
+        for (r, c), value in np.ndenumerate(values):
+            dark = abs(value) > 0.5 * top
+            cell(a, r, c, colours(0.5 + 0.5 * value / top), form.format(value), dark)
+        if current is not None:
+            outline(a, *current)
+        _frame(a, values.shape, title, labels)
+    return figure
+
+
+def skewed(letters):
+    """§3.2: a map of short strings (H, W), and the same skewed; each diagonal has one shade."""
+    from matplotlib import colormaps
+
+    letters = np.asarray(letters)
+    H, W = letters.shape
+    shades = colormaps["Blues"](0.12 + 0.5 * np.arange(H + W - 1) / max(1, H + W - 2))
+    figure, (left, right) = panels(2, ratio=H / (H + W - 1) * 1.1, width=7.6)
+    for (r, c), name in np.ndenumerate(letters):
+        cell(left, r, c, shades[r + c], name)
+        cell(right, r, r + c, shades[r + c], name)
+    for r, t in np.ndindex(H, H + W - 1):
+        if not 0 <= t - r < W:
+            cell(right, r, t, "white", "·")
+    _frame(left, (H, W), "the map", None)
+    _frame(right, (H, H + W - 1), "skewed: row r moved r to the right", None)
+    return figure
+
+
+def cell(axes, r, c, colour, text="", light=False):
+    """One square of a grid with its text."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.5))
+    if text:
+        axes.text(c, r, text, ha="center", va="center", fontsize=10,
+                  color="white" if light else BLACK)  # fmt: skip
+
+
+def outline(axes, r, c):
+    """A frame in the current pixel's colour."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(
+        Rectangle((c - 0.46, r - 0.46), 0.92, 0.92, fill=False, edgecolor=CURRENT, lw=2.5, zorder=3)
+    )
+
+
+def _ratio(named):
+    return max(np.shape(a)[0] / max(np.shape(a)[1], 1) for a in named.values())
+
+
+def _frame(axes, shape, title, labels):
+    axes.set(xlim=(-0.6, shape[1] - 0.4), ylim=(shape[0] - 0.4, -0.6), aspect="equal")
+    bare(axes)
+    axes.set_title(title, fontsize=10)
+    if labels is not None:
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.tick_params(length=0)
+        axes.set(xlabel="input", ylabel="output")

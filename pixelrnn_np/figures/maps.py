@@ -1,0 +1,147 @@
+"""Arrays over the image: receptive fields, feature maps, nats per pixel, samples."""
+
+import numpy as np
+
+from .palette import (
+    CURRENT,
+    FUTURE,
+    GENERATED,
+    MISSED,
+    SEEN,
+    SIGNED,
+    SIZES,
+    bare,
+    new,
+    panels,
+)  # fmt: skip
+from .tiles import tile, to_rgb
+
+
+def fields(named, pixel, columns=None, own=False):
+    """Receptive fields, {title: (H, W)}: which earlier pixels one prediction sees (not 0).
+
+    pixel: (row, column) of that prediction. Pixels that come earlier and are not seen have a colour
+    of their own, and so have later ones; a later one that is seen would be a leak: it gets a cross.
+    own: whether seeing the pixel itself is no leak, as inside the network behind mask B.
+    """
+    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
+    for a, (title, reach) in zip(axes, named.items(), strict=True):
+        _field(a, np.asarray(reach) != 0, pixel, own)
+        a.set_title(title, fontsize=10)
+    _legend(figure, {"this pixel": CURRENT, "seen": SEEN, "earlier, not seen": MISSED,
+                     "later": FUTURE})  # fmt: skip
+    return figure
+
+
+def _field(axes, seen, pixel, own):
+    from matplotlib.colors import to_rgb as colour
+
+    H, W = seen.shape
+    order = np.arange(H * W).reshape(H, W) - (pixel[0] * W + pixel[1])
+    picture = np.empty((H, W, 3))
+    picture[...] = colour(FUTURE)
+    picture[order < 0] = colour(MISSED)
+    picture[seen] = colour(SEEN)
+    picture[pixel] = colour(CURRENT)
+    axes.pcolormesh(np.arange(W + 1) - 0.5, np.arange(H + 1) - 0.5, picture, edgecolor="white",
+                    linewidth=1 if max(H, W) <= 20 else 0.3)  # fmt: skip
+    leaks = np.argwhere(seen & (order >= own))
+    axes.plot(leaks[:, 1], leaks[:, 0], "x", color="black")
+    axes.set(xlim=(-0.5, W - 0.5), ylim=(H - 0.5, -0.5), aspect="equal")
+    bare(axes)
+
+
+def _legend(figure, colours):
+    from matplotlib.patches import Patch
+
+    figure.legend(
+        handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
+        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
+    )  # fmt: skip
+
+
+def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
+    """Arrays over the image on one scale, {title: (H, W)}.
+
+    signed: a scale around zero; else from 0 up. pixel: None or (row, column), outlined; label: of
+    the scale.
+    """
+    from .grids import outline
+
+    top = max(float(np.abs(a).max()) for a in named.values()) or 1.0
+    figure, axes = panels(len(named), columns=columns or min(len(named), 5), ratio=_ratio(named))
+    for a, (title, values) in zip(axes, named.items(), strict=True):
+        shown = a.imshow(values, cmap=SIGNED if signed else SIZES, vmin=-top if signed else 0,
+                         vmax=top, interpolation="nearest")  # fmt: skip
+        a.set_title(title, fontsize=10)
+        bare(a)
+        if pixel is not None:
+            outline(a, *pixel)
+    figure.colorbar(shown, ax=axes, label=label, fraction=0.04, pad=0.02)
+    return figure
+
+
+def tensor(record, name, image=0, features=8):
+    """The first features of one recorded tensor over one image: step through a `record` with it."""
+    a = record[name][image]
+    a = a.reshape(*a.shape[:2], -1)
+    shown = {f"{name} [{k}]": a[..., k] for k in range(min(features, a.shape[2]))}
+    return feature_maps(shown, columns=4, signed=bool(a.min() < 0))
+
+
+def nats(images, per_pixel, levels):
+    """Images above, what each of their pixels cost below: (n, H, W, C) and (n, H, W), nats."""
+    n = len(images)
+    side = 6.8 / max(n, 3)
+    figure = new(2 * side + 0.5, n * side + 0.8)
+    axes = figure.subplots(2, n, squeeze=False)
+    for i in range(n):
+        axes[0, i].imshow(to_rgb(images[i : i + 1], levels)[0], interpolation="nearest")
+        axes[0, i].set_title(f"{per_pixel[i].sum():.1f} nats", fontsize=10)
+        shown = axes[1, i].imshow(per_pixel[i], cmap=SIZES, vmin=0, vmax=per_pixel.max() or 1)
+        bare(axes[0, i])
+        bare(axes[1, i])
+    figure.colorbar(shown, ax=axes[1].tolist(), label="nats", fraction=0.05, pad=0.02)
+    return figure
+
+
+def sheet(images, levels, columns=8, waiting=None, generated=None, title=None):
+    """Images side by side, uint8 (n, H, W, C).
+
+    waiting: bool that broadcasts to (n, H, W, 1), pixels not drawn or not known: dark blue;
+    generated: the same for pixels the model drew beside known ones: tinted.
+    """
+    from matplotlib.colors import to_rgb as colour
+
+    columns = min(columns, len(images))
+    picture = tile(images, levels, columns, waiting=waiting)
+    if generated is not None:
+        mask = np.broadcast_to(generated, (*images.shape[:3], 1)).astype(np.uint8)
+        # The same tiling puts the mask where the pixels are; the ground between is 0.6.
+        where = (tile(mask, 2, columns) == 1)[..., :1]
+        picture = np.where(where, 0.62 * picture + 0.38 * np.array(colour(GENERATED)), picture)
+    height, width = picture.shape[:2]
+    figure = new(min(7.6 * height / width, 9) + (0.3 if title else 0))
+    axes = figure.subplots()
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_title(title or "", fontsize=10)
+    bare(axes)
+    return figure
+
+
+def frames(film, levels, rows):
+    """A film's still pictures: film is (rows, n, H, W, C), `rows` the rows after which to look."""
+    stills = {f"after row {r}": film[r] for r in rows}
+    figure, axes = panels(len(stills), ratio=1.0)
+    for a, (title, images), r in zip(axes, stills.items(), rows, strict=True):
+        waiting = np.zeros((1, *images.shape[1:3], 1), bool)
+        waiting[:, r + 1 :] = True
+        columns = int(np.ceil(np.sqrt(len(images))))
+        a.imshow(tile(images, levels, columns, waiting=waiting), interpolation="nearest")
+        a.set_title(title, fontsize=10)
+        bare(a)
+    return figure
+
+
+def _ratio(named):
+    return max(np.shape(a)[0] / np.shape(a)[1] for a in named.values())

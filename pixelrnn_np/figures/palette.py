@@ -1,0 +1,59 @@
+"""One visual language: the same thing has the same colour in every figure.
+
+The colours are Okabe and Ito's, which colour-blind readers can tell apart; none of them carries a
+meaning alone, there is always a label, a number or a place as well.
+"""
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
+GREEN, PURPLE, AMBER, SKY, BLACK = "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"
+
+# The tensors of an LSTM, equation (3).
+GATES = {"o": BLUE, "f": AMBER, "i": GREEN, "g": PURPLE, "c": SKY, "h": BLACK, "z": GREY}
+
+# Pixels: the one that is predicted, what it sees, what it could see and misses, the future.
+CURRENT, SEEN, MISSED, FUTURE = ORANGE, "#A9D5F0", "#FBE3A6", "#D9D9D9"
+
+# Images: pixels that are not drawn yet, or not known (a darker blue); the tint of drawn ones.
+WAITING = (0.0, 0.27, 0.42)
+GENERATED = AMBER
+
+MODELS = {"pixelcnn": GREEN, "row_lstm": BLUE, "diagonal_bilstm": ORANGE, "multi_scale": PURPLE}
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)
+
+SIZES = "cividis"  # for numbers from 0 up
+SIGNED = "PuOr"  # for numbers of both signs: orange below zero, white at zero, purple above
+
+WIDTH = 7.6  # inches, at 100 dots each: what a notebook shows without scaling
+
+
+def new(height, width=WIDTH):
+    """An empty figure of reading width; drawn without pyplot, so that nothing is kept."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def panels(count, height=None, columns=None, width=WIDTH, ratio=1.0):
+    """A figure with `count` axes in a row (or in `columns`), and the list of axes.
+
+    ratio: height of a panel by its width, for the figure's height if none is given.
+    """
+    columns = min(count, columns or count)
+    rows = -(-count // columns)
+    side = min(width / columns, 3.4)
+    figure = new(height or rows * (side * ratio + 0.35), min(width, columns * side))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for a in axes[count:]:
+        a.axis("off")
+    return figure, axes[:count]
+
+
+def bare(axes):
+    """No ticks and no frame: for pictures."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def plain(axes):
+    """Only the left and lower frame: for curves and bars."""
+    axes.spines[["top", "right"]].set_visible(False)

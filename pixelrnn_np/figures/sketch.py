@@ -1,0 +1,62 @@
+"""Sketches of what is computed from what: boxes and arrows."""
+
+from .palette import BLACK, GATES, GREY, new
+
+
+def sketch(nodes, edges, height=2.6, back=()):
+    """Boxes at places, and arrows between them.
+
+    nodes: {name: (x, y)} or {name: (x, y, colour)}, x to the right, y upwards; a name that is a
+    gate's (its first letter before "[" or "_") has the gate's colour. edges: [(from, to)] or
+    [(from, to, label)]; back: the same for gradients, which are dashed and bend.
+    """
+    figure = new(height)
+    axes = figure.subplots()
+    places = {name: place[:2] for name, place in nodes.items()}
+    for name, place in nodes.items():
+        colour = place[2] if len(place) > 2 else GATES.get(name.split("[")[0], GREY)
+        axes.text(
+            *place[:2], name, ha="center", va="center", fontsize=11, color=BLACK, zorder=3,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour, "lw": 2},
+        )  # fmt: skip
+    for edge in edges:
+        _arrow(axes, places, edge, BLACK, "-", 0.0)
+    for edge in back:
+        _arrow(axes, places, edge, "#777777", "--", 0.3)
+    xs, ys = zip(*places.values(), strict=True)
+    axes.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.5, max(ys) + 0.5))
+    axes.axis("off")
+    return figure
+
+
+def _arrow(axes, places, edge, colour, style, bend):
+    start, end = places[edge[0]], places[edge[1]]
+    shrink = {f"shrink{k}": 8 + 3.3 * len(name) for k, name in zip("AB", edge, strict=False)}
+    axes.annotate(
+        "", end, start, zorder=2,
+        arrowprops={"arrowstyle": "->", "color": colour, "linestyle": style, "lw": 1.4,
+                    "connectionstyle": f"arc3,rad={bend}", **shrink},
+    )  # fmt: skip
+    if len(edge) > 2:
+        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.12)
+        axes.text(*middle, edge[2], ha="center", va="bottom", fontsize=9, color=colour)
+
+
+def lstm_sketch():
+    """Equation (3) between two rows of the Row LSTM: what is computed from what."""
+    return sketch(
+        {
+            "h[r-1]": (0, 1.5), "x[r]": (0, 0.5), "c[r-1]": (0, -1.1), "z[r]": (1.6, 1.0),
+            "o[r]": (3.2, 2.1), "g[r]": (3.2, 1.4), "i[r]": (3.2, 0.7), "f[r]": (3.2, 0.0),
+            "c[r]": (4.8, -0.6), "h[r]": (6.2, 1.0), "layer above": (8, 2.0, GREY),
+            "z[r+1]": (8, 1.0), "c[r+1]": (8, -0.9),
+        },
+        [
+            ("h[r-1]", "z[r]", "K_ss"), ("x[r]", "z[r]", "K_is"), ("z[r]", "o[r]"),
+            ("z[r]", "g[r]"), ("z[r]", "i[r]"), ("z[r]", "f[r]"), ("g[r]", "c[r]"),
+            ("i[r]", "c[r]"), ("f[r]", "c[r]"), ("c[r-1]", "c[r]"), ("c[r]", "h[r]"),
+            ("o[r]", "h[r]"), ("h[r]", "z[r+1]", "K_ss"), ("h[r]", "layer above"),
+            ("c[r]", "c[r+1]"),
+        ],
+        height=3.2,
+    )  # fmt: skip

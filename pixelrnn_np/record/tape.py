@@ -1,0 +1,105 @@
+"""What `record` returns: tensors by name, in the order of computation, shown as a table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+class Tape:
+    """Collects copies of tensors. `under("blocks.0.")` writes to the same tape with that prefix."""
+
+    def __init__(self, prefix="", forward=None, backward=None, notes=None):
+        self.prefix = prefix
+        self.forward = {} if forward is None else forward
+        self.backward = {} if backward is None else backward
+        self.notes = {} if notes is None else notes
+
+    def under(self, prefix):
+        return Tape(self.prefix + prefix, self.forward, self.backward, self.notes)
+
+    def put(self, name, array, how=""):
+        self._keep(self.forward, self._full(name), array, how)
+
+    def put_d(self, name, array, how=""):
+        """The gradient with respect to `name`."""
+        self._keep(self.backward, "d" + self._full(name), array, how)
+
+    def _full(self, name):
+        return (self.prefix + name).removesuffix(".")
+
+    def _keep(self, where, name, array, how):
+        where[name] = np.array(array)
+        self.notes[name] = how
+
+
+class Record(Mapping):
+    """Tensors of one pass by name: record["first"], record["dfirst"], record["dfirst.K"].
+
+    forward, backward: {name: array} in the order of computation; grads: {"d" + parameter: array};
+    loss: mean nats per image. A record is a mapping of all three, and shows the first two as a
+    table; `under("blocks.0")` is the part of it whose names begin so.
+    """
+
+    def __init__(self, tape, grads, loss):
+        self.forward, self.backward = dict(tape.forward), dict(tape.backward)
+        self.grads = {f"d{name}": np.array(g) for name, g in grads.items()}
+        self.loss, self._notes = loss, tape.notes
+        self._all = self.forward | self.backward | self.grads
+
+    def __getitem__(self, name):
+        if name not in self._all:
+            import difflib
+
+            near = difflib.get_close_matches(str(name), self._all, n=1, cutoff=0.4)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise KeyError(f"{name!r} was not recorded{hint}")
+        return self._all[name]
+
+    def __iter__(self):
+        return iter(self._all)
+
+    def __len__(self):
+        return len(self._all)
+
+    def under(self, prefix):
+        """The record of one part of the network only, gradients included."""
+
+        def inside(name):
+            return name == prefix or name.startswith(prefix + ".")
+
+        part = Tape("", notes=self._notes)
+        part.forward = {k: a for k, a in self.forward.items() if inside(k)}
+        part.backward = {k: a for k, a in self.backward.items() if inside(k[1:])}
+        grads = {k[1:]: g for k, g in self.grads.items() if inside(k[1:])}
+        return Record(part, grads, self.loss)
+
+    def rows(self):
+        """[(step, name, shape, smallest, largest, how)], forward and then backward."""
+        both = self.forward | self.backward
+        return [
+            (k, name, "×".join(map(str, a.shape)), float(a.min()), float(a.max()),
+             self._notes.get(name, ""))
+            for k, (name, a) in enumerate(both.items())
+        ]  # fmt: skip
+
+    def __repr__(self):
+        lines = [f"{'step':>4}  {'tensor':<26}{'shape':<16}{'min':>10}{'max':>10}  how"]
+        for k, name, shape, low, high, how in self.rows():
+            lines.append(f"{k:>4}  {name:<26}{shape:<16}{low:>10.3g}{high:>10.3g}  {how}".rstrip())
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        from html import escape
+
+        left, right = "style='text-align:left'", "style='text-align:right'"
+        head = "".join(
+            f"<th {left if k in (1, 5) else right}>{title}</th>"
+            for k, title in enumerate(("step", "tensor", "shape", "min", "max", "how"))
+        )
+        body = "".join(
+            f"<tr><td {right}>{k}</td><td {left}><code>{escape(name)}</code></td>"
+            f"<td {right}>{shape}</td><td {right}>{low:.3g}</td><td {right}>{high:.3g}</td>"
+            f"<td {left}>{escape(how)}</td></tr>"
+            for k, name, shape, low, high, how in self.rows()
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,105 @@
+"""Figures of the course: each draws, whatever the sizes, and keeps within reading width."""
+
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+from pixelrnn_np import figures
+from pixelrnn_np.figures.gates import apart
+from pixelrnn_np.figures.palette import WIDTH
+
+
+@pytest.fixture(scope="module")
+def records():
+    x = np.random.default_rng(0).integers(0, 2, (2, 6, 5, 1), np.uint8)
+    build = {"h": 2, "layers": 1, "head": 4}
+    return {
+        name: pr.record(pr.build_model(name, (6, 5, 1), **build), x)
+        for name in ("row_lstm", "diagonal_bilstm", "multi_scale")
+    }
+
+
+def drawn(figure):
+    figure.draw_without_rendering()
+    assert figure.get_size_inches()[0] <= WIDTH + 1e-9
+    return figure
+
+
+def test_grids():
+    drawn(figures.masks({"A": [[1, 1, 1], [1, 0, 0], [0, 0, 0]], "B": np.ones((1, 3))}))
+    drawn(figures.masks({"A": np.tri(3, k=-1)}, labels="RGB"))
+    drawn(figures.numbers({"K": np.zeros((3, 3)), "dK": np.eye(3)}, current=(1, 1)))
+    drawn(figures.skewed([list("abcd"), list("efgh")]))
+
+
+def test_fields_mark_leaks():
+    reach = np.zeros((4, 5))
+    reach[1, 2] = reach[2, 2] = 1
+
+    def crosses(**options):
+        figure = drawn(figures.fields({"a": reach}, (2, 2), **options))
+        return len(figure.axes[0].lines[0].get_xdata())
+
+    assert crosses() == 1
+    assert crosses(own=True) == 0
+    drawn(figures.fields({str(k): reach for k in range(5)}, (0, 0), columns=3))
+
+
+def test_maps(rng):
+    images = rng.integers(0, 4, (3, 6, 5, 3)).astype(np.uint8)
+    drawn(figures.feature_maps({str(k): np.zeros((6, 5)) for k in range(7)}, pixel=(0, 0)))
+    drawn(figures.feature_maps({"a": rng.random((6, 5))}, signed=False, label="size"))
+    drawn(figures.nats(images, np.zeros((3, 6, 5)), 4))
+    half = np.zeros((1, 6, 5, 1), bool)
+    half[:, 3:] = True
+    drawn(figures.sheet(images, 4, waiting=half, title="known"))
+    drawn(figures.sheet(images, 4, generated=half))
+    drawn(figures.frames(np.stack([images] * 6), 4, (0, 2, 5)))
+
+
+def test_only_drawn_pixels_are_tinted():
+    images, half = np.zeros((2, 4, 4, 1), np.uint8), np.zeros((1, 4, 4, 1), bool)
+    half[:, 2:] = True
+    picture = figures.sheet(images, 2, generated=half).axes[0].images[0].get_array()
+    assert (picture[1:3, 1:5] == 0).all() and (picture[3:5, 1:5, 0] > 0.2).all()
+    assert np.allclose(picture[0], 0.6)
+
+
+@pytest.mark.parametrize(
+    "model, prefix",
+    [
+        ("row_lstm", "blocks.0.lstm"),
+        ("diagonal_bilstm", "blocks.0.lstm.r2l"),
+        ("multi_scale", "networks.1.blocks.0.lstm.l2r"),
+    ],
+)
+def test_gates(records, model, prefix):
+    drawn(figures.gate_maps(records[model], prefix, feature=1))
+    drawn(figures.gate_lines(records[model], prefix, image=1))
+    drawn(figures.gate_lines(records[model], prefix, gradient=True))
+
+
+def test_any_recorded_tensor_can_be_shown(records):
+    record = records["row_lstm"]
+    for name in record.forward | record.backward:
+        drawn(figures.tensor(record, name))
+
+
+def test_charts():
+    drawn(figures.lines({"row_lstm": ([1, 2], [3, 2])}, "epoch", "nats", levels={"coin": 4}))
+    drawn(figures.lines({"a": ([0.1, 1], [1, 2]), "b": ([0.1], [1])}, "x", "y", log=True))
+    drawn(figures.bars({"PixelCNN": 81.3, "Row LSTM": 80.5}, "nats", highlight=("Row LSTM",)))
+    drawn(figures.lstm_sketch())
+    drawn(figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")], back=[("b", "a")]))
+
+
+def test_table():
+    table = figures.Table(["model", "nats"], [["Row <LSTM>", 80.5], ["b", 1]])
+    assert repr(table).splitlines()[1] == "Row <LSTM>  80.5"
+    assert repr(table).splitlines()[2] == "b              1"
+    assert "Row &lt;LSTM&gt;" in table._repr_html_()
+
+
+def test_labels_are_kept_apart():
+    moved = apart({"a": 0.0, "b": 0.01, "c": 1.0}, 0.1)
+    assert moved == {"a": 0.0, "b": pytest.approx(0.1), "c": 1.0}

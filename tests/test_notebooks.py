@@ -1,0 +1,194 @@
+"""The course: notebooks run, are in step with their sources, and checks tell right from wrong.
+
+Each source is run top to bottom as a script in a fresh process without a network, the short form
+(PIXELRNN_FAST=1) of the long ones. PIXELRNN_FAST=0 pytest tests/test_notebooks.py runs them whole.
+"""
+
+import importlib
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+from pixelrnn_np import course
+from pixelrnn_np.course.checking import EXERCISES
+
+FOLDER = Path(pr.__file__).parents[1] / "notebooks"
+build = runpy.run_path(str(FOLDER / "build.py"))
+SOURCES = build["sources"]()
+NOTEBOOKS = [p for p in SOURCES if p.parent == FOLDER]
+SOLUTIONS = [p for p in SOURCES if p.parent != FOLDER]
+
+RUN = """
+import os, runpy, socket, sys
+def refuse(*args, **kwargs):
+    raise OSError("a notebook asked for the network")
+socket.socket.connect = socket.create_connection = refuse
+os.chdir(os.path.dirname(sys.argv[1]))
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def named(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda p: str(p.relative_to(FOLDER))[:-3])
+
+
+def exercises(path):
+    """{name: check} of a notebook's or a solution's module in the course, n05 of 05_row_lstm."""
+    module = f"pixelrnn_np.course.n{path.name[:2]}"
+    importlib.import_module(module)
+    return EXERCISES[module]
+
+
+@named(SOURCES)
+def test_runs_from_top_to_bottom(path, tmp_path):
+    environment = {
+        **os.environ, "MPLBACKEND": "Agg", "PIXELRNN_STATIC": "1",
+        "PIXELRNN_FAST": os.environ.get("PIXELRNN_FAST", "1"),
+        "PYTHONPATH": os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]),
+    }  # fmt: skip
+    environment.pop("PIXELRNN_DATA", None)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(path)],
+        env=environment, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@named(SOURCES)
+def test_the_pair_is_in_step(path):
+    made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(made)
+    source = [(c.cell_type, c.source) for c in build["read"](path).cells]
+    kept = [(c.cell_type, c.source) for c in made.cells]
+    assert source == kept, f"run: make notebooks NB={path.name[:2]}"
+
+
+@named(SOURCES)
+def test_the_committed_outputs(path):
+    """Run in order, to the end, without an error; no widget stands where a picture should."""
+    made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    code = [c for c in made.cells if c.cell_type == "code"]
+    assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
+    outputs = [o for c in code for o in c.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    assert not any("widget" in kind for o in outputs for kind in o.get("data", {}))
+    assert path.with_suffix(".ipynb").stat().st_size < 3_000_000
+
+
+@named(NOTEBOOKS)
+def test_the_parts_that_every_notebook_has(path):
+    text = path.read_text()
+    for part in ("**What you will do.**", "**What you will learn.**", "**What you need.**"):
+        assert part in text, part
+    found = exercises(path)
+    assert 2 <= len(found) <= 4
+    assert text.count("<summary>Hint</summary>") == len(found)
+    for name, check in found.items():
+        assert f"check.{name}(" in text
+        assert f"## Exercise {check.number}" in text
+    solution = FOLDER / "solutions" / path.name
+    assert solution in SOLUTIONS
+    assert f"solutions/{path.stem}.ipynb" in text
+    made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    shown = "".join(str(c.get("outputs")) for c in made.cells)
+    assert shown.count("not done yet</b>") == len(found), "as it is, no exercise is solved"
+    assert "image/png" in shown and "course.interactive(" in text
+
+
+@named(NOTEBOOKS)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", path.read_text()):
+        planned = f"`{Path(target).stem}`" in (FOLDER / "README.md").read_text()
+        assert planned or (FOLDER / target).exists(), target
+
+
+@named(SOLUTIONS)
+def test_checks_tell_right_from_wrong(path):
+    answers = runpy.run_path(str(path))
+    found = exercises(path)
+    assert set(answers["RIGHT"]) == set(answers["WRONG"]) == set(found)
+    for name, check in found.items():
+        right = answers["RIGHT"][name]
+        right = right if isinstance(right, tuple) else (right,)
+        assert check(*right).state == "right", check(*right)
+        assert answers["WRONG"][name], f"{name} has no plausible wrong answer"
+        for wrong in answers["WRONG"][name]:
+            verdict = check(*(wrong if isinstance(wrong, tuple) else (wrong,)))
+            assert verdict.state == "wrong", wrong
+            assert verdict.message
+        assert check(*[...] * len(right)).state == "not done yet"
+        assert check(*[lambda *a, **k: None] * len(right)).state == "not done yet"
+
+
+def test_every_notebook_has_one_source():
+    for path in [*FOLDER.glob("*.ipynb"), *FOLDER.glob("solutions/*.ipynb")]:
+        assert path.with_suffix(".py") in SOURCES, f"{path.name} has no source"
+
+
+@course.exercise("0.0")
+def doubled(answer):
+    course.same("doubled(2)", answer(2), 4)
+    course.same("doubled of an array", answer(np.arange(3.0)), np.array([0, 2, 4.0]))
+
+
+EXERCISES.pop(__name__)
+
+
+@pytest.mark.parametrize(
+    "answer, state, message",
+    [
+        (lambda x: 2 * x, "right", ""),
+        (lambda x: x + 2, "wrong", r"first at \[0\]: 2"),
+        (lambda x: 3 * x, "wrong", r"doubled\(2\) gives 6"),
+        (lambda x: 2 * np.atleast_1d(x), "wrong", r"shape \(1,\)"),
+        (lambda x: x / 0, "wrong", "ZeroDivisionError"),
+        (lambda x: "four", "wrong", "should be numbers"),
+        (lambda x: np.nan * x, "wrong", "NaN"),
+        (lambda: 4, "wrong", "TypeError"),
+        (5, "wrong", "not callable"),
+        (None, "not done yet", ""),
+        (..., "not done yet", ""),
+        (lambda x: ..., "not done yet", ""),
+        (lambda x: None, "not done yet", ""),
+    ],
+)
+def test_a_check_never_raises(answer, state, message):
+    verdict = doubled(answer)
+    assert verdict.state == state
+    assert re.search(message, verdict.message)
+    assert state in repr(verdict) and state in verdict._repr_html_()
+
+
+def test_not_implemented_is_not_done():
+    def later(x):
+        raise NotImplementedError
+
+    assert doubled(later).state == "not done yet"
+
+
+def test_same_compares_sets_and_lists():
+    course.same("f", {1, 2}, {2, 1})
+    course.same("f", [1, 2], [1, 2])
+    for got in ({1}, [1, 2]):
+        with pytest.raises(course.Wrong):
+            course.same("f", got, {1, 2})
+
+
+def test_figures_that_move_are_drawn_without_widgets():
+    drawn = []
+
+    def draw(row=3):
+        drawn.append(row)
+
+    course.interactive(draw, row=(0, 7))
+    course.interactive(draw, static=[{"row": 1}, {"row": 2}], row=(0, 7))
+    assert drawn == [3, 1, 2]
