@@ -7,6 +7,8 @@ them to its workers.
 import contextlib
 import contextvars
 import difflib
+import functools
+import importlib
 import math
 from pathlib import Path
 
@@ -20,16 +22,17 @@ _workspace = contextvars.ContextVar("pixelrnn_workspace", default=None)
 
 def ops(name=None):
     """The module whose functions compute: `kernels`, or `reference` where it was chosen."""
-    if (name or _name.get()) == "reference":
-        from . import reference
-
-        return reference
-    from . import kernels
-
-    return kernels
+    return _module(name or _name.get())
 
 
-KERNEL_FILE = {"row_lstm": "row_lstm", "diagonal_bilstm": "diagonal_lstm"}
+@functools.cache
+def _module(name):
+    return importlib.import_module(f".{name}", __package__)
+
+
+KERNEL_FILE = {
+    "pixelcnn": "conv_block", "row_lstm": "row_lstm", "diagonal_bilstm": "diagonal_lstm",
+}  # fmt: skip
 
 
 def compiling(model=None):
@@ -67,28 +70,32 @@ def choose(argument, value, allowed):
     raise ValueError(f"{argument} is {value!r}{hint}; it has to be one of {names}")
 
 
+SLAB = 2**25
+
+
 class Workspace:
-    """Scratch memory of one thread: the k-th request of every step gets the k-th buffer again.
+    """Scratch memory of one thread: every step is given the same memory from its start again.
 
     Fresh large arrays cost a page fault per 4 KiB. What is to outlive the step is copied out of it.
+    Slabs are of 32 MiB, for which NumPy asks for huge pages: the maps of a network are too many
+    small pages for the processor's table of them.
     """
 
     def __init__(self):
-        self._buffers = []
-        self._next = 0
+        self._slabs = []
+        self.rewind()
 
     def rewind(self):
-        self._next = 0
+        self._slab, self._used = 0, 0
 
     def empty(self, shape, dtype):
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        if self._next == len(self._buffers):
-            self._buffers.append(_aligned(size))
-        elif self._buffers[self._next].size < size:
-            self._buffers[self._next] = _aligned(size)
-        buffer = self._buffers[self._next]
-        self._next += 1
-        return buffer[:size].view(dtype).reshape(shape)
+        size = -(math.prod(shape) * np.dtype(dtype).itemsize // -64) * 64
+        while self._slab < len(self._slabs) and self._used + size > self._slabs[self._slab].size:
+            self._slab, self._used = self._slab + 1, 0
+        if self._slab == len(self._slabs):
+            self._slabs.append(_aligned(max(size, SLAB)))
+        start, self._used = self._used, self._used + size
+        return np.ndarray(shape, dtype, self._slabs[self._slab], start)
 
 
 def _aligned(size):

@@ -27,7 +27,7 @@ def small(name, shape=(4, 5, 1), levels=2, dtype="float64", **options):
 def unmasked(layer):
     """Weights that the masks of a layer and of the layers in it leave; biases are no products."""
     count = 0
-    for name, array in layer._own.items():
+    for name, array in layer.own.items():
         if name in ("K", "K_is"):
             count += int(layer.mask.sum())
         elif name == "K_ss":

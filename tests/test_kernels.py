@@ -90,7 +90,7 @@ def test_residual(rng, dtype, shape, residual, skip):
     for fast, slow in zip(*results, strict=True):
         np.testing.assert_allclose(fast, slow, rtol=0, atol=10 * TOLERANCE[dtype])
     dy, dskip = draw(*shape, F), draw(*shape, F)[: None if skip else 0]
-    outputs = [(v.shape, dtype) for v in (a, K, b)]
+    outputs = [(v.shape, dtype) for v in (a, dy[: None if residual else 0], K, b)]
     assert_twins("residual_backward", (dy, dskip, a, K), outputs, TOLERANCE[dtype])
 
 

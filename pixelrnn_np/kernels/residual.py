@@ -1,8 +1,9 @@
 """§3.3 What leaves a residual block: up and skip as one product, and the sums they go into.
 
 K is [K_up | K_skip], (h, 2h + 2h), or K_up alone. y = x + a K_up + b_up and skips += a K_skip +
-b_skip; an empty x means no residual connection, an empty `skips` no skip connection. A block of
-pixels at a time, so that products and sums meet in the cache.
+b_skip; an empty x means no residual connection, an empty `skips` no skip connection. Backward also
+writes dx = dy, unless dx is empty, for the inner layer to add to. A block of pixels at a time, so
+that products and sums meet in the cache.
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .jit import kernel
 from .products import add_products, block_rows
+from .runs import copy
 
 
 @kernel
@@ -47,7 +49,7 @@ def add_outputs(out, b, x, y, skips, first):
 
 
 @kernel
-def residual_backward(dy, dskip, a, K, da, dK, db):
+def residual_backward(dy, dskip, a, K, da, dx, dK, db):
     M, h = dy.size // dy.shape[3], K.shape[0]
     K_t = np.ascontiguousarray(K.T)
     both = np.empty((block_rows(h, K.shape[1]), K.shape[1]), a.dtype)
@@ -59,6 +61,14 @@ def residual_backward(dy, dskip, a, K, da, dK, db):
         beside(dy, dskip, p, both[:m])
         add_products(pixels(a)[p : p + m], both[:m], part, dK, db)
         np.dot(both[:m], K_t, pixels(da)[p : p + m])
+        if dx.size > 0:
+            copy(
+                dx.reshape(dx.size),
+                p * dy.shape[3],
+                dy.reshape(dy.size),
+                p * dy.shape[3],
+                m * dy.shape[3],
+            )
 
 
 @kernel

@@ -38,9 +38,12 @@ def gather(x, offsets, first, count, cols, column):
             inside = 0 <= r < H
             for c in range(W):
                 q = c + offsets[t, 1]
+                a, s = (m * W + c) * cols.shape[1] + column + t * I, (r * W + q) * I
+                if inside and q >= 0 and q + L <= W:
+                    copy(target, a, source, s, L * I)
+                    continue
                 low = min(max(0, -q), L) * I if inside else L * I
                 high = max(min(L, W - q) * I, low)
-                a, s = (m * W + c) * cols.shape[1] + column + t * I, (r * W + q) * I
                 clear(target, a, low)
                 copy(target, a + low, source, s + low, high - low)
                 clear(target, a + high, L * I - high)

@@ -24,10 +24,10 @@ from .. import backend
 
 
 class Layer:
-    """Parameters of its own, and child layers whose parameters carry dotted names."""
+    """Parameters of its `own`, and child layers whose parameters carry dotted names."""
 
     def __init__(self, params=None, **children):
-        self._own = dict(params or {})
+        self.own = dict(params or {})
         self.children = MappingProxyType(children)
         for name, layer in children.items():
             self.__dict__.setdefault(name, layer)
@@ -38,16 +38,16 @@ class Layer:
         return MappingProxyType(dict(self._named()))
 
     def _named(self, prefix=""):
-        for name, array in self._own.items():
+        for name, array in self.own.items():
             yield prefix + name, array
         for child, layer in self.children.items():
             yield from layer._named(f"{prefix}{child}.")
 
     def bind(self, views):
         """Moves each parameter into the array of its name in `views`, values included."""
-        for name, array in self._own.items():
+        for name, array in self.own.items():
             views[name][...] = array
-            self._own[name] = views[name]
+            self.own[name] = views[name]
         for child, layer in self.children.items():
             start = child + "."
             layer.bind({k[len(start) :]: v for k, v in views.items() if k.startswith(start)})

@@ -68,7 +68,7 @@ class DiagonalLSTM(Layer):
     def forward(self, x, into=None):
         """into: None, or a map (B, H, W, h) to which the output is added, moved down by one row."""
         ops = backend.ops()
-        p = self._own
+        p = self.own
         K_is, K_ss = (p["K_is"] * self.mask)[0, 0], p["K_ss"][:, 0].copy()
         if "K_fs" in p:
             K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
@@ -91,20 +91,20 @@ class DiagonalLSTM(Layer):
         ops, x, K_is, K_ss, shifted, gates, c, h = cache
         dx = backend.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
-        grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
+        grads = {name: np.empty_like(self.own[name]) for name in ("b", "h0", "c0")}
         ops.diagonal_lstm_backward(
             dy, x, K_is, K_ss, self.reverse, shifted, gates, c, h, dx, dK_is, dK_ss,
             *grads.values(),
         )  # fmt: skip
         trunk = self.mask.shape[2]
-        if "K_fs" in self._own:
+        if "K_fs" in self.own:
             grads["K_fs"] = dK_is[None, None, trunk:]
         dK_is = (dK_is[:trunk] * self.mask[0, 0])[None, None]
         return dx, {"K_is": dK_is, "K_ss": dK_ss[:, None], **grads}
 
     def begin(self, batch, width, features=None):
         """Left to right: keeps the previous row's h. Right to left: also the row's inputs."""
-        p = self._own
+        p = self.own
         K_is = (p["K_is"] * self.mask)[0, 0]
         return SimpleNamespace(
             ops=backend.ops(),
@@ -119,9 +119,9 @@ class DiagonalLSTM(Layer):
 
     def _from_above(self, state, r):
         z = state.h @ state.K_ss[0]
-        z += self._own["b"]
+        z += self.own["b"]
         if state.features is not None:
-            z += state.features[:, r].transpose(1, 0, 2) @ self._own["K_fs"][0, 0]
+            z += state.features[:, r].transpose(1, 0, 2) @ self.own["K_fs"][0, 0]
         return z
 
     def begin_row(self, state, r):
@@ -133,7 +133,7 @@ class DiagonalLSTM(Layer):
         else:
             z = self._from_above(state, r - 1)
             z += state.row @ state.K_is
-            p = self._own
+            p = self.own
             state.ops.diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
             state.shifted = state.h
 

@@ -50,6 +50,7 @@ class MaskedConv(Layer):
         self._taps = tuple(active.T)
         self.offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
         self._tap_mask = self.mask[self._taps]
+        self._dense = bool(self.mask.all())
         fan_in = self.mask.sum(axis=(0, 1, 2))
         gain *= np.sqrt(2) if relu_before else 1
         K = uniform(rng, self.mask.shape, fan_in, gain, dtype)
@@ -57,32 +58,38 @@ class MaskedConv(Layer):
 
     def weights(self):
         """The masked weights of the taps that the mask leaves: (T, in, out)."""
-        return self._own["K"][self._taps] * self._tap_mask
+        K = self.own["K"]
+        if self._dense:
+            return K.reshape(-1, *K.shape[2:]).copy()
+        return K[self._taps] * self._tap_mask
 
     def gradient(self, dW):
         """dK from the gradient of `weights()`."""
-        dK = np.zeros_like(self._own["K"])
+        K = self.own["K"]
+        if self._dense:
+            return dW.reshape(K.shape)
+        dK = np.zeros_like(K)
         dK[self._taps] = dW * self._tap_mask
         return dK
 
     def forward(self, x):
         ops, W = backend.ops(), self.weights()
         y = backend.empty((*x.shape[:3], W.shape[2]), x.dtype)
-        ops.conv_forward(x, W, self.offsets, self._own["b"], y)
+        ops.conv_forward(x, W, self.offsets, self.own["b"], y)
         return y, (ops, x, W)
 
     def backward(self, dy, cache, need_dx=True):
         """dy: (B, H, W, out) → dx: (B, H, W, in), None where need_dx is False; {"K", "b"}."""
         ops, x, W = cache
         dx = backend.empty(x.shape if need_dx else (0, *x.shape[1:]), x.dtype)
-        dW, db = np.empty_like(W), np.empty_like(self._own["b"])
+        dW, db = np.empty_like(W), np.empty_like(self.own["b"])
         ops.conv_backward(dy, x, W, self.offsets, dx, dW, db)
         return (dx if need_dx else None), {"K": self.gradient(dW), "b": db}
 
     def begin(self, batch, width):
         """Keeps the rows above that the kernel reaches and this row's inputs, columns first."""
         reach, left = self.mask.shape[0] // 2, self.mask.shape[1] // 2
-        K = self._own["K"] * self.mask
+        K = self.own["K"] * self.mask
         I, O = K.shape[2:]
         return SimpleNamespace(
             reach=reach,
@@ -92,7 +99,7 @@ class MaskedConv(Layer):
             K_row=K[reach, : left + 1].reshape(-1, O),
             rows=np.zeros((reach, width + 2 * left, batch, I), K.dtype),
             row=np.zeros((width + left, batch, I), K.dtype),
-            above=np.tile(self._own["b"], (width, 1, 1)),
+            above=np.tile(self.own["b"], (width, 1, 1)),
         )
 
     def begin_row(self, state, r):
@@ -107,7 +114,7 @@ class MaskedConv(Layer):
         if state.reach:
             taps = [row[v : v + width] for row in rows for v in range(2 * left + 1)]
             state.above = np.concatenate(taps, axis=2) @ state.K_above
-            state.above += self._own["b"]
+            state.above += self.own["b"]
 
     def keep(self, x_c, state, c):
         """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""

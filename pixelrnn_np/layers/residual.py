@@ -56,7 +56,7 @@ class ResidualBlock(Layer):
         """[K_up | K_skip], masked, (h, 4h), and their biases (4h,); without skip: up's alone."""
         layers = [self.children[name] for name in self._outer]
         K = np.concatenate([layer.weights()[0] for layer in layers], axis=1)
-        return K, np.concatenate([layer.params["b"] for layer in layers])
+        return K, np.concatenate([layer.own["b"] for layer in layers])
 
     def outer_gradient(self, dK, db):
         """{"up.K": …} from the gradients of what `outer` returns."""
@@ -139,7 +139,7 @@ class ConvBlock(ResidualBlock):
         x, features = x
         ops, (y, skips) = backend.ops(), self.outputs(x, skips)
         K_down, K_conv, (K_out, b_out) = self.down.weights()[0], self.conv.weights(), self.outer()
-        b_down, b_conv = self.down.params["b"], self.conv.params["b"]
+        b_down, b_conv = self.down.own["b"], self.conv.own["b"]
         shape = (*x.shape[:3], b_down.size)
         down, a = backend.empty(shape, x.dtype), backend.empty(shape, x.dtype)
         given, given_cache = (a[:0], None) if features is None else self.conv.given(features)
@@ -204,23 +204,17 @@ class LSTMBlock(ResidualBlock):
     def backward(self, dy, cache):
         dy, dskip = dy
         ops, lstm_cache, a, K, conditional = cache
-        da, dK, db = (
-            backend.empty(a.shape, a.dtype),
-            np.empty_like(K),
-            np.empty(K.shape[1], K.dtype),
-        )
-        ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dK, db)
-        outer = self.outer_gradient(dK, db)
-        width = dy.shape[3]
+        da, dK, db = backend.empty(a.shape, a.dtype), np.empty_like(K), np.empty_like(K[0])
+        direct = self.residual and not conditional
+        dx = backend.empty(dy.shape if direct else (0, *dy.shape[1:]), dy.dtype)
+        ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dx, dK, db)
+        dx, grads = self.lstm.backward(da, lstm_cache, into=dx if direct else None)
+        dfeatures, width = None, dy.shape[3]
         if conditional:
-            dboth, grads = self.lstm.backward(da, lstm_cache)
-            dx, dfeatures = dboth[..., :width].copy(), dboth[..., width:]
+            dx, dfeatures = dx[..., :width].copy(), dx[..., width:]
             if self.residual:
                 dx += dy
-        else:
-            dx, dfeatures = backend.empty(dy.shape, dy.dtype), None
-            dx[...] = dy if self.residual else 0
-            dx, grads = self.lstm.backward(da, lstm_cache, into=dx)
+        outer = self.outer_gradient(dK, db)
         return (dx, dfeatures), prefixed("lstm", grads) | outer
 
     def inner_step(self, x_c, state, c, group):

@@ -72,7 +72,7 @@ class RowLSTM(Layer):
 
     def forward(self, x):
         ops = backend.ops()
-        p = self._own
+        p = self.own
         K_is = p["K_is"][0, self._active] * self.mask[0, self._active]
         if "K_fs" in p:
             # The features are read at the pixel itself, the last of the active taps.
@@ -94,20 +94,20 @@ class RowLSTM(Layer):
         ops, x, h, K_is, K_ss, h0, c0, gates, c = cache
         dx = backend.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
-        grads = {name: np.empty_like(self._own[name]) for name in ("b", "h0", "c0")}
+        grads = {name: np.empty_like(self.own[name]) for name in ("b", "h0", "c0")}
         ops.row_lstm_backward(
             dy, x, h, K_is, self._taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, *grads.values()
         )
-        dK = np.zeros_like(self._own["K_is"])
+        dK = np.zeros_like(self.own["K_is"])
         trunk = dK.shape[2]
         dK[0, self._active] = dK_is[:, :trunk] * self.mask[0, self._active]
-        if "K_fs" in self._own:
+        if "K_fs" in self.own:
             grads["K_fs"] = dK_is[None, -1:, trunk:]
         return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}
 
     def begin(self, batch, width, features=None):
         """Keeps the previous row's h and c, and the current row's inputs so far, columns first."""
-        p, left = self._own, self.mask.shape[1] // 2
+        p, left = self.own, self.mask.shape[1] // 2
         K_is = (p["K_is"] * self.mask)[0, : left + 1]
         I, F = K_is.shape[1], p["h0"].size
         return SimpleNamespace(
@@ -121,7 +121,7 @@ class RowLSTM(Layer):
         )
 
     def begin_row(self, state, r):
-        p = self._own
+        p = self.own
         z = neighbours(state.h, self.mask.shape[1] // 2) @ p["K_ss"][0].reshape(-1, p["b"].size)
         z += p["b"]
         if state.features is not None:

@@ -33,9 +33,9 @@ class Upsample(Layer):
         super().__init__({"K": K, "b": np.zeros(features, dtype)})
 
     def forward(self, x):
-        ops, K = backend.ops(), self._own["K"].copy()
+        ops, K = backend.ops(), self.own["K"].copy()
         y = backend.empty((len(x), *self.size, K.shape[3]), x.dtype)
-        ops.upsample_forward(x, K, self._own["b"], self.factor, y)
+        ops.upsample_forward(x, K, self.own["b"], self.factor, y)
         return y, (ops, x, K)
 
     def backward(self, dy, cache):
@@ -57,14 +57,14 @@ class ConditionalConv(MaskedConv):
     def __init__(self, *args, features, rng, dtype="float32", **options):
         super().__init__(*args, rng, dtype=dtype, **options)
         shape = (1, 1, features, self.mask.shape[3])
-        self._own["K_fs"] = uniform(rng, shape, features, np.sqrt(2), dtype)
+        self.own["K_fs"] = uniform(rng, shape, features, np.sqrt(2), dtype)
         self._centre = np.zeros((1, 2), np.int64)
 
     def given(self, features):
         """features K_fs: (B, H, W, out), cache."""
-        ops, K = backend.ops(), self._own["K_fs"][0].copy()
+        ops, K = backend.ops(), self.own["K_fs"][0].copy()
         y = backend.empty((*features.shape[:3], K.shape[2]), features.dtype)
-        ops.conv_forward(features, K, self._centre, np.zeros_like(self._own["b"]), y)
+        ops.conv_forward(features, K, self._centre, np.zeros_like(self.own["b"]), y)
         return y, (ops, features, K)
 
     def given_backward(self, dy, cache):
@@ -72,7 +72,7 @@ class ConditionalConv(MaskedConv):
         ops, features, K = cache
         dfeatures, dK = backend.empty(features.shape, features.dtype), np.empty_like(K)
         ops.conv_backward(
-            dy, features, K, self._centre, dfeatures, dK, np.empty_like(self._own["b"])
+            dy, features, K, self._centre, dfeatures, dK, np.empty_like(self.own["b"])
         )
         return dfeatures, dK[None]
 
@@ -96,6 +96,6 @@ class ConditionalConv(MaskedConv):
 
     def begin_row(self, state, r):
         super().begin_row(state, r)
-        added = state.features[:, r].transpose(1, 0, 2) @ self._own["K_fs"][0, 0]
+        added = state.features[:, r].transpose(1, 0, 2) @ self.own["K_fs"][0, 0]
         # A kernel of one row has no map from above: there the bias alone is added to.
-        state.above = (state.above if state.reach else self._own["b"]) + added
+        state.above = (state.above if state.reach else self.own["b"]) + added

@@ -31,7 +31,7 @@ def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, r
     """The same chain backwards; dz, the gradient before the last ReLU, is also that of `given`."""
     active, da, ddown = np.empty_like(x), np.empty_like(a), np.empty_like(a)
     relu_forward(x, active)
-    residual_backward(dy, dskip, a, K_out, da, dK_out, db_out)
+    residual_backward(dy, dskip, a, K_out, da, dx[:0], dK_out, db_out)
     relu_backward(da, a, dz)
     conv_backward(dz, down, K_conv, offsets, ddown, dK_conv, db_conv)
     relu_backward(ddown, down, ddown)

@@ -12,8 +12,12 @@ def residual_forward(a, x, K, b, y, skips):
             skips[p] += out[y.shape[3] :]
 
 
-def residual_backward(dy, dskip, a, K, da, dK, db):
-    """The gradient of [u | s] is [dy | dskip], or dy alone without skips."""
+def residual_backward(dy, dskip, a, K, da, dx, dK, db):
+    """The gradient of [u | s] is [dy | dskip], or dy alone without skips.
+
+    dx: dy, which x gets beside the block, or empty; the inner layer adds to it.
+    """
+    dx[...] = dy[: len(dx)]
     dK[...] = 0
     db[...] = 0
     for p in np.ndindex(dy.shape[:3]):
