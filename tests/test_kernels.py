@@ -171,3 +171,26 @@ def test_softmax(rng, dtype, levels):
     assert_twins("softmax_nll", (z, x), [((2,), "float64")], TOLERANCE[dtype])
     scale = np.dtype(dtype).type(0.25)
     assert_twins("softmax_backward", (z, x, scale), [(z.shape, dtype)], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("left", [0, 1, 2])
+@pytest.mark.parametrize(("residual", "skip"), [(True, True), (False, True), (True, False)])
+def test_conv_block_step(rng, dtype, left, residual, skip):
+    M, h, W, column = 5, 3, 4, 2
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype)
+
+    x, before, row = draw(M, 2 * h), draw(M, 2 * h)[: None if skip else 0], draw(left + W, M, h)
+    outputs, results = 4 * h if skip else 2 * h, []
+    weights = draw(2 * h, h), draw(h)
+    more = draw(left + 1, h, h), draw(1, h), draw(h, outputs), draw(outputs), residual
+    for module in (kernels, reference):
+        a, y = (np.full((M, n), np.nan, dtype) for n in (h, 2 * h))
+        r, skips = row.copy(), before.copy()
+        module.conv_block_step(x, *weights, r, column, *more, a, y, skips)
+        results.append((r, a, y, skips))
+    for fast, slow in zip(*results, strict=True):
+        size = np.abs(slow).max(initial=0) or 1
+        np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE[dtype] * size)

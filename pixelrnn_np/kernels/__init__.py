@@ -3,7 +3,7 @@
 Every function has a twin of the same name and signature in `reference`, in plain loops.
 """
 
-from .conv_block import conv_block_backward, conv_block_forward
+from .conv_block import conv_block_backward, conv_block_forward, conv_block_step
 from .diagonal_lstm import (
     diagonal_lstm_backward,
     diagonal_lstm_forward,
@@ -25,6 +25,7 @@ __all__ = [
     "conv_backward",
     "conv_block_backward",
     "conv_block_forward",
+    "conv_block_step",
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",

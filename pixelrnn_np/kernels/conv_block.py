@@ -83,6 +83,32 @@ def conv_block_backward(
 
 
 @kernel
+def conv_block_step(
+    x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, a, y, skips
+):
+    M = a.shape[0]
+    left = K_row.shape[0] - 1
+    active, down, part = np.empty_like(x), np.empty_like(a), np.empty_like(a)
+    out = np.empty((M, K_out.shape[1]), x.dtype)
+    _relu(x, active)
+    np.dot(active, K_down, down)
+    _bias_relu(down, b_down)
+    row[column + left] = down
+    a[:] = above
+    for v in range(left + 1):
+        np.dot(row[column + v], K_row[v], part)
+        _add(part, a)
+    _relu(a, a)
+    np.dot(a, K_out, out)
+    add_outputs(out, b_out, _as_map(x if residual else x[:0]), _as_map(y), _as_map(skips), 0)
+
+
+@kernel
+def _as_map(x):
+    return x.reshape(1, 1, x.shape[0], x.shape[1])
+
+
+@kernel
 def _mirror(W, offsets):
     """Wᵀ of each tap, last tap first, and where those taps lie seen from the pixel read."""
     T, I, O = W.shape

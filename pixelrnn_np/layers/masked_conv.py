@@ -113,8 +113,8 @@ class MaskedConv(Layer):
         state.row[:] = 0
         if state.reach:
             taps = [row[v : v + width] for row in rows for v in range(2 * left + 1)]
-            state.above = np.concatenate(taps, axis=2) @ state.K_above
-            state.above += self.own["b"]
+            seen = np.concatenate(taps, axis=2).reshape(-1, len(state.K_above))
+            state.above = (seen @ state.K_above + self.own["b"]).reshape(width, len(taps[0][0]), -1)
 
     def keep(self, x_c, state, c):
         """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""

@@ -94,16 +94,19 @@ class ResidualBlock(Layer):
             if name != "outer":
                 self.children[name].begin_row(state[name], r)
 
-    def step(self, x_c, state, c, group):
-        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h); skip_c is None without skips."""
-        K, b = state["outer"]
-        both = self.inner_step(x_c, state, c, group) @ K
-        both += b
-        width = x_c.shape[1]
-        y = both[:, :width]
-        if self.residual:
-            y += x_c
-        return y, both[:, width:] if self.has_skip else None
+    def step(self, x_c, state, c, group, skips=None):
+        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h), or, as in forward, the sum `skips` with it."""
+        a = self.inner_step(x_c, state, c, group)
+        y, skips = np.empty_like(x_c), self.skips_at(x_c, skips)
+        before = x_c if self.residual else x_c[:0]
+        maps = [v[None, None] for v in (a, before, y, skips)]
+        backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
+        return y, skips if self.has_skip else None
+
+    def skips_at(self, x_c, skips):
+        if not self.has_skip:
+            return x_c[:0]
+        return np.zeros_like(x_c) if skips is None else skips
 
     def inner_step(self, x_c, state, c, group):
         """a at column c: (B, h)."""
@@ -174,12 +177,20 @@ class ConvBlock(ResidualBlock):
     def begin_inner(self, layer, batch, width, features):
         if layer is self.conv:
             return super().begin_inner(layer, batch, width, features)
-        return layer.begin(batch, width)
+        return layer.weights()[0], layer.own["b"]
 
-    def inner_step(self, x_c, state, c, group):
-        a = self.down.step(np.maximum(x_c, 0), state["down"], c, group)
-        a = self.conv.step(np.maximum(a, 0, out=a), state["conv"], c, group)
-        return np.maximum(a, 0, out=a)
+    def begin_row(self, state, r):
+        self.conv.begin_row(state["conv"], r)
+
+    def step(self, x_c, state, c, group, skips=None):
+        conv, h = state["conv"], self.conv.own["b"].size
+        a, y = np.empty((len(x_c), h), x_c.dtype), np.empty_like(x_c)
+        skips = self.skips_at(x_c, skips)
+        backend.ops().conv_block_step(
+            x_c, *state["down"], conv.row, c, conv.K_row.reshape(-1, h, h), conv.above[c],
+            *state["outer"], self.residual, a, y, skips,
+        )  # fmt: skip
+        return y, skips if self.has_skip else None
 
 
 class LSTMBlock(ResidualBlock):

@@ -144,9 +144,7 @@ class Trunk(Model):
         y = self.first.step(x_c, state.first, c, group)
         total = None
         for block, s in state.blocks:
-            y, skip = block.step(y, s, c, group)
-            if skip is not None:
-                total = skip if total is None else np.add(total, skip, out=total)
+            y, total = block.step(y, s, c, group, total)
         z = y if total is None else y + total
         logits = self.head.step(z, state.head, c, group)
         return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)

@@ -3,7 +3,7 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
-from .conv_block import conv_block_backward, conv_block_forward
+from .conv_block import conv_block_backward, conv_block_forward, conv_block_step
 from .diagonal_lstm import (
     diagonal_lstm_backward,
     diagonal_lstm_forward,
@@ -25,6 +25,7 @@ __all__ = [
     "conv_backward",
     "conv_block_backward",
     "conv_block_forward",
+    "conv_block_step",
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
