@@ -33,6 +33,7 @@ from pixelrnn_np.parallel import available_threads
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 TORCH = ("usual", "well", "compiled")
+COMPILED_H = 16  # wider, products dominate, and compiling takes minutes for each size and batch
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -85,7 +86,8 @@ class Bench:
         """One line of the main table: all contenders on one model, size and batch."""
         label = f"{model}, h = {h}, batch {batch}"
         setup = prepare(self.folder, model, h, self.options.layers, batch)
-        variants = [v for v in TORCH if v != "compiled" or not self.options.no_compile]
+        compiled = h <= COMPILED_H and not self.options.no_compile
+        variants = [v for v in TORCH if v != "compiled" or compiled]
         names = {"ours": self.threads, "ours, 1 thread": 1} | dict.fromkeys(variants, self.threads)
         failures, ready, errors = {}, {}, {}
         with contextlib.ExitStack() as stack:
@@ -222,7 +224,11 @@ def arguments(argv=None):
     add("--rounds", type=int, help="turns of each contender: 3 with --quick, else 5; slow ones "
         "get three")  # fmt: skip
     add("--threads", type=int, default=available_threads(), help="of every contender")
-    add("--no-compile", action="store_true", help="leave torch.compile out")
+    add(
+        "--no-compile",
+        action="store_true",
+        help=f"leave torch.compile out; it is tried up to h = {COMPILED_H}",
+    )
     add(
         "--compile-limit",
         type=float,

@@ -29,6 +29,8 @@ RECIPES = {
         **DIAGONAL, "optimizer": "rmsprop", "lr": 1e-3, "schedule": "constant", "ema": 0.0,
     },
     "diagonal: RMSProp 3e-3, cosine": {**DIAGONAL, "optimizer": "rmsprop"},
+    "diagonal: RMSProp 6e-3, cosine": {**DIAGONAL, "optimizer": "rmsprop", "lr": 6e-3},
+    "diagonal: Adam 2e-2": {**DIAGONAL, "lr": 2e-2},
     "diagonal: batch 8": {**DIAGONAL, "batch_size": 8},
     "diagonal: batch 32": {**DIAGONAL, "batch_size": 32},
     "diagonal: batch 64, Adam 6e-3": {**DIAGONAL, "batch_size": 64, "lr": 6e-3},
@@ -38,11 +40,14 @@ RECIPES = {
     "diagonal: warm-up 10": {**DIAGONAL, "warmup": 10},
     "pixelcnn 15×16: default": PIXELCNN,
     "pixelcnn 15×16: Adam 6e-3": {**PIXELCNN, "lr": 6e-3},
+    "pixelcnn 15×16: Adam 1e-2": {**PIXELCNN, "lr": 1e-2},
+    "pixelcnn 15×16: RMSProp 3e-3": {**PIXELCNN, "optimizer": "rmsprop"},
     "pixelcnn 15×16: Adam 1e-3": {**PIXELCNN, "lr": 1e-3},
     "pixelcnn 7×32: default": {**PIXELCNN, "layers": 7, "h": 32},
     "pixelcnn 15×32: default": {**PIXELCNN, "h": 32},
     "row 7×16: default": {**DIAGONAL, "model": "row_lstm"},
     "row 7×16: Adam 6e-3": {**DIAGONAL, "model": "row_lstm", "lr": 6e-3},
+    "row 7×16: Adam 1e-2": {**DIAGONAL, "model": "row_lstm", "lr": 1e-2},
     "diagonal 1×32: default": {**DIAGONAL, "layers": 1, "h": 32},
 }  # fmt: skip
 
