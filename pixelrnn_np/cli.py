@@ -50,7 +50,9 @@ def train(
     stochastic: Annotated[
         bool, option("mnist only: binarise by chance, by --seed", None, "--stochastic")
     ] = False,
-    epochs: Annotated[int | None, option("passes over the training images", 30)] = None,
+    epochs: Annotated[
+        int | None, option("passes over the images; with --resume, moves the end", 30)
+    ] = None,
     seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
     threads: Threads = None,
     resume: Annotated[

@@ -117,4 +117,5 @@ def _falling(card):
     done = f"{card['schedule_done']:.0%} of the learning rate's schedule was done"
     if card["falling"] is None:
         return f"too few validations to tell; {done}"
-    return f"{card['falling']:.2f} nats on valid in the run's last tenth; {done}"
+    way = "yes, fell" if card["falling"] > 0.005 else "no, rose"
+    return f"{way} by {abs(card['falling']):.2f} nats on valid in the run's last tenth; {done}"
