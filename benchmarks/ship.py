@@ -23,7 +23,7 @@ import numpy as np
 import table4
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, figures
+from pixelrnn_np import checkpoint, figures, provenance
 from pixelrnn_np.data import DATASETS
 from pixelrnn_np.experiment import resumed
 from pixelrnn_np.likelihood import bits_per_dim
@@ -33,14 +33,15 @@ from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 100  # test images whose nats a test repeats
+SESSION = ("from_update", "epochs", "commit", "versions", "processor", "cores", "threads")
 WEIGHTS, CURVE, SHEET, STATE = 1_000_000, 60_000, 200_000, 2_000_000  # bytes at most
 
 
 class Shipment:
     """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
 
-    def __init__(self, run, name=None, threads=None):
-        self.run = Path(run)
+    def __init__(self, run, name=None, threads=None, commit=None):
+        self.run, self.commit = Path(run), commit
         if not (self.run / BEST).exists():
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
         self.trainer, self.about = resumed(self.run, {}, threads)
@@ -101,19 +102,22 @@ class Shipment:
                       "nats": float(nats["test"][:FIRST].mean())},
             "falling": falling(trainer.history),
             "schedule_done": round(trainer.step_count / trainer.total_steps, 4),
-            "sessions": self.sessions(), "sha256": hashlib.sha256(weights).hexdigest(),
+            "sessions": self.sessions(best["step"]), "sha256": hashlib.sha256(weights).hexdigest(),
         }  # fmt: skip
         return model, card
 
-    def sessions(self):
-        """Those whose work is in the weights, with the paths of this machine taken out."""
-        done = [s for s in sessions(self.run) if s["from_update"] < self.meta["updates"]]
+    def sessions(self, updates):
+        """Those that began before so many updates, with the paths of this machine taken out."""
+        done = [s for s in sessions(self.run) if s["from_update"] < updates]
         if not done or not all(isinstance(s.get("command"), str) for s in done):
             raise ValueError(f"{self.run}/{CONFIG} does not say by which command it was trained")
+        if self.commit is not None:  # the caller vouches for what an older run did not record
+            here = {**provenance.describe(), "commit": self.commit}
+            done = [{**s, **{k: here[k] for k in here if s.get(k) is None}} for s in done]
+        if not all(s.get("commit") for s in done):
+            raise ValueError(f"{self.run}/{CONFIG} does not say with which commit; name --commit")
         return [
-            {**{k: s.get(k) for k in ("commit", "versions", "processor", "cores", "threads")},
-             "epochs": s.get("epochs"), "from_update": s["from_update"],
-             "command": generic(s["command"], self.name)}
+            {**{k: s.get(k) for k in SESSION}, "command": generic(s["command"], self.name)}
             for s in done
         ]  # fmt: skip
 
@@ -128,7 +132,7 @@ class Shipment:
                 files[name] = (Path(folder) / name).read_bytes()
         config = {"model": self.trainer.model.config, "data": self.data,
                   "training": self.trainer.settings, "epochs": self.about["epochs"],
-                  "sessions": self.sessions()}  # fmt: skip
+                  "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files
@@ -183,9 +187,10 @@ def check_size(what, data, most, hint=""):
         raise ValueError(f"{what} has {len(data):,} bytes; it has to have at most {most:,}{hint}")
 
 
-def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False):
+def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
+         commit=None):  # fmt: skip
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
-    shipment = Shipment(run, name, threads)
+    shipment = Shipment(run, name, threads, commit)
     name = shipment.name
     target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
     if target.exists() and not force:
@@ -235,10 +240,11 @@ def main():
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
     parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
+    parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
     o = parser.parse_args()
     try:
         card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,
-                    large=o.large)  # fmt: skip
+                    large=o.large, commit=o.commit)  # fmt: skip
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")
     print(card_text(card))

@@ -83,7 +83,7 @@ def test_card(name):
     assert 0 < card["schedule_done"] <= 1
     first = card["sessions"][0]
     assert first["from_update"] == 0 and first["processor"] and first["versions"]["numpy"]
-    assert re.fullmatch("[0-9a-f]{12}", first["commit"])
+    assert re.fullmatch("[0-9a-f]{12}(-dirty)?", first["commit"])
     for session in card["sessions"]:
         assert session["command"].startswith("python -m pixelrnn_np train ")
         assert f"--out runs/{name}" in session["command"] and " /" not in session["command"]

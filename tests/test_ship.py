@@ -24,6 +24,7 @@ TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4"]
 
 def train(out, *words, code=0):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
+        patch.setattr(provenance, "commit", lambda: "0123456789ab")  # the tests may run outside git
         words = ["train", "--out", out, "--quiet", "--samples", 0, *words]
         patch.setattr(sys, "argv", ["/somewhere/bin/pixelrnn", *map(str, words)])
         cli.main()
@@ -115,6 +116,9 @@ def test_runs_that_cannot_be_shipped(run, root, tmp_path):
     (run / CONFIG).unlink()
     with pytest.raises(ValueError, match="does not say by which command"):
         ship.ship(run, root=root)
+    (run / CONFIG).write_text(config.replace('"0123456789ab"', "null"))
+    with pytest.raises(ValueError, match="name --commit"):
+        ship.ship(run, root=root)
     (run / CONFIG).write_text(config)
     arrays, meta = checkpoint.load(run / BEST)
     checkpoint.save(run / BEST, {k: 2 * a for k, a in arrays.items()}, meta)
@@ -181,6 +185,20 @@ def test_sessions_of_a_run(run):
         assert [s for s in sessions(run) if s.get("command")] == []
     train(run, "--resume", "--epochs", 3)
     assert sessions(run)[-1]["from_update"] == 26
+
+
+def test_a_run_from_before_sessions(run, root):
+    """Its one command is known; commit and machine are what the caller vouches for."""
+    config = json.loads((run / CONFIG).read_text())
+    (session,) = config.pop("sessions")
+    for key in ("versions", "threads"):
+        config[key] = session[key]
+    config["command"] = f"/x/pixelrnn_np/__main__.py train --out {run.name.replace(' ', '_')}"
+    (run / CONFIG).write_text(json.dumps(config))
+    (found,) = ship.ship(run, root=root, commit="abc")["sessions"]
+    assert found["commit"] == "abc" and found["processor"] == provenance.processor()
+    assert found["command"] == f"python -m pixelrnn_np train --out runs/{NAME}"
+    assert found["threads"] == session["threads"] and found["versions"] == session["versions"]
 
 
 def test_generic_commands():
