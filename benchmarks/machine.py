@@ -1,26 +1,11 @@
 """What was measured on: processor, systems and libraries, for results.json."""
 
 import datetime
-import importlib.metadata
 import platform
 
+from pixelrnn_np.provenance import processor, version
+
 PACKAGES = ("numpy", "numba", "scipy", "torch")
-
-
-def processor():
-    """The processor's name as the system tells it."""
-    try:
-        with open("/proc/cpuinfo") as f:
-            return next(line.split(":", 1)[1].strip() for line in f if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def describe(threads):

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 from .backend import use_backend
 from .data import load_data
 from .models import build_model, load
+from .pretrained import list_pretrained, load_pretrained, pretrained_card
 from .record import record
 from .sampling import complete, sample
 from .training import Trainer
@@ -17,8 +18,11 @@ __all__ = [
     "Trainer",
     "build_model",
     "complete",
+    "list_pretrained",
     "load",
     "load_data",
+    "load_pretrained",
+    "pretrained_card",
     "record",
     "sample",
     "use_backend",

@@ -1,4 +1,4 @@
-"""The command line: train · evaluate · check; those that draw are in cli_pictures.py."""
+"""The command line: train · evaluate · pretrained · check; cli_pictures.py has what draws."""
 
 import os
 import shlex
@@ -10,12 +10,24 @@ import numpy as np
 import typer
 
 from . import cli_pictures, figures, sampling
+from . import pretrained as shipped
 from .backend import choose
 from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
-from .cli_options import Data, Quiet, RunArgument, Threads, option, say, say_if_compiling
+from .cli_options import (
+    Data,
+    Pretrained,
+    Quiet,
+    RunArgument,
+    Threads,
+    UsageError,
+    open_model,
+    option,
+    say,
+    say_if_compiling,
+)
 from .data import DATASETS, load_data
-from .experiment import fresh, resumed, source
+from .experiment import fresh, new_end, resumed, source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
 from .models.base import check_int
@@ -27,7 +39,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, explain, check.",
 )  # fmt: skip
-UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 
 
 @app.command()
@@ -39,7 +50,9 @@ def train(
     stochastic: Annotated[
         bool, option("mnist only: binarise by chance, by --seed", None, "--stochastic")
     ] = False,
-    epochs: Annotated[int | None, option("passes over the training images", 30)] = None,
+    epochs: Annotated[
+        int | None, option("passes over the images; with --resume, moves the end", 30)
+    ] = None,
     seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
     threads: Threads = None,
     resume: Annotated[
@@ -115,6 +128,8 @@ def train(
     elif resume:
         found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
         say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
+        if change := new_end(trainer, about["data"]["name"], total):
+            say(change)
     run.write_config(trainer, total)
     try:
         trainer.fit(
@@ -143,16 +158,17 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunArgument,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
     split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
     data: Data = None,
     limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
     threads: Threads = None,
 ):
     """Nats per image and bits per dimension on a split, beside three baselines."""
-    net, meta = load_run(run)
+    net, meta, name = open_model(run, pretrained)
     say_if_compiling(net)
-    found = source(run, net, meta, data)
+    found = source(name, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
         if not 1 <= limit <= len(images):
@@ -160,10 +176,11 @@ def evaluate(
         images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
     nats = net.nll(images, threads)
     if not np.isfinite(nats).all():
-        raise ValueError(f"{run} gives nats that are not finite; its weights are damaged")
+        raise ValueError(f"{name} gives nats that are not finite; its weights are damaged")
     error = nats.std() / np.sqrt(len(nats))
     D, train_images = net.dimensions, load_data(split="train", **found)
     rows = [*model_rows(net, nats, images, threads),
+        *card_rows(pretrained, found, split),
         ("independent pixels", independent_nats(train_images, images, net.levels)),
         ("one histogram", channel_nats(train_images, images, net.levels)),
         ("uniform", uniform_nats(net.image_shape, net.levels)),
@@ -184,6 +201,27 @@ def model_rows(net, nats, images, threads):
         ("upper bound", nats.mean()),
         ("same weights, exact", exact.nll(images, threads).mean()),
     ]
+
+
+def card_rows(name, found, split):
+    """(label, nats) that the card of pretrained weights says of the whole split, if it does."""
+    card = shipped.pretrained_card(name) if name else {"data": None}
+    if found != card["data"] or split not in card["nats"]:
+        return []
+    return [(f"card, all {card['splits'][split]:,}", card["nats"][split])]
+
+
+@app.command()
+def pretrained(
+    name: Annotated[
+        str | None, typer.Argument(help="print this model's card", show_default=False)
+    ] = None,
+):
+    """List the trained weights that come with the package, or tell all about one of them."""
+    if name is None:
+        print(shipped.table())
+    else:
+        print(shipped.card_text(shipped.pretrained_card(name)), end="")
 
 
 @app.command()

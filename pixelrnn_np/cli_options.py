@@ -6,9 +6,23 @@ from typing import Annotated
 
 import typer
 
+from . import pretrained as shipped
 from .backend import compiling
+from .run import load_run
 
-RunArgument = Annotated[Path, typer.Argument(help="folder of a training run, or a model file")]
+UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
+
+RunArgument = Annotated[
+    Path | None,
+    typer.Argument(help="folder of a training run, or a model file", show_default=False),
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        help="in place of RUN: weights that come with the package, which `pretrained` lists",
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="threads; default: all processors (drawing uses one)")
 ]
@@ -22,6 +36,16 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="PNG to write")]
 def option(text, default=None, *names):
     shown = f"{text} [default: {default}]" if default is not None else text
     return typer.Option(*names, help=shown, show_default=False)
+
+
+def open_model(run, pretrained):
+    """(model, meta, what to call it) of RUN or of --pretrained, whichever of the two is named."""
+    if (run is None) == (pretrained is None):
+        both = "" if run is None else ", not both"
+        raise UsageError(f"name a RUN or --pretrained NAME{both}; `pretrained` lists the names")
+    path = shipped.path_of(pretrained) if run is None else run
+    net, meta = load_run(path)
+    return net, meta, pretrained or run
 
 
 def say_if_compiling(model=None):

@@ -10,11 +10,13 @@ from .backend import choose
 from .cli_options import (
     Data,
     Output,
+    Pretrained,
     Quiet,
     RunArgument,
     Seed,
     Temperature,
     Threads,
+    open_model,
     option,
     say,
     say_if_compiling,
@@ -24,12 +26,12 @@ from .experiment import source
 from .explain import influence, pixel_nats
 from .models import is_bound
 from .models.base import check_int
-from .run import load_run
 
 
 def sample(
-    run: RunArgument,
     output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
     n: Annotated[int, typer.Option("-n", help="number of images")] = 64,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
@@ -37,7 +39,7 @@ def sample(
     quiet: Quiet = False,
 ):
     """Draw images from a trained model."""
-    net, _ = load_run(run)
+    net, *_ = open_model(run, pretrained)
     target(output, ".png")
     say_if_compiling(net)
     x, nats = sampling.sample(
@@ -49,8 +51,9 @@ def sample(
 
 
 def complete(
-    run: RunArgument,
     output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
     mask: Annotated[str, typer.Option(help="known: " + " | ".join(sampling.MASKS))] = "top",
     rows: Annotated[int | None, option("rows that --mask top keeps", 4)] = None,
     n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
@@ -66,11 +69,11 @@ def complete(
     A drawn pixel takes account of known pixels above it and to its left in its row, not of later
     ones: what is below a hole does not steer what fills it.
     """
-    net, meta = load_run(run)
+    net, meta, name = open_model(run, pretrained)
     target(output, ".png")
     say_if_compiling(net)
     choose("--mask", mask, sampling.MASKS)
-    images = load_data(split="test", **source(run, net, meta, data))
+    images = load_data(split="test", **source(name, net, meta, data))
     if rows is not None and mask != "top":
         raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
     rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
@@ -88,8 +91,9 @@ def complete(
 
 
 def animate(
-    run: RunArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="GIF or HTML to write")],
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
     n: Annotated[int, typer.Option("-n", help="number of images")] = 16,
     seconds: Annotated[float, typer.Option(help="length of the film")] = 5.0,
     seed: Seed = 0,
@@ -98,7 +102,7 @@ def animate(
     quiet: Quiet = False,
 ):
     """Show images as they are drawn, row by row: a GIF, or a page with a player."""
-    net, _ = load_run(run)
+    net, *_ = open_model(run, pretrained)
     target(output, ".gif", ".html")
     say_if_compiling(net)
     check_int("-n", n, 1, 1024)
@@ -114,8 +118,9 @@ def animate(
 
 
 def explain(
-    run: RunArgument,
     output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
     n: Annotated[int, typer.Option("-n", help="number of test images")] = 6,
     row: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
     column: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
@@ -124,13 +129,13 @@ def explain(
     threads: Threads = None,
 ):
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
-    net, meta = load_run(run)
+    net, meta, name = open_model(run, pretrained)
     target(output, ".png")
     say_if_compiling(net)
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
     c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
-    images = some(load_data(split="test", **source(run, net, meta, data)), n, seed)
+    images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
     reach = influence(net, images, r, c)
     figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, c),
                              net.levels)  # fmt: skip

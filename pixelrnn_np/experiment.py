@@ -1,9 +1,12 @@
 """What a training run starts from: a new model, or a checkpoint; and which data it goes with."""
 
+import math
+
 from .backend import choose
 from .data import DATASETS, dataset_levels
 from .models import MODELS, build_model
-from .run import CHECKPOINT, load_checkpoint, load_run
+from .optim import learning_rate
+from .run import BEST, CHECKPOINT, load_checkpoint, load_run
 from .training import Trainer
 
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
@@ -73,7 +76,35 @@ def resumed(out, given, threads):
     except TypeError as e:
         raise ValueError(f"{out}/{CHECKPOINT} has settings that no trainer has: {e}") from None
     trainer.restore(arrays, state)
+    if not (out / BEST).exists():
+        trainer.best = math.inf  # a checkpoint that came alone: the next validation is the best
+    trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
     return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
+
+
+def steps(trainer, name, epochs):
+    """Updates in so many passes over a data set; None where `epochs` is not a number of passes."""
+    batches = math.ceil(DATASETS[name].splits["train"] / trainer.settings["batch_size"])
+    return batches * epochs if isinstance(epochs, int) and epochs > 0 else None
+
+
+def new_end(trainer, name, epochs):
+    """What another --epochs does to the cosine of a resumed run, in a line; None: nothing.
+
+    The curve is stretched or compressed: the next update has the rate that a run planned for
+    `epochs` from its beginning would have there, and warm-up does not come again.
+    """
+    s, before, after = trainer.settings, trainer.total_steps, steps(trainer, name, epochs)
+    if s["schedule"] != "cosine" or before in (None, after) or trainer.epoch >= epochs:
+        return None
+    was, now = (
+        learning_rate("cosine", s["lr"], trainer.step_count, s["warmup"], end)
+        for end in (before, after)
+    )
+    return (
+        f"the cosine ends at update {after} now, not {before}: "
+        f"the learning rate goes from {was:.2g} to {now:.2g} here"
+    )
 
 
 def source(path, net, meta, name=None):

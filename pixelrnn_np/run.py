@@ -1,6 +1,6 @@
 """The folder of a training run: what is written there, and how a run goes on.
 
-config.json              model, data, settings, command, versions
+config.json              model, data, settings; command, commit, versions, machine of each session
 checkpoint.safetensors   weights, optimiser, generator state, position; what --resume reads
 best.safetensors         the weights with the lowest validation nats; a model file
 metrics.csv  loss.png  samples.png  scales.png (multi-scale)
@@ -9,13 +9,9 @@ metrics.csv  loss.png  samples.png  scales.png (multi-scale)
 import csv
 import io
 import json
-import platform
-import sys
 from pathlib import Path
 
-import numpy as np
-
-from . import __version__, checkpoint, figures
+from . import checkpoint, figures, provenance
 from .models import from_arrays
 from .training import COLUMNS
 
@@ -44,13 +40,14 @@ class Run:
         return (self.folder / CHECKPOINT).exists()
 
     def write_config(self, trainer, epochs):
+        """Adds the session that begins now; one is what one `train` command did."""
+        session = {**provenance.describe(), "threads": trainer.pool.threads, "epochs": epochs,
+                   "from_update": trainer.step_count}  # fmt: skip
+        # What came after the checkpoint that this session goes on from is done again, and is lost.
+        kept = [s for s in sessions(self.folder) if s["from_update"] < trainer.step_count]
         config = {
             "model": trainer.model.config, **self.about, "training": trainer.settings,
-            "epochs": epochs, "threads": trainer.pool.threads, "command": " ".join(sys.argv),
-            "versions": {
-                "pixelrnn_np": __version__, "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            "epochs": epochs, "sessions": [*kept, session],
         }  # fmt: skip
         text = json.dumps(config, indent=2) + "\n"
         checkpoint.write_atomically(self.folder / CONFIG, text.encode())
@@ -78,6 +75,17 @@ class Run:
         for h in history:
             writer.writerow({k: "" if v != v else v for k, v in h.items()})
         checkpoint.write_atomically(self.folder / "metrics.csv", text.getvalue().encode())
+
+
+def sessions(folder):
+    """What config.json says of each `train` command, oldest first; [] if it does not say."""
+    try:
+        config = json.loads((Path(folder) / CONFIG).read_text())
+        first = {k: config.get(k) for k in ("command", "versions", "threads", "epochs")}
+        found = config.get("sessions", [{**first, "from_update": 0}])  # as it was before sessions
+        return [s for s in found if isinstance(s["from_update"], int)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def load_checkpoint(folder):

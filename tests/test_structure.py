@@ -17,8 +17,8 @@ PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
     ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
-    ["layers", "likelihood"], ["models"],
-    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record"],
+    ["layers", "likelihood", "provenance"], ["models"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained"],
     ["checks", "training", "animation"], ["run", "course"], ["experiment"],
     ["cli_options"], ["cli_pictures"], ["cli"],
 ]  # fmt: skip

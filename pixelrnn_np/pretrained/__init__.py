@@ -1,0 +1,121 @@
+"""Trained weights that come with the package (§5.5, Table 4, and smaller ones).
+
+NAME.safetensors   weights and configuration, as `pr.load` reads them
+NAME.json          the card: data, recipe, nats, time, machine, versions, commit
+NAME.md, NAME.png  the card to read, made from the JSON; the training curve
+Names are <data>-<model>[-<layers>x<h>]. benchmarks/ship.py writes all four.
+"""
+
+import json
+from pathlib import Path
+
+from ..backend import choose
+from ..models import load
+
+FOLDER = Path(__file__).parent
+
+
+def list_pretrained():
+    """The names that `load_pretrained` takes, sorted."""
+    return sorted(p.stem for p in FOLDER.glob("*.safetensors"))
+
+
+def path_of(name):
+    """The weights' file. Raises ValueError, which names the nearest name, for an unknown one."""
+    return FOLDER / f"{choose('pretrained', name, list_pretrained())}.safetensors"
+
+
+def load_pretrained(name):
+    """The trained model `name`, one of `list_pretrained()`; ValueError for another name."""
+    return load(path_of(name))
+
+
+def pretrained_card(name):
+    """All that is known about the model `name`: a dict, nats per image. ValueError: unknown name.
+
+    data: arguments of `load_data`; splits: images in each; model: arguments of `build_model`;
+    recipe: those of `Trainer`; seen: updates, images and minutes up to these weights (minutes with
+    validation, on `sessions`' machines); run: the same of the whole run; nats, standard_error,
+    bits_per_dim: of valid and test, which these very weights give; bound: whether the nats are an
+    upper bound; first: nats of the first images of test; falling: how many nats validation fell in
+    the last tenth of the run (None: too few validations); schedule_done: share of the learning
+    rate's schedule; sessions: the commands of the training, and what each ran on.
+    """
+    return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def size_of(card):
+    """ "7×16": blocks × h."""
+    return f"{card['model']['layers']}×{card['model']['h']}"
+
+
+def table():
+    """What there is, as lines of text."""
+    rows = [["name", "parameters", "images seen", "minutes", "valid nats", "test nats", "bits/dim"]]
+    for card in map(pretrained_card, list_pretrained()):
+        seen, most = card["seen"], "≤ " if card["bound"] else ""
+        rows.append([
+            card["name"], f"{card['parameters']:,}", f"{seen['images']:,}",
+            f"{seen['minutes']:.1f}", most + f"{card['nats']['valid']:.2f}",
+            most + f"{card['nats']['test']:.2f}", most + f"{card['bits_per_dim']['test']:.4f}",
+        ])  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    form = f"{{:<{widths[0]}}}" + "".join(f"  {{:>{w}}}" for w in widths[1:])
+    return "\n".join(form.format(*row) for row in rows)
+
+
+def card_text(card):
+    """The card as Markdown that reads well in a terminal too."""
+    name, model, seen, run = card["name"], card["model"], card["seen"], card["run"]
+    recipe = ", ".join(f"{k} {v}" for k, v in card["recipe"].items() if v is not None)
+    options = "".join(
+        f", {k} {model[k]}" for k in ("base", "factor", "scales", "exact") if k in model
+    )
+    lines = [
+        f"# {name}", "",
+        f"- model: {model['name']}, {model['layers']} blocks, h = {model['h']}, "
+        f"head {model['head']}{options}, {card['parameters']:,} parameters, {model['dtype']}",
+        f"- data: {_data(card)}; " + ", ".join(f"{n:,} {s}" for s, n in card["splits"].items()),
+        *(f"- {split}: {_nats(card, split)}" for split in ("valid", "test")),
+        f"- seen: {seen['images']:,} images, {seen['updates']:,} updates, "
+        f"{seen['minutes']:.1f} minutes",
+        f"- whole run: {run['images']:,} images, {run['updates']:,} updates, "
+        f"{run['minutes']:.1f} minutes; these weights are the best on valid",
+        f"- recipe: {recipe}",
+        f"- was it still falling? {_falling(card)}",
+        f"- weights: SHA-256 {card['sha256']}", "",
+        "How it was trained:", "",
+    ]  # fmt: skip
+    for s in card["sessions"]:
+        made = ", ".join(f"{k} {v}" for k, v in (s["versions"] or {}).items())
+        lines += [
+            f"    {s['command']}", "",
+            f"from update {s['from_update']:,} on, with commit {s['commit'] or 'unknown'} on "
+            f"{s['processor'] or 'an unknown processor'}, {s['cores'] or '?'} cores, "
+            f"{s['threads']} threads; {made}.", "",
+        ]  # fmt: skip
+    lines += ["To measure it again:", "",
+              f"    python -m pixelrnn_np evaluate --pretrained {name} --split test"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _data(card):
+    data = card["data"]
+    chance = f", binarised by chance with seed {data.get('seed')}" if "stochastic" in data else ""
+    return f"{data['name']}, {data['levels']} levels{chance} ({card['description']})"
+
+
+def _nats(card, split):
+    most = "at most " if card["bound"] else ""
+    return (
+        f"{most}{card['nats'][split]:.3f} nats per image (± {card['standard_error'][split]:.2f} "
+        f"standard error), {card['bits_per_dim'][split]:.4f} bits per dimension"
+    )
+
+
+def _falling(card):
+    done = f"{card['schedule_done']:.0%} of the learning rate's schedule was done"
+    if card["falling"] is None:
+        return f"too few validations to tell; {done}"
+    way = "yes, fell" if card["falling"] > 0.005 else "no, rose"
+    return f"{way} by {abs(card['falling']):.2f} nats on valid in the run's last tenth; {done}"

@@ -1,0 +1,189 @@
+"""Weights that ship with the package: files, cards, README and the command line agree."""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+from pixelrnn_np import checkpoint, cli, pretrained
+from pixelrnn_np.data import DATASETS, files
+from pixelrnn_np.run import CHECKPOINT, load_run
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+import ship  # noqa: E402
+import table4  # noqa: E402
+
+NAMES = pr.list_pretrained()
+DIGITS = "digits-diagonal_bilstm"
+each = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs a command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["pixelrnn", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as e:
+            cli.main()
+        shown = capsys.readouterr()
+        return e.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+def is_here(data):
+    """Whether a data set can be loaded without asking the network."""
+    needed = {"binarized_mnist": ("binarized_mnist.npz", "binarized_mnist_test.amat"),
+              "mnist": ("t10k-images-idx3-ubyte.gz",),
+              "cifar10": ("cifar-10-binary.tar.gz",)}  # fmt: skip
+    return data["name"] not in needed or files.find(*needed[data["name"]]) is not None
+
+
+# What is there
+
+
+def test_a_grey_and_a_colour_model_are_there():
+    assert {DIGITS, "colour_digits-diagonal_bilstm"} <= set(NAMES)
+
+
+@each
+def test_files(name):
+    path = pretrained.path_of(name)
+    sizes = {".safetensors": 1_000_000, ".json": 20_000, ".md": 20_000, ".png": 60_000}
+    assert all(0 < path.with_suffix(k).stat().st_size < most for k, most in sizes.items())
+    assert (ROOT / "docs" / f"pretrained_{name}.png").stat().st_size <= ship.SHEET
+    card = pr.pretrained_card(name)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == ship.markdown(card)
+
+
+@each
+def test_card(name):
+    card, model = pr.pretrained_card(name), pr.load_pretrained(name)
+    assert card["name"] == name
+    assert name.startswith(f"{card['data']['name']}-{model.name}")
+    assert card["model"] == model.config and card["parameters"] == model.flat.size
+    assert card["splits"] == DATASETS[card["data"]["name"]].splits
+    assert card["seen"]["images"] <= card["run"]["images"] and card["seen"]["minutes"] > 0
+    for split in ("valid", "test"):
+        nats = card["bits_per_dim"][split] * model.dimensions * np.log(2)
+        assert card["nats"][split] == pytest.approx(nats)
+        assert 0 < card["standard_error"][split] < 0.1 * card["nats"][split]
+    assert {"optimizer", "lr", "batch_size", "schedule", "ema", "seed", "epochs"} < set(
+        card["recipe"]
+    )
+    assert 0 < card["schedule_done"] <= 1
+    first = card["sessions"][0]
+    assert first["from_update"] == 0 and first["processor"] and first["versions"]["numpy"]
+    assert re.fullmatch("[0-9a-f]{12}(-dirty)?", first["commit"])
+    for session in card["sessions"]:
+        assert session["command"].startswith("python -m pixelrnn_np train ")
+        assert f"--out runs/{name}" in session["command"] and " /" not in session["command"]
+
+
+@each
+def test_the_weights_give_the_nats_of_the_card(name):
+    """On the first images of test, where the data is on this machine; finite nats anywhere."""
+    card, model = pr.pretrained_card(name), pr.load_pretrained(name)
+    assert np.isfinite(model.flat).all()
+    if is_here(card["data"]):
+        first = card["first"]
+        x = pr.load_data(split=first["split"], **card["data"])[: first["images"]]
+        assert model.nll(x).mean() == pytest.approx(first["nats"], rel=1e-5)
+
+
+def test_all_of_the_digits_card():
+    card, model = pr.pretrained_card(DIGITS), pr.load_pretrained(DIGITS)
+    for split in ("valid", "test"):
+        found = model.nll(pr.load_data("digits", split)).mean()
+        assert found == pytest.approx(card["nats"][split], rel=1e-5)
+
+
+def test_readme_is_in_step_with_the_cards():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    between = text.partition(table4.START)[2].partition(table4.END)[0].strip("\n")
+    assert between == table4.section([pr.pretrained_card(name) for name in NAMES])
+
+
+def test_committed_runs_go_on_from_their_files():
+    for folder in sorted((ROOT / "training").glob("*/")):
+        trainer, about = ship.resumed(folder, {}, 1)
+        assert about["data"] == pr.pretrained_card(folder.name)["data"] and trainer.step_count > 0
+        model, _ = load_run(folder)
+        assert np.array_equal(model.flat, pr.load_pretrained(folder.name).flat)
+        assert (folder / CHECKPOINT).stat().st_size < 5 * ship.STATE
+        assert "init" not in checkpoint.load(folder / CHECKPOINT)[1]
+
+
+# The public face
+
+
+@pytest.mark.parametrize("find", [pr.load_pretrained, pr.pretrained_card])
+@pytest.mark.parametrize("name", ["digit-diagonal_bilstm", "", "../run", None, 3])
+def test_unknown_names(find, name):
+    with pytest.raises(ValueError, match="it has to be one of '") as e:
+        find(name)
+    if name == "digit-diagonal_bilstm":
+        assert f"(did you mean {DIGITS!r}?)" in str(e.value)
+
+
+def test_list(call):
+    code, shown, said = call("pretrained")
+    assert (code, said) == (0, "")
+    head, *rows = shown.splitlines()
+    assert head.split()[0] == "name" and [row.split()[0] for row in rows] == NAMES
+    nats = f"{pr.pretrained_card(DIGITS)['nats']['test']:.2f}"
+    assert nats in rows[NAMES.index(DIGITS)].split()
+    code, shown, said = call("pretrained", DIGITS)
+    assert (code, said) == (0, "") and shown == pretrained.card_text(pr.pretrained_card(DIGITS))
+    code, shown, said = call("pretrained", "digits-diagonal")
+    assert (code, shown) == (2, "") and f"did you mean {DIGITS!r}" in said
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_evaluate_shows_the_card(call, split):
+    code, shown, said = call("evaluate", "--pretrained", DIGITS, "--split", split)
+    assert (code, said) == (0, "")
+    _, _, own, card, *_ = shown.splitlines()
+    assert card.startswith("card, all 250 ") and own.split()[1:] == card.split()[3:]
+
+
+def test_evaluate_on_what_the_card_does_not_know(call):
+    code, shown, _ = call("evaluate", "--pretrained", DIGITS, "--split", "train")
+    assert code == 0 and "card" not in shown
+    code, shown, _ = call("evaluate", "--pretrained", DIGITS, "--limit", 20)
+    assert code == 0 and "digits test, 20 images" in shown and "card, all 250" in shown
+    code, shown, said = call("evaluate", "--pretrained", DIGITS, "--data", "mnist")
+    assert (code, shown) == (2, "") and f"those of the model in {DIGITS}" in said
+
+
+def test_drawing(call, tmp_path):
+    common = ["--pretrained", DIGITS, "-n", 2]
+    for words in (["sample", "--quiet"], ["complete", "--times", 2, "--quiet"], ["explain"]):
+        path = tmp_path / f"{words[0]}.png"
+        code, _, said = call(*words, *common, "-o", path)
+        assert code == 0 and path.stat().st_size > 0, said
+    code, _, said = call("animate", "--quiet", *common, "-o", tmp_path / "a.gif")
+    assert code == 0 and (tmp_path / "a.gif").stat().st_size > 0, said
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sample", "complete", "animate", "explain"])
+def test_run_or_pretrained(call, tmp_path, command):
+    words = [command] if command == "evaluate" else [command, "-o", tmp_path / "a.png"]
+    for more, named in (
+        ([], "name a RUN or --pretrained NAME; `pretrained` lists the names"),
+        (["run", "--pretrained", DIGITS], "name a RUN or --pretrained NAME, not both"),
+        (["--pretrained", "digits"], "pretrained is 'digits'"),
+    ):
+        code, shown, said = call(*words, *more)
+        assert (code, shown) == (2, "") and said.count("\n") == 1
+        assert said.startswith(f"error: {named}")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,241 @@
+"""benchmarks/ship.py: from a run's folder to the package, and on from what was committed."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelrnn_np as pr
+from pixelrnn_np import checkpoint, cli, provenance
+from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, load_checkpoint, sessions
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+import ship  # noqa: E402
+import table4  # noqa: E402
+
+NAME = "digits-pixelcnn-1x2"
+TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4"]
+
+
+def train(out, *words, code=0):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
+        patch.setattr(provenance, "commit", lambda: "0123456789ab")  # the tests may run outside git
+        words = ["train", "--out", out, "--quiet", "--samples", 0, *words]
+        patch.setattr(sys, "argv", ["/somewhere/bin/pixelrnn", *map(str, words)])
+        cli.main()
+    assert (e.value.code or 0) == code
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "a run"
+    train(out, *TINY, "--epochs", 2, "--batch-size", 100)
+    return out
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the run, to be changed."""
+    return Path(shutil.copytree(trained, tmp_path / "a run"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project without weights."""
+    folder = tmp_path / "project"
+    (folder / "pixelrnn_np" / "pretrained").mkdir(parents=True)
+    (folder / "README.md").write_text(f"before\n{table4.START}\n{table4.END}\nafter\n")
+    return folder
+
+
+def read(root):
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_ship(run, root):
+    card = ship.ship(run, root=root)
+    files = read(root)
+    assert set(files) == {
+        *(f"pixelrnn_np/pretrained/{NAME}.{k}" for k in ("safetensors", "json", "md", "png")),
+        *(f"training/{NAME}/{k}" for k in (BEST, CHECKPOINT, CONFIG, "metrics.csv")),
+        f"docs/pretrained_{NAME}.png", "README.md",
+    }  # fmt: skip
+    assert json.loads(files[f"pixelrnn_np/pretrained/{NAME}.json"]) == card
+    shipped = root / "pixelrnn_np" / "pretrained" / f"{NAME}.safetensors"
+    model = pr.load(shipped)
+    assert checkpoint.load(shipped)[1]["data"] == {"name": "digits", "levels": 17}
+    nats = {s: model.nll(pr.load_data("digits", s)) for s in ("valid", "test")}
+    assert card["nats"] == {s: n.mean() for s, n in nats.items()}
+    assert card["first"]["nats"] == nats["test"][:100].mean()
+    assert card["seen"]["images"] == 2 * 1297 and card["seen"]["updates"] == 26
+    assert card["schedule_done"] == 1 and card["recipe"]["epochs"] == 2
+    (session,) = card["sessions"]
+    assert session["command"] == (
+        f"python -m pixelrnn_np train --out runs/{NAME} --quiet --samples 0 "
+        "--model pixelcnn --h 2 --layers 1 --head 4 --epochs 2 --batch-size 100"
+    )
+    assert f"| {card['nats']['test']:.2f} |" in files["README.md"].decode()
+    for data in files.values():
+        assert str(run.parent).encode() not in data and b"somewhere" not in data
+
+
+def test_nothing_is_replaced_unasked(run, root):
+    ship.ship(run, root=root, training=False)
+    before = read(root)
+    assert not (root / "training").exists()
+    with pytest.raises(FileExistsError, match="--force replaces it"):
+        ship.ship(run, root=root)
+    assert read(root) == before
+    ship.ship(run, root=root, training=False, force=True)
+    assert read(root) == before
+
+
+def test_what_is_too_large_is_not_shipped(run, root, monkeypatch):
+    before = read(root)
+    for limit, named in (("WEIGHTS", "the model file has"), ("STATE", "--large allows"),
+                         ("CURVE", "the curve has")):  # fmt: skip
+        with monkeypatch.context() as patch, pytest.raises(ValueError, match=named):
+            patch.setattr(ship, limit, 100)
+            ship.ship(run, root=root)
+        assert read(root) == before
+
+
+@pytest.mark.parametrize("name", ["mnist-pixelcnn", "digits-row_lstm", f"{NAME}/../x", "digits"])
+def test_names_say_data_and_model(run, root, name):
+    with pytest.raises(ValueError, match="it has to be digits-pixelcnn or digits-pixelcnn-SIZE"):
+        ship.ship(run, name, root=root)
+
+
+def test_runs_that_cannot_be_shipped(run, root, tmp_path):
+    config = (run / CONFIG).read_text()
+    (run / CONFIG).unlink()
+    with pytest.raises(ValueError, match="does not say by which command"):
+        ship.ship(run, root=root)
+    (run / CONFIG).write_text(config.replace('"0123456789ab"', "null"))
+    with pytest.raises(ValueError, match="name --commit"):
+        ship.ship(run, root=root)
+    (run / CONFIG).write_text(config)
+    arrays, meta = checkpoint.load(run / BEST)
+    checkpoint.save(run / BEST, {k: 2 * a for k, a in arrays.items()}, meta)
+    with pytest.raises(ValueError, match="were measured in training"):
+        ship.ship(run, root=root)
+    checkpoint.save(run / BEST, arrays, {**meta, "updates": 30})
+    with pytest.raises(ValueError, match="is older than"):
+        ship.ship(run, root=root)
+    (run / BEST).unlink()
+    with pytest.raises(FileNotFoundError, match="finish an epoch"):
+        ship.ship(run, root=root)
+    assert not list((root / "pixelrnn_np" / "pretrained").iterdir())
+
+
+def test_a_committed_run_goes_on_and_ships_again(run, root, tmp_path, capsys):
+    """Another day: the learning rate's jump is said, and both commands are on the card."""
+    first = ship.ship(run, root=root)
+    again = tmp_path / "again"
+    shutil.copytree(root / "training" / NAME, again)
+    capsys.readouterr()
+    train(again, "--resume", "--epochs", 4)
+    said = capsys.readouterr().err
+    assert "going on after update 26, in epoch 3 of 4" in said
+    assert "the cosine ends at update 52 now, not 26: the learning rate goes from " in said
+    card = ship.ship(again, root=root, force=True)
+    assert [s["from_update"] for s in card["sessions"]] == [0, 26]
+    assert card["sessions"][1]["command"].endswith("--resume --epochs 4")
+    assert card["seen"]["images"] == 4 * 1297
+    assert card["nats"]["valid"] < first["nats"]["valid"]
+
+
+def test_the_rate_after_another_number_of_epochs(tmp_path, capsys):
+    """Ended, then twice as long: half the rate. Fewer epochs: a lower rate. The same: silence."""
+    out = tmp_path / "r"
+    train(out, *TINY, "--epochs", 1, "--batch-size", 100, "--warmup", 0, "--lr", 0.01)
+    capsys.readouterr()
+    train(out, "--resume", "--epochs", 2)
+    assert "the learning rate goes from 0 to 0.005 here" in capsys.readouterr().err
+    train(out, "--resume", "--epochs", 2)
+    assert "learning rate" not in capsys.readouterr().err
+    trainer, _ = ship.resumed(out, {}, 1)
+    assert trainer.total_steps == 26 and trainer.lr == 0
+    assert [h["lr"] for h in trainer.history] == pytest.approx([0, 0])
+
+
+def test_a_checkpoint_alone_gets_a_best_again(run):
+    """What counts as best is what is there: not a number whose weights are lost."""
+    (run / BEST).unlink()
+    train(run, "--resume", "--epochs", 3)
+    *_, state, _ = load_checkpoint(run)
+    assert (run / BEST).exists() and checkpoint.load(run / BEST)[1]["updates"] == 39
+    assert state["best"] == checkpoint.load(run / BEST)[1]["valid_nats"]
+
+
+def test_sessions_of_a_run(run):
+    (first,) = sessions(run)
+    assert first["from_update"] == 0 and first["epochs"] == 2 and first["cores"] >= 1
+    assert set(first["versions"]) == {"pixelrnn_np", "python", "numpy", "numba", "scipy"}
+    for _ in range(2):
+        train(run, "--resume")
+        assert [s["from_update"] for s in sessions(run)] == [0, 26]
+    for text in ("", "[]", "{", '{"sessions": 3}', '{"sessions": [{}]}'):
+        (run / CONFIG).write_text(text)
+        assert [s for s in sessions(run) if s.get("command")] == []
+    train(run, "--resume", "--epochs", 3)
+    assert sessions(run)[-1]["from_update"] == 26
+
+
+def test_a_run_from_before_sessions(run, root):
+    """Its one command is known; commit and machine are what the caller vouches for."""
+    config = json.loads((run / CONFIG).read_text())
+    (session,) = config.pop("sessions")
+    for key in ("versions", "threads"):
+        config[key] = session[key]
+    config["command"] = f"/x/pixelrnn_np/__main__.py train --out {run.name.replace(' ', '_')}"
+    (run / CONFIG).write_text(json.dumps(config))
+    (found,) = ship.ship(run, root=root, commit="abc")["sessions"]
+    assert found["commit"] == "abc" and found["processor"] == provenance.processor()
+    assert found["command"] == f"python -m pixelrnn_np train --out runs/{NAME}"
+    assert found["threads"] == session["threads"] and found["versions"] == session["versions"]
+
+
+def test_generic_commands():
+    for given, wanted in (
+        ("/x/pixelrnn train --out /home/me/r --resume", "train --out runs/N --resume"),
+        ("python -m pixelrnn_np train --out='a b' --lr 0.1", "train --out=runs/N --lr 0.1"),
+        ("train --init /x/y/best --out r", "train --init best --out runs/N"),
+        ("train --init=/x/y/best --out r", "train --init=best --out runs/N"),
+    ):
+        assert ship.generic(given, "N") == f"python -m pixelrnn_np {wanted}"
+    with pytest.raises(ValueError, match="no command of train"):
+        ship.generic("evaluate r", "N")
+
+
+def test_falling():
+    def history(*valid):
+        return [{"images": 10 * i, "valid": v} for i, v in enumerate(valid, 1)]
+
+    assert ship.falling(history(5.0)) is None
+    assert ship.falling(history(9.0, np.nan, 5.0)) == pytest.approx(0.6)  # 3 of 20 images
+    assert ship.falling(history(4.0, 5.0)) == pytest.approx(-0.2)
+
+
+def test_the_table_has_the_papers_rows():
+    lines = table4.section([]).splitlines()
+    assert len(lines) == 2 + len(table4.PAPER) and lines[-1].endswith("| 79.20 |")
+    card = pr.pretrained_card("digits-diagonal_bilstm")
+    shown = table4.section([card])
+    assert "(pixelcnn, to come)" in shown and "docs/pretrained_digits-diagonal_bilstm.png" in shown
+    mnist = {**card, "data": {"name": "binarized_mnist", "levels": 2}}
+    assert table4.papers_nats(mnist) == 79.20 and table4.papers_nats(card) is None
+    assert "to come) | 7×16" not in table4.section([mnist])
+    mnist["model"] = {**card["model"], "h": 24}
+    assert table4.papers_nats(mnist) is None and "to come) | 7×16" in table4.section([mnist])
+
+
+def test_provenance(tmp_path):
+    (tmp_path / "__init__.py").touch()
+    assert provenance.commit(tmp_path) is None
+    assert provenance.version("no-such-package") is None and provenance.processor()
