@@ -11,6 +11,7 @@ from .palette import (
     GREY,
     SEEN,
     SERIES,
+    WIDTH,
     bare,
     panels,
     plain,
@@ -55,6 +56,8 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
     where the vertical axis ends, the same in all panels; None leaves each its own.
     """
     figure, axes = panels(len(named), columns=columns, ratio=0.72)
+    if len(named) == 1:
+        figure.set_size_inches(WIDTH, 2.7)
     labelled = False
     for a, (title, panel) in zip(axes, named.items(), strict=True):
         panel = panel if isinstance(panel, dict) else {None: panel}
@@ -66,7 +69,7 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
                 a.plot(np.arange(len(p)), p, color=SERIES[k], lw=1.6, label=label)
             labelled |= label is not None
         if values is not None and title in values:
-            a.plot(values[title], -0.03, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
+            a.plot(values[title], -0.07, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
                    transform=a.get_xaxis_transform())  # fmt: skip
         low = min(0.0, *(float(np.min(p)) for p in panel.values()))
         if low < 0:
@@ -74,6 +77,7 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
         a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
         a.set_title(title, fontsize=10)
         a.tick_params(labelsize=9)
+        a.tick_params(axis="x", pad=10 if values else 3)
         plain(a)
     for a in axes[:: min(columns, len(axes))]:
         a.set_ylabel(ylabel)
