@@ -56,7 +56,7 @@ def offsets(kind, size):
 
 
 def reach(row, column, blocks, height, width):
-    """Pixels that the prediction at (row, column) can see: `blocks` 3×3 B, then 7×7 A: (H, W)."""
+    """What the prediction at (row, column) sees through `blocks` 3×3 B and the 7×7 A: (H, W)."""
     seen = {(row, column)}
     for kind, size in [("B", 3)] * blocks + [("A", 7)]:
         steps = offsets(kind, size)
@@ -96,8 +96,8 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 # %%
 figures.sketch(
     {
-        "x": (0, 0), "ReLU(x)": (1.3, 0.8), "u": (2.7, 0.8), "ReLU(u)": (3.9, 0.8),
-        "z": (5.3, 0.8), "a = ReLU(z)": (6.7, 0.8), "+": (8.4, 0), "y": (9.3, 0),
+        "x": (0, 0), "ReLU(x)": (1.3, 0.8), "u": (3.3, 0.8), "ReLU(u)": (4.7, 0.8),
+        "z": (6.7, 0.8), "a = ReLU(z)": (8.3, 0.8), "+": (10.9, 0), "y": (12, 0),
     },
     [
         ("x", "ReLU(x)"), ("ReLU(x)", "u", "1×1"), ("u", "ReLU(u)"), ("ReLU(u)", "z", "3×3"),
@@ -254,9 +254,9 @@ check.columns_seen(columns_seen)
 # %% [markdown]
 # ## How much is lost?
 #
-# Count pixels. Of all that comes before the middle of the last row of a 16×16 image, which share does a
-# prediction see, as blocks are added? For the recurrent networks ([05](05_row_lstm.ipynb),
-# [06](06_diagonal_bilstm.ipynb)) one layer is measured by gradient, dashed.
+# Count pixels. Take the size of CIFAR-10 and the middle of its last row: of all pixels that come before it,
+# which share does a prediction see, as blocks are added? For the recurrent networks
+# ([05](05_row_lstm.ipynb), [06](06_diagonal_bilstm.ipynb)) one layer is measured by gradient, dashed.
 
 
 # %%
@@ -266,34 +266,29 @@ def share(seen, row, column):
     return float(seen.ravel()[earlier].mean())
 
 
-place, depth = (15, 8), list(range(0, 16))
-fields = {}
+side, place, depth = 32, (31, 16), list(range(16))
+fields = {"pixelcnn, 15 blocks": reach(*place, 15, side, side)}
 for name in ("row_lstm", "diagonal_bilstm"):
-    net = pr.build_model(name, (16, 16, 1), h=4, layers=1, head=8, seed=0)
-    images = rng.integers(0, 2, (8, 16, 16, 1), np.uint8)
-    fields[name] = explain.influence(net, images, *place) != 0
+    net = pr.build_model(name, (side, side, 1), h=4, layers=1, head=8, seed=0)
+    images = rng.integers(0, 2, (8, side, side, 1), np.uint8)
+    fields[f"{name}, 1 layer"] = explain.influence(net, images, *place) != 0
 levels = {
-    f"{name}, 1 layer: {share(seen, *place):.0%}": share(seen, *place)
+    f"{name}: {share(seen, *place):.1%}": share(seen, *place)
     for name, seen in fields.items()
+    if "layer" in name
 }
-curve = [share(reach(*place, n, 16, 16), *place) for n in depth]
+curve = [share(reach(*place, n, side, side), *place) for n in depth]
 figures.lines({"pixelcnn": (depth, curve)}, "blocks", "share of the context seen", levels=levels)
 
 # %%
-figures.fields(
-    {
-        "pixelcnn, 6 blocks": reach(*place, 6, 16, 16),
-        "row_lstm, 1 layer": fields["row_lstm"],
-        "diagonal_bilstm, 1 layer": fields["diagonal_bilstm"],
-    },
-    place,
-)
+figures.fields(fields, place)
 
 # %% [markdown]
-# The PixelCNN climbs with every block until the wedge stops it. One Row LSTM layer reaches the top at
-# once, with a wedge on both sides; one Diagonal BiLSTM layer sees everything. The paper's results have the
-# same order: **the larger the field, the better the likelihood** (Table 5: 3.14 bits/dim for the
-# PixelCNN, 3.07, 3.00).
+# The PixelCNN wins a row with every block, and the paper's 15 blocks see a bit more than half. One Row LSTM
+# layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees all but a single
+# pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's results have the same order:
+# **the larger the field, the better the likelihood** (Table 5, bits/dim on CIFAR-10: PixelCNN 3.14, Row
+# LSTM 3.07, Diagonal BiLSTM 3.00).
 #
 # ## What the blind spot costs
 #
@@ -308,7 +303,7 @@ figures.fields(
 
 # %%
 def copies(n, s, seed, width=12):
-    """n images (n, 2, width, 1): the lower row copies the upper one from s columns to the right."""
+    """n images (n, 2, width, 1): the lower row copies from s columns to the right."""
     images = np.random.default_rng(seed).integers(0, 2, (n, 2, width, 1), np.uint8)
     images[:, 1, : width - s] = images[:, 0, s:]
     return images
@@ -338,13 +333,13 @@ figures.Table(["copied from", "best possible", "pixelcnn", "diagonal_bilstm", "a
 
 # %%
 pictures = copies(2, 4, seed=2)
-cost = [explain.pixel_nats(found[name, 4], pictures) for name in ("pixelcnn", "diagonal_bilstm")]
+cost = {
+    f"{name}, image {k}": explain.pixel_nats(found[name, 4], pictures)[k]
+    for name in ("pixelcnn", "diagonal_bilstm")
+    for k in range(2)
+}
 figures.feature_maps(
-    {
-        f"{name}, image {k}": nats[k]
-        for name, nats in zip(("pixelcnn", "diagonal_bilstm"), cost, strict=True)
-        for k in range(2)
-    },
+    cost,
     columns=2,
     signed=False,
     label="nats",
@@ -452,7 +447,8 @@ print("slow and fast gradients agree for dx and", ", ".join(grads))
 # has a corner, where no difference is right; `redraw` takes another point if one is met.
 
 # %%
-K, spot, eps = block.params["conv.K"], (0, 2, 1, 3), 1e-6
+K, eps = block.params["conv.K"], 1e-6
+spot = np.unravel_index(np.abs(grads["conv.K"]).argmax(), K.shape)
 losses = []
 for step in (eps, -2 * eps):
     K[spot] += step
@@ -535,8 +531,8 @@ figures.sheet(pr.complete(model, halves, known, seed=1), 2, columns=8, generated
 
 # %% [markdown]
 # And what does a trained network make of its field? The influence of each earlier pixel on one prediction,
-# averaged over test images: strongest next to the pixel, and fading far inside the border that the masks
-# allow. A field of view is what a network *may* use, not what it does use.
+# averaged over test images: strongest next to the pixel, and weak at the far end of what the masks allow. A
+# field of view is what a network *may* use; how much it does use is up to the data.
 
 # %%
 found = {
