@@ -7,14 +7,16 @@ from .charts import Table, bars, lines
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import masks, numbers, skewed
+from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
 
 __all__ = [
-    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "enlarged", "feature_maps",
-    "fields", "frames", "gate_lines", "gate_maps", "lines", "lstm_sketch", "masks", "nats",
-    "numbers", "save_completions", "save_explanation", "save_loss_curve", "save_scales",
-    "save_sheet", "sheet", "sketch", "skewed", "tensor", "tile", "to_rgb",
+    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "distributions", "enlarged",
+    "feature_maps", "fields", "frames", "gallery", "gate_lines", "gate_maps", "lines",
+    "lstm_sketch", "masks", "nats", "numbers", "raster", "save_completions", "save_explanation",
+    "save_loss_curve", "save_scales", "save_sheet", "sheet", "sketch", "skewed", "tensor",
+    "tile", "to_rgb",
 ]  # fmt: skip

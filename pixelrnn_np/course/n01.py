@@ -1,0 +1,80 @@
+"""Checks of notebook 01, the chain rule and its units."""
+
+import numpy as np
+
+from .checking import Wrong, exercise, same
+
+
+@exercise("1.1")
+def choices(answer):
+    for nats, D in [
+        (784 * np.log(2), 784), (3072 * np.log(256), 3072), (79.20, 784), (0.0, 10), (5.0, 1),
+    ]:  # fmt: skip
+        got, wanted = answer(nats, D), float(np.exp(nats / D))
+        what = f"choices({nats:.2f}, {D})"
+        if np.ndim(got) == 0 and D > 1 and got == np.inf:
+            raise Wrong(f"{what} is infinite: the nats are those of {D} values, not of one.")
+        if np.ndim(got) == 0 and nats and np.isclose(float(got), 2 ** (nats / D)):
+            raise Wrong(f"{what} gives {got:.4g}: that takes nats for bits.")
+        same(what, got, wanted)
+
+
+@exercise("1.2")
+def fill(answer):
+    rng = np.random.default_rng(0)
+    for shape, share in [((4, 5), 0.5), ((3, 3), 0.0), ((3, 4), 1.0), ((6, 2), 0.3)]:
+        x, known = rng.integers(0, 2, shape).astype(np.uint8), rng.random(shape) < share
+        u, kept = rng.random(shape), x.copy()
+        wanted = _filled(x, known, u, _model)
+        got = answer(x, known, _model, u)
+        what = f"For an image of {shape[0]}×{shape[1]} with {int(known.sum())} known pixels it"
+        if not np.array_equal(x, kept):
+            raise Wrong("It changed the image that it was given; return a new one.")
+        if np.shape(got) == shape and (np.asarray(got)[known] != x[known]).any():
+            raise Wrong(f"{what} changes known pixels.")
+        if np.shape(got) == shape and not known.all():
+            at_once = np.where(known, x, [[u[r, c] < _model(x, r, c) for c in range(shape[1])]
+                                          for r in range(shape[0])])  # fmt: skip
+            if np.array_equal(got, at_once) and not np.array_equal(got, wanted):
+                raise Wrong(
+                    f"{what} guesses from old values at unknown pixels: a drawn pixel has to be "
+                    "written down before the next one is asked for."
+                )
+        same(f"{what} gives an image that", got, wanted)
+
+
+def _model(x, r, c):
+    """Reads all earlier pixels, so that a wrong order of drawing shows."""
+    earlier = np.asarray(x).ravel()[: r * np.shape(x)[1] + c].astype(float)
+    z = 0.4 + sum((-1) ** k * 2.5 * v for k, v in enumerate(earlier[::-1]))
+    return 1 / (1 + np.exp(-z))
+
+
+def _filled(x, known, u, p_one):
+    image = np.where(known, x, 0)
+    for r, c in np.ndindex(x.shape):
+        if not known[r, c]:
+            image[r, c] = u[r, c] < p_one(image, r, c)
+    return image
+
+
+@exercise("1.3")
+def split_colours(answer):
+    rng = np.random.default_rng(0)
+    for m in (2, 5):
+        joint = rng.random((m, m, m)) + 0.1
+        joint /= joint.sum()
+        kept = joint.copy()
+        got = answer(joint)
+        if not np.array_equal(joint, kept):
+            raise Wrong("It changed the array that it was given.")
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            raise Wrong("Return three arrays: p_R, G_given_R, B_given_RG.")
+        p_RG = joint.sum(axis=2)
+        p_R = p_RG.sum(axis=1)
+        wanted = p_R, p_RG / p_R[:, None], joint / p_RG[:, :, None]
+        names = "p_R", "G_given_R", "B_given_RG"
+        for name, a, b in zip(names, got, wanted, strict=True):
+            if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
+                raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")
+            same(f"With m = {m}, {name}", a, b)

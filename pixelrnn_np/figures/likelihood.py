@@ -1,0 +1,91 @@
+"""§2: orders of pixels, images with their titles, distributions over the values of a pixel."""
+
+import numpy as np
+
+from .grids import cell
+from .palette import (
+    BLACK,
+    BLUE,
+    CURRENT,
+    FUTURE,
+    GREY,
+    SEEN,
+    SERIES,
+    WIDTH,
+    bare,
+    panels,
+    plain,
+)  # fmt: skip
+from .tiles import to_rgb
+
+
+def raster(named, place):
+    """Figure 2, left: orders of the pixels, {title: (H, W) of 1 … H·W}, each pixel's number in it.
+
+    place: the number of the pixel that is predicted; those before it are what it may see.
+    """
+    ratio = max(np.shape(a)[0] / np.shape(a)[1] for a in named.values())
+    figure, axes = panels(len(named), ratio=ratio)
+    for a, (title, order) in zip(axes, named.items(), strict=True):
+        order = np.asarray(order)
+        for (r, c), number in np.ndenumerate(order):
+            colour = SEEN if number < place else FUTURE if number > place else CURRENT
+            cell(a, r, c, colour, str(int(number)), number == place)
+        a.set(xlim=(-0.6, order.shape[1] - 0.4), ylim=(order.shape[0] - 0.4, -0.6), aspect="equal")
+        a.set_title(title, fontsize=10)
+        bare(a)
+    return figure
+
+
+def gallery(named, levels, columns=8):
+    """Single images with a title each, {title: (H, W, C)}, with a frame: white ones can be seen."""
+    figure, axes = panels(len(named), columns=columns, ratio=1.15)
+    for a, (title, image) in zip(axes, named.items(), strict=True):
+        a.imshow(to_rgb(np.asarray(image)[None], levels)[0], interpolation="nearest")
+        a.set_title(title, fontsize=10)
+        a.set(xticks=[], yticks=[])
+        a.spines[:].set_color(GREY)
+    return figure
+
+
+def distributions(named, values=None, columns=3, ylabel="p", top=None):
+    """Distributions over the values of a pixel, one panel each, as the paper's Figure 6.
+
+    named: {title: p} with p (levels,), or {title: {label: p}} for several in a panel, the first as
+    bars and the others as lines; values: None or {title: value}, marked by a triangle below; top:
+    where the vertical axis ends, the same in all panels; None leaves each its own.
+    """
+    figure, axes = panels(len(named), columns=columns, ratio=0.72)
+    if len(named) == 1:
+        figure.set_size_inches(WIDTH, 2.7)
+    labelled = False
+    for a, (title, panel) in zip(axes, named.items(), strict=True):
+        panel = panel if isinstance(panel, dict) else {None: panel}
+        for k, (label, p) in enumerate(panel.items()):
+            if k == 0:
+                a.bar(np.arange(len(p)), p, width=1.0, color=BLUE if len(panel) == 1 else SKIN,
+                      label=label)  # fmt: skip
+            else:
+                a.plot(np.arange(len(p)), p, color=SERIES[k], lw=1.6, label=label)
+            labelled |= label is not None
+        if values is not None and title in values:
+            a.plot(values[title], -0.07, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
+                   transform=a.get_xaxis_transform())  # fmt: skip
+        low = min(0.0, *(float(np.min(p)) for p in panel.values()))
+        if low < 0:
+            a.axhline(0, color=BLACK, lw=0.8)
+        a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
+        a.set_title(title, fontsize=10)
+        a.tick_params(labelsize=9)
+        a.tick_params(axis="x", pad=10 if values else 3)
+        plain(a)
+    for a in axes[:: min(columns, len(axes))]:
+        a.set_ylabel(ylabel)
+    if labelled:
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9,
+                      frameon=False)  # fmt: skip
+    return figure
+
+
+SKIN = "#9EC5DE"  # bars behind lines: BLUE, lighter
