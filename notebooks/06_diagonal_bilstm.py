@@ -42,8 +42,8 @@ rng = np.random.default_rng(6)
 # its **left**. Both of these have read their own neighbours above and to the left, and so on. What
 # reaches the pixel is the whole rectangle up to the corner of the image, without a gap.
 #
-# A second layer of the same kind starts in the other upper corner and reads **above** and **right**.
-# It covers the other side. Two scans, and nothing above is left out.
+# A second layer of the same kind starts in the other upper corner and reads **above** and
+# **right**. It covers the other side. Two scans, and nothing above is left out.
 #
 # The price seems to be time. A pixel waits for its left neighbour, so a row can no longer be done
 # at once, as in the Row LSTM. But look at which pixels do *not* wait for each other:
@@ -136,8 +136,9 @@ def unskew(y):
 
 
 # %% [markdown]
-# Nine pixels, skewed. The pixel `e` comes to stand in column 2 (counted from 0). One column back, in
-# its own row, stands `d`, its left neighbour; one row above that stands `b`, the pixel above `e`.
+# Nine pixels, skewed. The pixel `e` comes to stand in column 2 (counted from 0). One column back,
+# in its own row, stands `d`, its left neighbour; one row above that stands `b`, the pixel above
+# `e`.
 
 # %%
 image = np.array([list("abc"), list("def"), list("ghi")])
@@ -180,8 +181,8 @@ def scan_skewed(x, p):
 # ## Slowly, without a skew
 #
 # The recurrence over pixels, one at a time. Around $h$ and $c$ there is a frame of one row and one
-# column that holds the initial states, so pixel $(r, q)$ stands at $[r+1, q+1]$, and every pixel has
-# both neighbours.
+# column that holds the initial states, so pixel $(r, q)$ stands at $[r+1, q+1]$, and every pixel
+# has both neighbours.
 
 
 # %%
@@ -205,9 +206,10 @@ def scan_pixels(x, p):
 # %% [markdown]
 # ## Right to left: flip first, then skew
 #
-# There is no need to write it all again. Flip the image from left to right, scan as before, flip the
-# result back. Only the order matters: the image is flipped **before** it is skewed. Here are both
-# orders for nine pixels. Find `e`, and look one column back, in its own row and in the row above.
+# There is no need to write it all again. Flip the image from left to right, scan as before, flip
+# the result back. Only the order matters: the image is flipped **before** it is skewed. Here are
+# both orders for nine pixels. Find `e`, and look one column back, in its own row and in the row
+# above.
 
 
 # %%
@@ -226,14 +228,14 @@ figures.letters(
 )
 
 # %% [markdown]
-# On the left, `e` reads `f`, which lies to its right, and `b`, which lies above. On the right `f` is
-# in place, but where `b` should be there is padding. No error is raised, the shapes agree, nothing
-# of the future leaks, and training works. The network just sees less than it should.
+# On the left, `e` reads `f`, which lies to its right, and `b`, which lies above. On the right `f`
+# is in place, but where `b` should be there is padding. No error is raised, the shapes agree,
+# nothing of the future leaks, and training works. The network just sees less than it should.
 #
 # ## Exercise 6.1 · The wrong order
 #
-# Which two pixels does pixel $(r, q)$ read when a map is skewed first and flipped then? Return a set
-# of two pairs (row, column), without caring about the edge of the image.
+# Which two pixels does pixel $(r, q)$ read when a map is skewed first and flipped then? Return a
+# set of two pairs (row, column), without caring about the edge of the image.
 #
 # <details><summary>Hint</summary>
 #
@@ -259,8 +261,8 @@ check.wrong_order_reads(wrong_order_reads)
 # row**. Those pixels come later in the raster order. To add $R_{r,q}$ to pixel $(r, q)$ would hand
 # it the future.
 #
-# One row higher, $R_{r-1,q}$ knows only of rows up to $r-1$: all of it is past. So $R$ moves down by
-# one row before the sum, and the first row gets zeros.
+# One row higher, $R_{r-1,q}$ knows only of rows up to $r-1$: all of it is past. So $R$ moves down
+# by one row before the sum, and the first row gets zeros.
 
 # %%
 left = np.array([[f"l{3 * r + q + 1}" for q in range(3)] for r in range(3)])
@@ -303,14 +305,15 @@ def draw_scans(row=4, column=5):
 course.interactive(draw_scans, row=(0, 6), column=(0, 10))
 
 # %% [markdown]
-# A cross is a pixel that is seen and must not be: without the shift there are five of them. With it,
-# the two halves overlap above and leave no yellow pixel. Inside the network this is as it should be:
-# a layer behind mask A may see its own pixel's features, which know nothing of the pixel's value.
+# A cross is a pixel that is seen and must not be: without the shift there are five of them. With
+# it, the two halves overlap above and leave no yellow pixel. Inside the network this is as it
+# should be: a layer behind mask A may see its own pixel's features, which know nothing of the
+# pixel's value.
 #
 # Two mistakes are known from public code. One sets the last row of $R$ to zero where it should move
-# all rows down: everything stays in place, crosses included. The other pads the 2×1 convolution below
-# instead of above, so that it reads row $r+1$. Either gives wonderful likelihoods and useless samples;
-# [11](11_catch_the_leak.ipynb) rebuilds such bugs and shows the tests that find them.
+# all rows down: everything stays in place, crosses included. The other pads the 2×1 convolution
+# below instead of above, so that it reads row $r+1$. Either gives wonderful likelihoods and useless
+# samples; [11](11_catch_the_leak.ipynb) rebuilds such bugs and shows the tests that find them.
 #
 # ## Fast
 #
@@ -348,9 +351,9 @@ difference = np.abs(skewed - image_y).max()
 print(f"skewed, pixel by pixel and compiled agree; largest difference: {difference:.0e}")
 
 # %% [markdown]
-# With three colours there is one thing more: $K^{is}$ stands for $K^{is} \odot M$ with mask B, as in
-# [03](03_masked_convolution.ipynb). A 1×1 mask B on one colour is all ones. $K^{ss}$ has no mask in
-# either case: it reads finished pixels only.
+# With three colours there is one thing more: $K^{is}$ stands for $K^{is} \odot M$ with mask B, as
+# in [03](03_masked_convolution.ipynb). A 1×1 mask B on one colour is all ones. $K^{ss}$ has no mask
+# in either case: it reads finished pixels only.
 #
 # ## What it costs
 #
@@ -367,8 +370,8 @@ figures.Table(
 )
 
 # %% [markdown]
-# All this is about an image that is *known*: in training, or to compute a likelihood. To **draw** an
-# image, a pixel has to wait for its left neighbour's value, not only for its state, and takes
+# All this is about an image that is *known*: in training, or to compute a likelihood. To **draw**
+# an image, a pixel has to wait for its left neighbour's value, not only for its state, and takes
 # $n^2$ steps with either network.
 #
 # ## The one pixel that it misses
@@ -413,8 +416,9 @@ course.interactive(
 #
 # The paper speaks of the entire context, which is true of the layers, and of the pixels up to this
 # one. How much does it matter? Little: it is one pixel of hundreds, at the edge, and the pixels
-# around it are all seen. But a test that demands the *whole* context fails on a correct network, and one
-# that excuses too much lets real bugs through. So this project's tests ask for exactly this:
+# around it are all seen. But a test that demands the *whole* context fails on a correct network,
+# and one that excuses too much lets real bugs through. So this project's tests ask for exactly
+# this:
 
 # %%
 net = checks.small_model("diagonal_bilstm", np.random.default_rng(4), (3, 8, 1), 2)
@@ -427,8 +431,8 @@ figures.Table(["prediction of (row, column)", "misses"], missed)
 # %% [markdown]
 # ## Exercise 6.2 · How many miss it?
 #
-# In an $H \times W$ image of one colour, with a first layer of $k \times k$ ($k$ odd; 7 in the paper)
-# and mask A, how many predictions miss a pixel? Return a whole number.
+# In an $H \times W$ image of one colour, with a first layer of $k \times k$ ($k$ odd; 7 in the
+# paper) and mask A, how many predictions miss a pixel? Return a whole number.
 #
 # <details><summary>Hint</summary>
 #
@@ -448,8 +452,8 @@ check.how_many_miss(how_many_miss)
 # %% [markdown]
 # ## Inside a trained network
 #
-# Two layers, trained for a few seconds on 8×8 digits. First what the left-to-right scan of the first
-# layer makes of a test image, then the other direction, not yet shifted.
+# Two layers, trained for a few seconds on 8×8 digits. First what the left-to-right scan of the
+# first layer makes of a test image, then the other direction, not yet shifted.
 
 # %%
 model = pr.build_model("diagonal_bilstm", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
@@ -466,12 +470,12 @@ course.show(
 
 # %% [markdown]
 # Compare the two cells, c. In the first the forget gate is open nearly everywhere, and what the
-# content gate adds piles up along each row, from left to right; in the second it piles up from right
-# to left. Each row begins anew, at its own end: that is the carried cell. How the piling differs from
-# row to row is what $h$ has brought from above.
+# content gate adds piles up along each row, from left to right; in the second it piles up from
+# right to left. Each row begins anew, at its own end: that is the carried cell. How the piling
+# differs from row to row is what $h$ has brought from above.
 #
-# `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum. Step
-# through them.
+# `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum.
+# Step through them.
 
 
 # %%
@@ -487,12 +491,12 @@ course.interactive(draw_tensor, name=steps)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# As in [05](05_row_lstm.ipynb), with other neighbours. The layer above hands us $dy$, the gradient of
-# the loss with respect to the sum. The rule is the old one: where two arrows leave a box, two
+# As in [05](05_row_lstm.ipynb), with other neighbours. The layer above hands us $dy$, the gradient
+# of the loss with respect to the sum. The rule is the old one: where two arrows leave a box, two
 # gradients come back and are added.
 #
-# **1. Through the sum and the shift.** $y = L + \text{shift}(R)$, so $dL = dy$. Row $r-1$ of $R$ went
-# into row $r$ of $y$ and nowhere else, hence
+# **1. Through the sum and the shift.** $y = L + \text{shift}(R)$, so $dL = dy$. Row $r-1$ of $R$
+# went into row $r$ of $y$ and nowhere else, hence
 #
 # $$dR_{r} = dy_{r+1}, \qquad dR_{H-1} = 0:$$
 #
@@ -522,8 +526,8 @@ course.interactive(draw_tensor, name=steps)
 # **5. Through the nonlinearities.** As before,
 # $dz = [do \odot o(1-o),\; df \odot f(1-f),\; di \odot i(1-i),\; dg \odot (1-g^2)]$.
 #
-# **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$ and
-# $h_{r,q-1}$ gets its share, and so does each matrix:
+# **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$
+# and $h_{r,q-1}$ gets its share, and so does each matrix:
 #
 # $$dx_{r,q} = dz\,K^{is\top}, \qquad dh_{r-1,q} \mathrel{+}= dz\,K^{ss\top}_0, \qquad
 #   dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1,$$
@@ -531,8 +535,8 @@ course.interactive(draw_tensor, name=steps)
 # $$dK^{is} = \sum x_{r,q}^\top dz, \qquad dK^{ss}_0 = \sum h_{r-1,q}^\top dz, \qquad
 #   dK^{ss}_1 = \sum h_{r,q-1}^\top dz, \qquad db = \sum dz.$$
 #
-# **7. Outside.** Whatever was sent to a neighbour outside the image belongs to $h_0$ and $c_0$, which
-# stand there everywhere: it is summed up. In the code below it has collected in the frame.
+# **7. Outside.** Whatever was sent to a neighbour outside the image belongs to $h_0$ and $c_0$,
+# which stand there everywhere: it is summed up. In the code below it has collected in the frame.
 
 
 # %%
@@ -589,9 +593,9 @@ print(f"slow and fast gradients agree for dx and {len(grads)} arrays of paramete
 # %% [markdown]
 # ### Are they right?
 #
-# Take $c_0$ of the right-to-left scan. It enters at every row's right end, is carried to the left by
-# forget gates, shows in $h$, moves down a row in the shift: a wrong sign or a forgotten row anywhere
-# on this way would show.
+# Take $c_0$ of the right-to-left scan. It enters at every row's right end, is carried to the left
+# by forget gates, shows in $h$, moves down a row in the shift: a wrong sign or a forgotten row
+# anywhere on this way would show.
 
 # %%
 eps, c0 = 1e-5, p_right["c0"]
@@ -623,14 +627,14 @@ figures.Table(
 # %% [markdown]
 # ## Exercise 6.3 · One diagonal back
 #
-# Step 6 for a whole column of the skewed map, without a loop. Going forward, a column of states `h`,
-# shape $(H, h)$, gives the next column
+# Step 6 for a whole column of the skewed map, without a loop. Going forward, a column of states
+# `h`, shape $(H, h)$, gives the next column
 #
 #     h_above = np.concatenate([h0[None], h[:-1]])
 #     z = h_above @ K[0] + h @ K[1]
 #
-# with `K` of shape $(2, h, 4h)$. Given `dz`, shape $(H, 4h)$, return two arrays: what arrives at `h`,
-# shape $(H, h)$, and what arrives at `h0`, shape $(h,)$. (Leave the padding aside.)
+# with `K` of shape $(2, h, 4h)$. Given `dz`, shape $(H, 4h)$, return two arrays: what arrives at
+# `h`, shape $(H, h)$, and what arrives at `h0`, shape $(h,)$. (Leave the padding aside.)
 #
 # <details><summary>Hint</summary>
 #
@@ -655,8 +659,9 @@ check.one_diagonal_back(one_diagonal_back)
 # lower right corner of a fresh left-to-right layer, along the row, and up the column.
 #
 # Along the row it can travel on the cells, where forget gates are all that it is multiplied by. Up
-# the column there are no cells to travel on: at each row it has to pass through $h = o \odot \tanh(c)$, through
-# the derivatives of the gates, and through the matrix $K^{ss}_0$. Each of these makes it smaller.
+# the column there are no cells to travel on: at each row it has to pass through
+# $h = o \odot \tanh(c)$, through the derivatives of the gates, and through the matrix $K^{ss}_0$.
+# Each of these makes it smaller.
 
 
 # %%
@@ -687,8 +692,8 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # A higher forget bias keeps the memory along the row and does nothing for the column. These are
 # initial weights, which training changes; and in a network the column is not the only way up, since
 # the first layer's kernel spans three rows and every further layer climbs again. Still, it is worth
-# knowing what a picture of the field does not tell: the cells of a Row LSTM remember down the image,
-# those of a Diagonal BiLSTM along its rows.
+# knowing what a picture of the field does not tell: the cells of a Row LSTM remember down the
+# image, those of a Diagonal BiLSTM along its rows.
 #
 # ## What to take away
 #
