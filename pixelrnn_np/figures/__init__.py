@@ -4,6 +4,7 @@ One visual language for all of them: see palette.py.
 """
 
 from .charts import Table, bars, lines
+from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import masks, numbers, skewed
@@ -14,9 +15,38 @@ from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
 
 __all__ = [
-    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "distributions", "enlarged",
-    "feature_maps", "fields", "frames", "gallery", "gate_lines", "gate_maps", "lines",
-    "lstm_sketch", "masks", "nats", "numbers", "raster", "save_completions", "save_explanation",
-    "save_loss_curve", "save_scales", "save_sheet", "sheet", "sketch", "skewed", "tensor",
-    "tile", "to_rgb",
-]  # fmt: skip
+    "BLUE",
+    "GATES",
+    "GREY",
+    "ORANGE",
+    "WAITING",
+    "Table",
+    "bars",
+    "distributions",
+    "enlarged",
+    "feature_maps",
+    "fields",
+    "frames",
+    "gallery",
+    "gate_lines",
+    "gate_maps",
+    "letters",
+    "lines",
+    "lstm_sketch",
+    "masks",
+    "nats",
+    "numbers",
+    "raster",
+    "save_completions",
+    "save_explanation",
+    "save_loss_curve",
+    "save_scales",
+    "save_sheet",
+    "sheet",
+    "sketch",
+    "skewed",
+    "tensor",
+    "tile",
+    "to_rgb",
+    "wavefront",
+]

@@ -1,0 +1,70 @@
+"""§3.2 as grids: letters in the squares of a map, and the diagonal that one step computes."""
+
+import numpy as np
+
+from .grids import _frame, _ratio, cell, outline
+from .palette import CURRENT, FUTURE, SEEN, new, panels
+
+
+def letters(named, current=None, reads=(), columns=None):
+    """Maps of short strings side by side, {title: (rows, cols)}; "·" is padding, and stays white.
+
+    current: None or a string, outlined wherever it stands; reads: strings in the colour of what is
+    seen.
+    """
+    ratio = _ratio(named)
+    figure, axes = panels(len(named), columns=columns, ratio=ratio + 0.05)
+    for a, (title, grid) in zip(axes, named.items(), strict=True):
+        grid = np.asarray(grid)
+        for (r, c), text in np.ndenumerate(grid):
+            ground = SEEN if text in reads else "white" if text == "·" else FUTURE
+            cell(a, r, c, ground, str(text))
+            if text == current:
+                outline(a, r, c)
+        _frame(a, grid.shape, title, None)
+    return figure
+
+
+def wavefront(height, width, t, mirrored=False):
+    """Step t of a scan, in the image and in the skewed map: done, computed now, still to come.
+
+    Arrows lead from the two states that one of the pixels of the diagonal reads, where it has them.
+    mirrored: from right to left, where the map is flipped before it is skewed.
+    """
+    figure = new(0.62 * 7.6 * height / (height + width) + 0.75)
+    left, right = figure.subplots(1, 2, width_ratios=[width, height + width - 1])
+    for r, q in np.ndindex(height, width):
+        ground = SEEN if r + q < t else CURRENT if r + q == t else FUTURE
+        cell(left, r, width - 1 - q if mirrored else q, ground)
+        cell(right, r, r + q, ground)
+    for r, s in np.ndindex(height, height + width - 1):
+        if not 0 <= s - r < width:
+            cell(right, r, s, "white", "·")
+    r = min(t, height - 1) - (min(t, height - 1) - max(0, t - width + 1)) // 2
+    q = t - r
+    for dr, dq in ((1, 0), (0, 1)):
+        if r >= dr and q >= dq:
+            start, end = (q - dq, r - dr), (q, r)
+            if mirrored:
+                start, end = (width - 1 - start[0], start[1]), (width - 1 - end[0], end[1])
+            _arrow(left, start, end)
+            _arrow(right, (t - 1, r - dr), (t, r))
+    _frame(left, (height, width), "the image", None)
+    flipped = "flipped, then skewed" if mirrored else "skewed"
+    _frame(right, (height, height + width - 1), f"{flipped}: step {t} is column {t}", None)
+    _legend(figure)
+    return figure
+
+
+def _arrow(axes, start, end):
+    axes.annotate("", end, start, zorder=4, arrowprops={"arrowstyle": "->", "lw": 1.6})
+
+
+def _legend(figure):
+    from matplotlib.patches import Patch
+
+    colours = {"computed now": CURRENT, "done": SEEN, "still to come": FUTURE, "padding": "white"}
+    figure.legend(
+        handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
+        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
+    )  # fmt: skip
