@@ -39,9 +39,9 @@ rng = np.random.default_rng(4)
 # for row 1, in training as well. A convolution waits for nothing. All its outputs can be computed side by
 # side, on as many processors as there are.
 #
-# So drop the recurrence. Take masked convolutions only, and stack them. One sees three rows up; a stack
-# sees as many as it has layers. The field of view has an end, in exchange for speed: this is the
-# PixelCNN.
+# So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees three
+# rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange for speed:
+# this is the PixelCNN.
 #
 # What the field looks like follows from the masks alone. Walk backwards: an output reads the offsets
 # that its mask leaves, each of these was made from the offsets of the layer below, and so on down to the
@@ -82,8 +82,9 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 # features; inside the block there are $h$:
 #
 # $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
-#   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv}, \qquad
-#   a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
+#   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
+#
+# $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
 #
 # $x$ and $y$ are $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are
 # 1×1, $K^{conv}$ is 3×3, and all have mask B. The 1×1 convolutions make the costly one cheap: a 3×3 over
@@ -137,7 +138,7 @@ def relu(x):
 
 
 def block_slow(x, p):
-    """Figure 5, left: x (H, W, 2h) → y, and what backward needs; p: masked kernels and biases."""
+    """Figure 5, left: x (H, W, 2h) → y, and what backward needs; p: kernels and biases."""
     u = conv(relu(x), p["down.K"], p["down.b"])
     z = conv(relu(u), p["conv.K"], p["conv.b"])
     a = relu(z)
@@ -346,8 +347,8 @@ figures.feature_maps(
 )
 
 # %% [markdown]
-# Photographs are kinder: what lies in the wedge is mostly known from pixels nearer by. The cost is real and
-# small there. (Later work closed the wedge with two stacks of convolutions, one for the rows above and one
+# These images are made to show the cost at its worst. In a photograph much of what lies in the wedge can be
+# guessed from pixels nearer by. (Later work closed the wedge with two stacks of convolutions, one for the rows above and one
 # for the row itself; that is outside this paper.)
 #
 # ## Why there is no pooling
