@@ -3,6 +3,7 @@
 One visual language for all of them: see palette.py.
 """
 
+from .blocks import block_sketch
 from .charts import Table, bars, lines
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
@@ -14,8 +15,9 @@ from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
 
 __all__ = [
-    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "enlarged", "feature_maps",
-    "fields", "frames", "gate_lines", "gate_maps", "letters", "lines", "lstm_sketch", "masks",
-    "nats", "numbers", "save_completions", "save_explanation", "save_loss_curve", "save_scales",
-    "save_sheet", "sheet", "sketch", "skewed", "tensor", "tile", "to_rgb", "wavefront",
+    "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "block_sketch", "enlarged",
+    "feature_maps", "fields", "frames", "gate_lines", "gate_maps", "letters", "lines",
+    "lstm_sketch", "masks", "nats", "numbers", "save_completions", "save_explanation",
+    "save_loss_curve", "save_scales", "save_sheet", "sheet", "sketch", "skewed", "tensor", "tile",
+    "to_rgb", "wavefront",
 ]  # fmt: skip
