@@ -471,8 +471,8 @@ course.show(
 # %% [markdown]
 # Compare the two cells, c. In the first the forget gate is open nearly everywhere, and what the
 # content gate adds piles up along each row, from left to right; in the second it piles up from
-# right to left. Each row begins anew, at its own end: that is the carried cell. How the piling
-# differs from row to row is what $h$ has brought from above.
+# right to left. Each row begins anew, at its own end: that is the carried cell. What is
+# piled up differs from row to row, as the input and the $h$ from above decide.
 #
 # `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum.
 # Step through them.

@@ -3,6 +3,7 @@
 One visual language for all of them: see palette.py.
 """
 
+from .blocks import block_sketch
 from .charts import Table, bars, lines
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
@@ -22,6 +23,7 @@ __all__ = [
     "WAITING",
     "Table",
     "bars",
+    "block_sketch",
     "distributions",
     "enlarged",
     "feature_maps",
