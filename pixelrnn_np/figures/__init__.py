@@ -4,6 +4,7 @@ One visual language for all of them: see palette.py.
 """
 
 from .charts import Table, bars, lines
+from .compare import sheets
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import masks, numbers, skewed
@@ -11,10 +12,11 @@ from .maps import feature_maps, fields, frames, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
+from .timing import ladder
 
 __all__ = [
     "BLUE", "GATES", "GREY", "ORANGE", "WAITING", "Table", "bars", "enlarged", "feature_maps",
-    "fields", "frames", "gate_lines", "gate_maps", "lines", "lstm_sketch", "masks", "nats",
-    "numbers", "save_completions", "save_explanation", "save_loss_curve", "save_scales",
-    "save_sheet", "sheet", "sketch", "skewed", "tensor", "tile", "to_rgb",
+    "fields", "frames", "gate_lines", "gate_maps", "ladder", "lines", "lstm_sketch", "masks",
+    "nats", "numbers", "save_completions", "save_explanation", "save_loss_curve", "save_scales",
+    "save_sheet", "sheet", "sheets", "sketch", "skewed", "tensor", "tile", "to_rgb",
 ]  # fmt: skip
