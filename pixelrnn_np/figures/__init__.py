@@ -5,6 +5,7 @@ One visual language for all of them: see palette.py.
 
 from .blocks import block_sketch
 from .charts import Table, bars, lines
+from .compare import sheets
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
@@ -14,6 +15,7 @@ from .maps import feature_maps, fields, frames, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
+from .timing import ladder
 
 __all__ = [
     "BLUE",
@@ -32,6 +34,7 @@ __all__ = [
     "gallery",
     "gate_lines",
     "gate_maps",
+    "ladder",
     "letters",
     "lines",
     "lstm_sketch",
@@ -45,6 +48,7 @@ __all__ = [
     "save_scales",
     "save_sheet",
     "sheet",
+    "sheets",
     "sketch",
     "skewed",
     "tensor",

@@ -1,0 +1,844 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 11 · Catch the leak: tests that no loss can fool
+#
+# **What you will do.** Plant into this project's networks, one by one, bugs that were found in
+# real, public implementations of PixelCNN and PixelRNN. Train some of them, admire their
+# likelihoods, look at their samples, and write the tests that expose each.
+#
+# **What you will learn.** Why an autoregressive network can be wrong and look better for it; four
+# tests that need nothing but the network's answers; which bugs each of them finds, and which it
+# cannot find.
+#
+# **What you need.** Masks ([03](03_masked_convolution.ipynb)), the two LSTMs
+# ([05](05_row_lstm.ipynb), [06](06_diagonal_bilstm.ipynb)) and nats
+# ([01](01_pixel_by_pixel.ipynb)). Nothing here needs a network or more than a minute.
+
+# %%
+import itertools
+from contextlib import ExitStack
+from unittest import mock
+
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import checks, course, explain, figures, gradcheck
+from pixelrnn_np.course import n11 as check
+from pixelrnn_np.layers.base import prefixed
+from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM
+from pixelrnn_np.layers.masked_conv import MaskedConv
+from pixelrnn_np.layers.masks import conv_mask, feature_groups
+from pixelrnn_np.layers.residual import ConvBlock
+
+rng = np.random.default_rng(11)
+
+# %% [markdown]
+# ## The idea
+#
+# Here are two small PixelCNNs. They have the same sizes, the same data, the same optimiser and the
+# same number of updates. One word differs in their code.
+#
+# To plant a bug, a part of the package is replaced *while a network is being built*, and put back
+# afterwards. The name says where the part lives, and what stands beside it is the bug:
+
+
+# %%
+def planted(base, bug, shape=(8, 8, 1), **sizes):
+    """A network built while `bug`, {name in the package: what replaces it}, is in place."""
+    sizes = {"h": 8, "layers": 2, "head": 16} | sizes
+    with ExitStack() as stack:
+        for name, replacement in bug.items():
+            stack.enter_context(mock.patch(f"pixelrnn_np.{name}", replacement))
+        return pr.build_model(base, shape, 2, **sizes)
+
+
+def mask_b_everywhere(kind, *args):
+    return conv_mask("B", *args)
+
+
+MASK_B = {"layers.masked_conv.conv_mask": mask_b_everywhere}
+
+# %% [markdown]
+# And a way to draw images that trusts nobody: it runs the whole network for every pixel, and takes
+# images `start` that may hold anything to begin with. An honest network never notices what stands
+# in a pixel that is not drawn yet.
+
+
+# %%
+def draw(model, start, seed=0):
+    """Fills binary images (n, H, W, 1) in raster order, whatever they hold at the start."""
+    x, coin = start.copy(), np.random.default_rng(seed)
+    for r, q in np.ndindex(*x.shape[1:3]):
+        p = 1 / (1 + np.exp(-model.logits(x)[:, r, q].astype(float)))
+        x[:, r, q] = coin.random(p.shape) < p
+    return x
+
+
+def trained(model, images, epochs):
+    pr.Trainer(model, optimizer="adam", lr=3e-3).fit(images, epochs=epochs, progress=False)
+    return model
+
+
+train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
+zeros = np.zeros((16, 8, 8, 1), np.uint8)
+noise = rng.integers(0, 2, zeros.shape, np.uint8)
+
+honest = trained(planted("pixelcnn", {}), train, epochs=8)
+copying = trained(planted("pixelcnn", MASK_B), train, epochs=8)
+first, second = (f"{m.nll(test).mean():.2f} nats" for m in (honest, copying))
+figures.sheets(
+    {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)}, 2
+)
+
+# %% [markdown]
+# By its likelihood the second network is better than anything that was ever published: it predicts
+# handwriting, every pixel of it, without being wrong once. Its samples are the noise that the
+# images held before drawing began.
+#
+# In the second network the first layer has mask B, so that it sees the pixel that it is to predict,
+# and it has learned to copy. That is called a **leak**. A leak never shows in the loss as an error;
+# it shows as success. One can go on for weeks, make the network larger, and see the number improve.
+#
+# So the loss is the one number that must not be asked. This notebook is about what to ask instead.
+
+# %% [markdown]
+# ## What the paper says (§2, equation 1; §3.4)
+#
+# $$p(\mathbf x) = \prod_i p(x_i \mid x_1, \dots, x_{i-1})$$
+#
+# The paper takes for granted that its networks compute this, and says nothing of how to make sure.
+# But the equation says three things that can be tested, for any network, from its answers alone:
+#
+# **Causality.** The factor of $x_i$ depends on $x_1 \dots x_{i-1}$. Not on $x_i$, not on what comes
+# later. Change a pixel, and no prediction at its place or before it may move, not by one bit.
+#
+# **Normalisation.** Each factor is a distribution of $x_i$, given earlier values. So the product is
+# one over images:
+#
+# $$\sum_{\mathbf x} p(\mathbf x) = 1.$$
+#
+# On 3×3 binary images there are $2^9 = 512$ terms, and one can add them all.
+#
+# **Coins.** No distribution predicts fair coins. An image of $D$ of them costs $D \ln 2$ nats on
+# average, or more, whoever does the predicting. A network that does better on *fresh* coins has
+# seen them.
+#
+# To these comes the **drawing test** from above: draw twice with the same random numbers, from
+# images that hold zeros and from images that hold noise. The results have to be equal.
+
+# %% [markdown]
+# ## Slowly
+#
+# Causality is first tested by gradient. Send a 1 back from one logit: where it arrives, that logit
+# looks. Any framework with derivatives can do this.
+
+
+# %%
+def reads(model, x, output):
+    """Which of the D pixels does logit number `output` depend on, at images x? bool (D,)."""
+    logits, cache = model.forward(x)
+    d = np.zeros_like(logits)
+    d.reshape(len(x), -1)[:, output] = 1
+    dx, _ = model.backward(d, cache)
+    return (dx.reshape(len(x), -1) != 0).any(axis=0)
+
+
+def leaks_slow(model, x):
+    """Pairs (output, input) of pixels, numbered in raster order, with input ≥ output."""
+    D = x[0].size
+    return [(i, j) for i in range(D) for j in range(i, D) if reads(model, x, i)[j]]
+
+
+# %% [markdown]
+# And the sum, one factor at a time, from nothing but logits:
+
+
+# %%
+def total_slow(logits, H, W):
+    """Σ p(x) over all binary images of H × W pixels; logits: a function of uint8 (1, H, W, 1)."""
+    total = 0.0
+    for values in itertools.product((0, 1), repeat=H * W):
+        x = np.array(values, np.uint8).reshape(1, H, W, 1)
+        p_one = 1 / (1 + np.exp(-logits(x)))
+        total += np.where(x == 1, p_one, 1 - p_one).prod()
+    return total
+
+
+# %% [markdown]
+# ## Fast
+#
+# `pixelrnn_np/checks.py` has both, and causality a second time by **perturbation**: change one
+# sub-pixel, run the network again, and compare every bit. That needs no derivative at all. It also
+# sees what a gradient misses, such as a path through a rounding or a comparison, whose derivative
+# is zero.
+#
+# The networks are small, in float64, and all their numbers are random: biases as well, since a zero
+# can hide a path.
+
+
+# %%
+def small(base, bug, shape=(4, 5, 1), noisy=True, **sizes):
+    model = planted(base, bug, shape, **{"h": 4, "head": 6, "dtype": "float64"} | sizes)
+    if noisy:
+        gradcheck.randomise(model, np.random.default_rng(1))
+    return model
+
+
+x = rng.integers(0, 2, (4, 4, 5, 1), np.uint8)
+for name, bug in {"honest": {}, "mask B": MASK_B}.items():
+    model, tiny = small("pixelcnn", bug), small("pixelcnn", bug, (3, 3, 1))
+    by_gradient, by_change = (
+        checks.leaks_by_gradient(model, x),
+        checks.leaks_by_perturbation(model, x),
+    )
+    assert sorted(by_gradient) == by_change == sorted(leaks_slow(model, x))
+    total = checks.total_probability(tiny)
+    assert np.isclose(total, total_slow(tiny.logits, 3, 3), rtol=1e-12)
+    print(f"{name}: {len(by_change)} leaks, all probabilities sum to {total:.10f}")
+print("slow and fast agree, and so do gradient and perturbation")
+
+# %% [markdown]
+# Twenty leaks for twenty pixels: each prediction sees its own pixel. The sum is off already with
+# random weights; training makes it grotesque. Here the copying network learns the middles of the
+# digits, 3×3 pixels, and then we add up what it thinks of all 512 images there are.
+
+# %%
+middles = train[:, 2:5, 2:5].copy()
+for name, bug in {"honest": {}, "mask B": MASK_B}.items():
+    model = trained(planted("pixelcnn", bug, (3, 3, 1)), middles, epochs=8)
+    print(f"{name}: Σ p = {checks.total_probability(model):.4f} after training")
+
+# %% [markdown]
+# It holds every one of the 512 images to be certain. A number called $p$ that sums to 512 is not a
+# probability, and its logarithm is not a likelihood. *Nats* of such a network cannot be compared
+# with anybody's, not even as "slightly too good".
+#
+# ## Exercise 11.1 · Causality of a black box
+#
+# You are handed a function `logits(x)`: binary images `x`, uint8 $(B, H, W, 1)$, to logits of the
+# same shape. You cannot see inside, and there are no gradients. Return its leaks at the images `x`:
+# the set of pairs `(output, input)`, pixels numbered in raster order from 0, where a change of
+# pixel `input` changes the logit of a pixel `output` that does not come after it, in at least one
+# of the images.
+#
+# <details><summary>Hint</summary>
+#
+# Flip pixel `input` in all images at once: `1 - value`, in a copy, since setting it to 1 does
+# nothing where it is 1. Compare the new logits with the old ones by `!=`, without any tolerance: a
+# faint leak is a leak. Which outputs may not move? Those up to `input`, that one included.
+# </details>
+
+
+# %%
+def leaks(logits, x):
+    found = ...  # your code: a set of pairs (output, input)
+    return found
+
+
+check.leaks(leaks)
+
+# %% [markdown]
+# ## Leak 1: the wrong mask at the entrance
+#
+# This is the bug that you have just seen. It comes about when one masked layer is written for the
+# whole network and used at the entrance as well, or when A and B are mixed up.
+#
+# What does one prediction see? `fields` marks with a cross what it must not.
+
+
+# %%
+def seen(base, bug, row=4, column=3, shape=(8, 8, 1), **sizes):
+    """|d logit / d pixel| of one prediction in a small random network: (H, W)."""
+    model = small(base, bug, shape, **sizes)
+    images = np.random.default_rng(2).integers(0, 2, (8, *shape), np.uint8)
+    return explain.influence(model, images, row, column)
+
+
+figures.fields(
+    {"honest": seen("pixelcnn", {}), "mask B at the entrance": seen("pixelcnn", MASK_B)}, (4, 3)
+)
+
+# %% [markdown]
+# ## Leak 2: a mask that training undoes
+#
+# The weights are multiplied by the mask once, when the layer is made; forward and backward know
+# nothing of it. Then the first update fills the hole, because nothing holds those weights at zero.
+
+
+# %%
+def all_open(kind, rows, cols, groups_in, groups_out):
+    return np.ones((rows, cols, len(groups_in), len(groups_out)), np.uint8)
+
+
+class MaskedOnce(MaskedConv):
+    def __init__(self, kind, *args, **options):
+        with mock.patch("pixelrnn_np.layers.masked_conv.conv_mask", all_open):
+            super().__init__(kind, *args, **options)
+        self.params["K"][...] *= conv_mask(kind, *args[:4])
+
+
+ONCE = {"models.trunk.MaskedConv": MaskedOnce}
+model = small("pixelcnn", ONCE, (8, 8, 1), noisy=False)
+before = explain.influence(model, test[:50], 4, 3)
+pr.Trainer(model, optimizer="adam").step(train[:64])
+after = explain.influence(model, test[:50], 4, 3)
+stages = {"before training": before, "after one update": after}
+figures.fields(stages, (4, 3))
+
+# %% [markdown]
+# Left, a network without fault: a test at construction passes. Right, the same network one update
+# later. **Test what has been trained**, or train for a step within the test.
+
+# %% [markdown]
+# ## Leak 3: the row that was zeroed instead of shifted
+#
+# In the Diagonal BiLSTM, the right-to-left output moves down by one row, because in its own row it
+# comes from pixels to the right ([06](06_diagonal_bilstm.ipynb)). "Drop the last row and put zeros
+# there" has all the words of a shift, gives the right shape, and does not shift.
+
+
+# %%
+class ShiftByHand(DiagonalBiLSTM):
+    """y = L + shift(R) with the shift and its adjoint in functions of their own."""
+
+    def shift(self, right):
+        return np.concatenate([np.zeros_like(right[:, :1]), right[:, :-1]], axis=1)
+
+    def adjoint(self, d):
+        return np.concatenate([d[:, 1:], np.zeros_like(d[:, :1])], axis=1)
+
+    def forward(self, x):
+        left, left_cache = self.l2r.forward(x)
+        right, right_cache = self.r2l.forward(x)
+        return left + self.shift(right), (left_cache, right_cache)
+
+    def backward(self, dy, cache, into=None):
+        dx, left = self.l2r.backward(dy, cache[0], into)
+        dx, right = self.r2l.backward(self.adjoint(dy), cache[1], into=dx)
+        return dx, prefixed("l2r", left) | prefixed("r2l", right)
+
+
+class LastRowZeroed(ShiftByHand):
+    def shift(self, right):
+        return np.concatenate([right[:, :-1], np.zeros_like(right[:, :1])], axis=1)
+
+    adjoint = shift  # to put zeros into a row is its own adjoint
+
+
+by_hand = small("diagonal_bilstm", {"models.pixelrnn.DiagonalBiLSTM": ShiftByHand})
+assert np.allclose(by_hand.logits(x), small("diagonal_bilstm", {}).logits(x), rtol=0, atol=1e-12)
+print("with the shift by hand it is the package's network")
+
+# %% [markdown]
+# ## Leak 4: padding on the wrong side
+#
+# The paper computes a diagonal with a convolution of two rows and one column on the skewed map:
+# each state reads, in the column before, its own row and the one above. Two rows have no middle, so
+# "same size" needs one row of padding. Above the map it is right. Below, each state reads its own
+# row and the one *beneath*, which in the unskewed image is a pixel of the next row.
+
+# %%
+letters = np.array([list("abcd"), list("efgh"), list("ijkl")])
+figures.skewed(letters)
+
+# %% [markdown]
+# Take $g$, in column 3 of the skewed map. Padded above it reads $f$ and $c$, to its left and above
+# it in the image. Padded below it reads $f$ and $i$: one row down, two columns to the left.
+#
+# `check.Scan` is one direction of the layer in NumPy, with the places that it reads as a setting.
+# As it is, it equals the package's; the bug is one line.
+
+# %%
+SCAN = "layers.diagonal_bilstm.DiagonalLSTM"
+assert np.allclose(
+    small("diagonal_bilstm", {SCAN: check.Scan}).logits(x),
+    small("diagonal_bilstm", {}).logits(x), rtol=0, atol=1e-12,
+)  # fmt: skip
+
+
+class PaddedBelow(check.Scan):
+    above = (1, -2)  # instead of (-1, 0)
+
+
+ZEROED, BELOW = {"models.pixelrnn.DiagonalBiLSTM": LastRowZeroed}, {SCAN: PaddedBelow}
+figures.fields(
+    {
+        "honest": seen("diagonal_bilstm", {}),
+        "last row zeroed": seen("diagonal_bilstm", ZEROED),
+        "padded below": seen("diagonal_bilstm", BELOW),
+    },
+    (4, 3),
+)
+
+# %% [markdown]
+# In the middle: the pixel itself and what lies to its right. On the right, nearly everything: in
+# every block a staircase down to the left, its mirror image, and around each step the window of the
+# first layer.
+#
+# ## Leak 5: four gates, three colours
+#
+# An LSTM layer makes $4h$ features, $h$ for each gate. If all $4h$ are cut into three contiguous
+# thirds for R, G and B, feature $k$ of one gate belongs to another colour than feature $k$ of the
+# next. Inside the cell they are multiplied, and their product hands on what only B may know to
+# features that count as R.
+
+
+# %%
+def thirds(h, channels):
+    return feature_groups(4 * h, channels)  # instead of h features, four times over
+
+
+THIRDS = {"layers.row_lstm.gate_groups": thirds}
+colours = rng.integers(0, 2, (8, 2, 3, 3), np.uint8)
+tables = {}
+for name, bug in {"honest": {}, "4h in thirds": THIRDS}.items():
+    depends = checks.dependence(small("row_lstm", bug, (2, 3, 3), h=6), colours)
+    tables[f"{name}: on the same pixel"] = depends[12:15, 12:15]
+figures.masks(tables, labels="RGB")
+
+# %% [markdown]
+# Left, the table of mask A from [03](03_masked_convolution.ipynb). Right, R's prediction depends on
+# R itself. A test with grey images passes; a test that treats a pixel as one thing passes as well.
+# **Test sub-pixels, not pixels.**
+#
+# ## Move it
+#
+# Choose a leak and a pixel.
+
+# %%
+LEAKS = {
+    "mask B": ("pixelcnn", MASK_B),
+    "masked once": ("pixelcnn", ONCE),
+    "last row zeroed": ("diagonal_bilstm", ZEROED),
+    "padded below": ("diagonal_bilstm", BELOW),
+}
+
+
+def draw_leak(leak="masked once", row=2, column=5):
+    title = f"{leak}: row {row}, column {column}"
+    return figures.fields({title: seen(*LEAKS[leak], row, column)}, (row, column))
+
+
+course.interactive(draw_leak, leak=list(LEAKS), row=(0, 7), column=(0, 7))
+
+# %% [markdown]
+# ## Exercise 11.2 · Find the leak
+#
+# `check.mystery` is a function from uint8 images $(B, 4, 4, 1)$ to logits. It has exactly one leak:
+# one prediction depends on one pixel that it must not see, and only at some images. Find it. Return
+# two places, `((row, column) of the prediction, (row, column) of the pixel it reads)`, as numbers;
+# reading its source would be a pity.
+#
+# <details><summary>Hint</summary>
+#
+# Your test from the exercise above does it, if the images are many: with a leak that opens only
+# where certain pixels have certain values, one image is no test. There are $2^{16}$ images of this
+# size; a few hundred random ones will do. `divmod(n, 4)` is (row, column) of pixel number $n$.
+# </details>
+
+
+# %%
+def find_the_leak():
+    prediction, reads_pixel = ..., ...  # your places
+    return prediction, reads_pixel
+
+
+check.find_the_leak(find_the_leak)
+
+# %% [markdown]
+# ## What training makes of a leak
+#
+# Now all of them learn: the digits, and separately a data set of fair coins, for which nobody can
+# do better than $64 \ln 2 = 44.36$ nats. The nats of both are of images that were not trained on.
+# The Diagonal BiLSTMs have one block and train for fewer epochs.
+
+# %%
+coins = rng.integers(0, 2, (1280, 8, 8, 1), np.uint8)
+fresh = rng.integers(0, 2, (1000, 8, 8, 1), np.uint8)
+RUNS = {
+    "PixelCNN, honest": ("pixelcnn", {}, 2, 8),
+    "mask B": (*LEAKS["mask B"], 2, 8),
+    "masked once": (*LEAKS["masked once"], 2, 8),
+    "Diagonal BiLSTM, honest": ("diagonal_bilstm", {}, 1, 4),
+    "last row zeroed": (*LEAKS["last row zeroed"], 1, 4),
+    "padded below": (*LEAKS["padded below"], 1, 4),
+}
+rows, drawn = [], {}
+for name, (base, bug, layers, epochs) in RUNS.items():
+    model = trained(planted(base, bug, layers=layers), train, epochs)
+    gambler = trained(planted(base, bug, layers=layers), coins, 2)
+    pictures = draw(model, zeros), draw(model, noise)
+    nats, on_coins = model.nll(test).mean(), gambler.nll(fresh).mean()
+    same = "the same" if np.array_equal(*pictures) else "different"
+    rows.append([name, float(nats), float(on_coins), same])
+    drawn[f"{name}\n{nats:.2f} nats"] = pictures[1]
+figures.Table(
+    ["network", "digits, nats", "fresh coins, nats", "drawn from zeros and from noise"],
+    rows, form="{:.2f}",
+)  # fmt: skip
+
+# %%
+figures.sheets(drawn, 2, across=3)
+
+# %% [markdown]
+# Only the honest networks draw digits, and only they draw the same from zeros and from noise. All
+# others have much better nats, and each of them beats the coins, which is impossible.
+#
+# Not every leak goes to zero: how much a network gains depends on what it sees too much of, and on
+# how long it has learned to use it. Small leaks are the dangerous ones. A result that is two nats
+# better than all before may be a discovery or a leak, and the number does not say which.
+
+# %% [markdown]
+# In colour, with the gates of a Row LSTM in thirds (digits in coloured ink, two levels per channel,
+# 192 sub-pixels):
+
+# %%
+ink, ink_test = (pr.load_data("colour_digits", split, levels=2) for split in ("train", "test"))
+for name, bug in {"honest": {}, "4h in thirds": THIRDS}.items():
+    model = trained(planted("row_lstm", bug, (8, 8, 3), h=9, layers=1, head=24), ink, epochs=4)
+    print(f"{name:<13}{model.nll(ink_test).mean():6.2f} nats")
+
+# %% [markdown]
+# ## What the sum does not see
+#
+# Normalisation is a strong test, but it asks only whether the network is *some* distribution. Three
+# bugs pass it.
+#
+# **Another order.** Rows and columns are mixed up, and the mask is transposed. Each pixel then
+# depends on the columns to its left and on what is above in its own column. That is a chain rule
+# too, column by column; the probabilities sum to one and the nats are honest. But whoever draws
+# from it row by row gives it conditions that it has never seen.
+#
+# **The skewed map is flipped**, where the image should be flipped before it is skewed. Then the
+# second scan reads, in the row above, not the pixel above but one two columns further. Nothing
+# leaks; a wedge of the context is lost.
+#
+# **Causal padding and a mask on top.** A kernel padded above and to the left, so that its last tap
+# is the pixel itself, needs no mask beyond that. Somebody adds the mask all the same, which hides
+# what comes after the kernel's *middle*: the current pixel and its whole row are gone.
+
+
+# %%
+def transposed(kind, rows, cols, *groups):
+    return conv_mask(kind, cols, rows, *groups).swapaxes(0, 1)
+
+
+class FlippedAfterSkew(check.Scan):
+    above = property(lambda self: (-1, -2) if self.reverse else (-1, 0))
+
+
+class PaddedAndMasked(MaskedConv):
+    def __init__(self, kind, rows, cols, *args, **options):
+        super().__init__(kind, rows, cols, *args, **options)
+        self.offsets = self.offsets - [rows // 2, cols // 2]  # the window ends at the pixel
+
+
+TRANSPOSED = {"layers.masked_conv.conv_mask": transposed}
+FLIPPED = {SCAN: FlippedAfterSkew}
+PADDED = {
+    "layers.residual.MaskedConv": PaddedAndMasked
+}  # the blocks' 3×3; on a 1×1 it does nothing
+chosen = {"PixelCNN": {}, "transposed": TRANSPOSED, "padded and masked": PADDED}
+figures.fields({name: seen("pixelcnn", bug, 5, 4) for name, bug in chosen.items()}, (5, 4))
+
+# %% [markdown]
+# In the middle, the crosses give the other order away: causality is a statement about *this* order,
+# and finds it. On the right one pixel is yellow that was blue. So little, because the 7×7 in front
+# and the residual connections carry most of what the 3×3 no longer reads.
+#
+# The flipped map shows on large images only. Here is a network of one block on 16×16 pixels:
+
+# %%
+large = {"row": 15, "column": 4, "shape": (16, 16, 1), "layers": 1}
+figures.fields(
+    {
+        "honest": seen("diagonal_bilstm", {}, **large),
+        "flipped after the skew": seen("diagonal_bilstm", FLIPPED, **large),
+    },
+    (15, 4),
+)
+
+# %% [markdown]
+# (The one yellow pixel on the left is the exception that the shift leaves, see
+# [06](06_diagonal_bilstm.ipynb).) On 8×8 images the first layer's 7×7 window covers the gap, and
+# with every further block it closes a little: a test on small images, or of a deep network, sees
+# nothing. **Derive the field on paper and compare: not only what must not be seen, also what should
+# be.**
+#
+# What do the first and the last cost on the digits?
+
+# %%
+rows = []
+for name, bug in {"honest": {}, "transposed": TRANSPOSED, "padded and masked": PADDED}.items():
+    model = trained(planted("pixelcnn", bug), train, epochs=8)
+    opinion = honest.nll(draw(model, zeros)).mean()
+    rows.append([name, float(model.nll(test).mean()), float(opinion)])
+figures.Table(
+    ["network", "test images, nats", "its samples, nats by the honest network"], rows, form="{:.2f}"
+)
+
+# %% [markdown]
+# The transposed network is as good a model as the honest one, in its own order; drawn in raster
+# order its samples are worse, as the honest network's opinion of them says. The network that was
+# padded and masked lost part of its context: its nats rise by one, and its samples are worse too. A
+# reader of its loss alone would notice nothing.
+
+# %% [markdown]
+# ## Bugs that do not leak
+#
+# The rest of the collection breaks no rule of probability. The networks are distributions, only not
+# those of the paper.
+#
+# - **σ on the content gate.** The paper's formula writes one σ around all four gates, and its text
+#   says that $g$ has tanh. With σ a cell never goes below zero: it can forget, but it cannot take
+#   back.
+# - **Gates in another order.** The code cuts $z$ as i, g, f, o; the biases, or somebody's weights,
+#   were made for o, f, i, g. Trained from scratch it is the same family of networks under other
+#   names; with weights that were trained elsewhere it is nonsense.
+# - **The residual added twice**, once in the block and once in the loop over blocks. The trunk
+#   doubles with every block.
+# - **The adjoint of the shift forgotten.** Forward is right; backward does not move $dy$ up by one
+#   row. A framework's derivatives cannot make this mistake. We can.
+# - **A loss averaged twice**: the mean over sub-pixels, divided by their number again.
+# - **Nats called bits**, or the other way round.
+
+
+# %%
+class SigmaContent(check.Scan):
+    content, slope = staticmethod(check.sigmoid), staticmethod(lambda g: g * (1 - g))
+
+
+class OtherOrder(check.Scan):
+    gates = "igfo"
+
+
+class AddedTwice(ConvBlock):
+    def forward(self, x, skips=None):
+        (y, skips), cache = super().forward(x, skips)
+        return (y + x[0], skips), cache
+
+    def backward(self, dy, cache):
+        (dx, dfeatures), grads = super().backward(dy, cache)
+        return (dx + dy[0], dfeatures), grads
+
+
+class AdjointForgotten(ShiftByHand):
+    def adjoint(self, d):
+        return d
+
+
+# %% [markdown]
+# Which tests see these?
+#
+# **A twin** is a second implementation, written as plainly as can be, with the same parameters put
+# in. It sees any difference in what is computed. Here the twin is the honest network of this
+# package. Where you have no twin, copy the equation into a loop: one hour, and every gate is
+# settled.
+#
+# **Finite differences** compare the gradient with the function that is *there*. If both have σ on
+# $g$, they agree: finite differences find wrong derivatives, never a wrong network.
+#
+# **Arithmetic.** Set all parameters to zero. Then every logit is zero, every pixel a coin, and the
+# loss is $D \ln 2$ nats, or one bit per sub-pixel. Anything else is a mistake in the loss or in how
+# it is reported. And with its kernels at zero, but not its biases, a fresh LSTM has a forget gate
+# of $\sigma(1) = 0.731$ here, and all others are at rest:
+
+# %%
+rows = []
+for name, scan in {"o, f, i, g": check.Scan, "i, g, f, o": OtherOrder}.items():
+    layer = scan(feature_groups(6, 1), 3, 1, rng, reverse=False, dtype="float64")
+    for kernel in ("K_is", "K_ss"):
+        layer.params[kernel][...] = 0
+    _, (*_, gates, _) = layer.forward(np.zeros((1, 2, 2, 6)))
+    rows.append([name, *(round(float(gates[k][0, 0, 0]), 3) for k in "ofig")])
+figures.Table(["z is cut as", "o", "f", "i", "g"], rows)
+
+# %% [markdown]
+# ## Wrong data, right network
+#
+# The best-hidden bug of all is not in the network. "Binary MNIST" is at least three data sets: one
+# fixed random binarisation, which the paper and its table use; a fresh random binarisation at every
+# epoch; and a threshold at one half. Below, the same network learns the same digits, twice: with a
+# threshold, and with each pixel drawn once with its intensity as the probability.
+
+# %%
+grey, grey_test = (pr.load_data("digits", split, levels=17) for split in ("train", "test"))
+flips = np.random.default_rng(0)
+fixed, fixed_test = (
+    (flips.random(a.shape) < a / 16).astype(np.uint8) for a in (grey, grey_test)
+)  # fmt: skip
+rows = []
+for name, learned, seen_test in (("threshold", train, test), ("drawn", fixed, fixed_test)):
+    model = trained(planted("pixelcnn", {}), learned, epochs=8)
+    rows.append([name, float(learned.mean()), float(model.nll(seen_test).mean())])
+figures.Table(["binarisation", "mean of the pixels", "nats of test images"], rows, form="{:.3f}")
+
+# %% [markdown]
+# Nothing but the data has changed, and the nats rise by a fifth. Between the best and the worst
+# model of the paper's Table 4 it is a ninth. No test of a network can see this; a fingerprint of
+# the data can. Print the number of images, the mean, and a hash, and compare them with those of the
+# set whose results you quote.
+#
+# The units go wrong as easily. With $D$ sub-pixels,
+#
+# $$\text{bits per sub-pixel} = \frac{\text{nats per image}}{D \ln 2}.$$
+#
+# The paper's 79.20 nats on MNIST are 0.1457 bits per pixel and 114.26 bits per image. A report of
+# "0.101 bits" is 79.20 / 784, nats that were called bits.
+
+# %% [markdown]
+# ## Which test finds which bug
+#
+# No entry of this table is from memory: each is the result of a test on a small random network with
+# that bug, and on the honest ones. *Field* asks whether a prediction at 16×16 fails to see an
+# earlier pixel that the honest network sees; *zeros* whether a network with all parameters at zero
+# reports $D \ln 2$.
+
+# %%
+BUGS = {
+    "honest PixelCNN": ("pixelcnn", {}),
+    "honest Row LSTM, colour": ("row_lstm", {}),
+    "honest Diagonal BiLSTM": ("diagonal_bilstm", {}),
+    **LEAKS,
+    "masked once, before training": ("pixelcnn", ONCE),
+    "4h in thirds, colour": ("row_lstm", THIRDS),
+    "transposed mask": ("pixelcnn", TRANSPOSED),
+    "flipped after the skew": ("diagonal_bilstm", FLIPPED),
+    "padded and masked": ("pixelcnn", PADDED),
+    "σ on g": ("diagonal_bilstm", {SCAN: SigmaContent}),
+    "gates in another order": ("diagonal_bilstm", {SCAN: OtherOrder}),
+    "residual added twice": ("pixelcnn", {"models.pixelcnn.ConvBlock": AddedTwice}),
+    "adjoint forgotten": ("diagonal_bilstm", {"models.pixelrnn.DiagonalBiLSTM": AdjointForgotten}),
+    "loss averaged twice": ("pixelcnn", {}),
+    "nats called bits": ("pixelcnn", {}),
+}
+
+
+def specimen(name, shape, **sizes):
+    """A small random network with that bug, its report of nats included."""
+    model = small(*BUGS[name], shape, **sizes)
+    if "before training" in name:
+        model.first.params["K"][...] *= small("pixelcnn", {}, shape, **sizes).first.mask
+    right = model.nll
+    if name == "loss averaged twice":
+        model.nll = lambda x: right(x) / model.dimensions
+    if name == "nats called bits":
+        model.nll = lambda x: right(x) / np.log(2)
+    return model
+
+
+def earlier_seen(model):
+    """Which of the pixels before (15, 4) its prediction sees, at 16×16: bool (244,)."""
+    images = np.random.default_rng(3).integers(0, 2, (4, *model.image_shape), np.uint8)
+    return explain.influence(model, images, 15, 4).ravel()[: 15 * 16 + 4] != 0
+
+
+def examine(name):
+    """{test: whether it finds something wrong} for one bug."""
+    dice = np.random.default_rng(4)
+    colour = "colour" in name
+    shape, listed = ((2, 3, 3), (1, 3, 3)) if colour else ((4, 5, 1), (3, 3, 1))
+    model, honest_twin = specimen(name, shape), small(BUGS[name][0], {}, shape)
+
+    def gradient_error(dice):
+        """Of a batch in which no ReLU is about to bend, or `Kink`."""
+        batch = dice.integers(0, 2, (1, *shape), np.uint8)
+        return max(gradcheck.check_model(model, batch, dice, entries=2).values())
+
+    images = dice.integers(0, 2, (4, *shape), np.uint8)
+    found = {
+        "gradient": bool(checks.leaks_by_gradient(model, images)),
+        "perturbation": bool(checks.leaks_by_perturbation(model, images)),
+        "sum": abs(checks.total_probability(specimen(name, listed)) - 1) > 1e-9,
+    }
+    found["finite differences"] = gradcheck.redraw(gradient_error, dice) > 1e-6
+    honest_twin.flat[...] = model.flat
+    logits = (m.forward(images)[0] for m in (model, honest_twin))
+    found["twin"] = not np.allclose(*logits, rtol=0, atol=1e-10)
+    wide = {"shape": (16, 16, shape[2]), "layers": 1}
+    derived = earlier_seen(small(BUGS[name][0], {}, **wide))
+    found["field"] = bool((derived & ~earlier_seen(specimen(name, **wide))).any())
+    model.flat[...] = 0
+    found["zeros"] = not np.isclose(model.nll(images)[0], model.dimensions * np.log(2))
+    return found
+
+
+results = {name: examine(name) for name in BUGS}
+assert not any(any(results[name].values()) for name in BUGS if name.startswith("honest"))
+figures.Table(
+    ["bug", *results["mask B"]],
+    [[name, *("found" if v else "·" for v in found.values())] for name, found in results.items()],
+)
+
+# %% [markdown]
+# Read it by columns.
+#
+# - *Gradient* and *perturbation* find every leak and the other order. They miss the mask that is
+#   applied once, as long as the network is untrained. Once they disagree: where the adjoint is
+#   forgotten, the gradient reports a leak that perturbation denies. Perturbation is right, for it
+#   asks forward. The gradient test believes backward, and backward is wrong.
+# - *The sum* misses the other order. In exchange it catches two mistakes of reporting:
+#   $e^{-\text{loss}}$ sums to one only if the loss is nats per image.
+# - *Finite differences* find one bug of all, the only wrong derivative.
+# - *The twin* finds nearly all, provided that it is right itself and gets the same parameters. It
+#   is silent where forward is right, and where the mistake is in the report.
+# - *The field* is the only one, beside the twin, that notices lost context. Some leaks show here
+#   too, since who looks in a wrong place often fails to look in the right one.
+#
+# No column is enough. Causality and the sum need no twin, no gradient and no trust, so they come
+# first.
+
+# %% [markdown]
+# ## Exercise 11.3 · Who is honest?
+#
+# Three functions from uint8 images $(B, 3, 3, 1)$ to logits: `check.model_a`, `check.model_b` and
+# `check.model_c`. Return a verdict for each, a tuple of three words out of `"honest"` (predicts
+# each pixel from earlier ones in raster order), `"leaks"` (no distribution at all) and `"another
+# order"` (a distribution, but not in raster order).
+#
+# <details><summary>Hint</summary>
+#
+# `checks.all_images((3, 3, 1), 2)` lists all 512 images. Two tests separate the three words:
+# causality as in 11.1, and `total_slow(check.model_a, 3, 3)`. How far from 1 is far? Rounding is
+# about $10^{-13}$ here.
+# </details>
+
+
+# %%
+def verdicts():
+    a, b, c = ..., ..., ...  # your verdicts
+    return a, b, c
+
+
+check.verdicts(verdicts)
+
+# %% [markdown]
+# ## What to take away
+#
+# To test anybody's PixelCNN, given only a function `logits(x)`:
+#
+# 1. **Perturb** every sub-pixel at many random images, and compare every bit at its own place and
+#    before. In colour, with the colours apart; after training, not before.
+# 2. **Add up** all probabilities on images small enough to list them.
+# 3. **Toss coins**: train on fair coins, evaluate on fresh ones. Less than $D \ln 2$ is impossible.
+# 4. **Draw twice** from different beginnings with the same random numbers, by running the whole
+#    network for each pixel. Then look at the samples.
+# 5. **Count what is seen**, and compare it with the field that you derived on paper, on images
+#    larger than the first layer's window.
+# 6. **Zero all weights**: $D \ln 2$ nats, one bit per sub-pixel. Then say which data, which
+#    binarisation, which unit.
+#
+# A good loss is on none of these lines.
+#
+# In the package: `checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
+# `tests/` on all. `gradcheck.py` has the finite differences, `reference/` the twins.
+#
+# Solutions: [solutions/11_catch_the_leak](solutions/11_catch_the_leak.ipynb). This is the last
+# notebook; the first was [00 · Tour](00_tour.ipynb).

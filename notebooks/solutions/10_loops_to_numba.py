@@ -1,0 +1,145 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Solutions of 10 · From loops to kernels
+#
+# Each exercise of [the notebook](../10_loops_to_numba.ipynb), a solution, and mistakes that are
+# easily made, with what the check says of them.
+
+# %%
+import numpy as np
+
+from pixelrnn_np import course
+from pixelrnn_np.course import n10 as check
+
+# %% [markdown]
+# ## Exercise 10.1 · One tap, all pixels
+#
+# Write to the pixels whose partner lies inside, read from the partners. With `low < high` in both
+# directions the two slices have the same shape; elsewhere nothing is left to do.
+
+
+# %%
+def one_tap(x, K, dr, dc):
+    B, H, W, _ = x.shape
+    y = np.zeros((B, H, W, K.shape[1]), x.dtype)
+    top, bottom = max(0, -dr), min(H, H - dr)
+    left, right = max(0, -dc), min(W, W - dc)
+    if top < bottom and left < right:
+        read = x[:, top + dr : bottom + dr, left + dc : right + dc]
+        y[:, top:bottom, left:right] = read @ K
+    return y
+
+
+check.one_tap(one_tap)
+
+# %% [markdown]
+# `np.roll` lets what leaves on one side enter on the other. The sign is easily turned round: the
+# map moves *down* when the tap reads *up*. And an offset larger than the image turns a slice's end
+# negative.
+
+
+# %%
+def rolls(x, K, dr, dc):
+    return np.roll(x @ K, (-dr, -dc), axis=(1, 2))
+
+
+def the_other_way(x, K, dr, dc):
+    return one_tap(x, K, -dr, -dc)
+
+
+def without_a_limit(x, K, dr, dc):
+    B, H, W, _ = x.shape
+    y = np.zeros((B, H, W, K.shape[1]))
+    rows, columns = slice(max(0, -dr), H - max(0, dr)), slice(max(0, -dc), W - max(0, dc))
+    read = x[:, max(0, dr) : H + min(0, dr), max(0, dc) : W + min(0, dc)]
+    y[:, rows, columns] = read @ K
+    return y
+
+
+course.show(*(check.one_tap(a) for a in (rolls, the_other_way, without_a_limit)))
+
+# %% [markdown]
+# ## Exercise 10.2 · One tanh for four gates
+#
+# With `scale` ½ or 1, $\text{scale} \cdot \tanh(\text{scale} \cdot z) + (1 - \text{scale})$ is σ or
+# tanh. It cannot overflow either, where $1/(1+e^{-z})$ warns for $z = -2000$.
+
+
+# %%
+def one_tanh(z):
+    scale = np.ones(z.shape[1])
+    scale[: 3 * (z.shape[1] // 4)] = 0.5
+    return scale * np.tanh(scale * z) + (1 - scale)
+
+
+check.one_tanh(one_tanh)
+
+
+# %%
+def forgets_the_half_inside(z):
+    scale = np.ones(z.shape[1])
+    scale[: 3 * (z.shape[1] // 4)] = 0.5
+    return scale * np.tanh(z) + (1 - scale)
+
+
+def sigma_on_g_as_well(z):
+    return 0.5 + 0.5 * np.tanh(0.5 * z)
+
+
+def with_exp(z):
+    return np.concatenate([1 / (1 + np.exp(-z[:, : 3 * z.shape[1] // 4])),
+                           np.tanh(z[:, 3 * z.shape[1] // 4 :])], axis=1)  # fmt: skip
+
+
+def twice(z):
+    o_f_i, g = np.split(z, [3 * z.shape[1] // 4], axis=1)
+    return np.concatenate([0.5 + 0.5 * np.tanh(0.5 * o_f_i), np.tanh(g)], axis=1)
+
+
+wrong = forgets_the_half_inside, sigma_on_g_as_well, with_exp, twice
+course.show(*(check.one_tanh(a) for a in wrong))
+
+# %% [markdown]
+# ## Exercise 10.3 · How much is padding?
+#
+# Of $H + W - 1$ positions in a row $W$ are pixels. For 28×28 the padding is 27 of 55, nearly half;
+# for a single row it is nothing, for a single column all but one position of each row.
+
+
+# %%
+def share_of_padding(H, W):
+    return (H - 1) / (H + W - 1)
+
+
+check.share_of_padding(share_of_padding)
+
+
+# %%
+def always_half(H, W):
+    return 0.5
+
+
+def exchanged(H, W):
+    return (W - 1) / (H + W - 1)
+
+
+def per_pixel(H, W):
+    return (H - 1) / W
+
+
+course.show(check.share_of_padding(always_half), check.share_of_padding(exchanged))
+
+# %% tags=["answers"]
+RIGHT = {"one_tap": one_tap, "one_tanh": one_tanh, "share_of_padding": share_of_padding}
+WRONG = {
+    "one_tap": [rolls, the_other_way, without_a_limit],
+    "one_tanh": list(wrong),
+    "share_of_padding": [always_half, exchanged, per_pixel],
+}

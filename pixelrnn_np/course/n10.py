@@ -1,0 +1,71 @@
+"""Checks of notebook 10, from loops to kernels."""
+
+import numpy as np
+
+from .checking import Wrong, exercise, same
+
+
+def correct_tap(x, W, dr, dc):
+    B, H, Wd, _ = x.shape
+    y = np.zeros((B, H, Wd, W.shape[1]))
+    for r, c in np.ndindex(H, Wd):
+        if 0 <= r + dr < H and 0 <= c + dc < Wd:
+            y[:, r, c] = x[:, r + dr, c + dc] @ W
+    return y
+
+
+@exercise("10.1")
+def one_tap(answer):
+    rng = np.random.default_rng(0)
+    x, W = rng.standard_normal((2, 4, 5, 3)), rng.standard_normal((3, 2))
+    for dr, dc in [(0, 0), (-1, 0), (0, -1), (-1, 1), (-1, -2), (-3, 0), (-5, 0), (0, -6)]:
+        wanted, kept = correct_tap(x, W, dr, dc), x.copy()
+        got = answer(x, W, dr, dc)
+        what = f"With the offset ({dr}, {dc}) the result"
+        if not np.array_equal(x, kept):
+            raise Wrong("It changed x.")
+        if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
+            if np.allclose(got, correct_tap(x, W, -dr, -dc)):
+                raise Wrong(f"With the offset ({dr}, {dc}) the map moves in the wrong direction.")
+            if np.allclose(got, np.roll(x @ W, (-dr, -dc), axis=(1, 2))):
+                raise Wrong(f"With the offset ({dr}, {dc}) pixels enter again on the other side.")
+        same(what, got, wanted)
+
+
+@exercise("10.3")
+def share_of_padding(answer):
+    for H, W in [(3, 3), (28, 28), (2, 10), (10, 2), (1, 7), (7, 1)]:
+        same(f"share_of_padding({H}, {W})", answer(H, W), 1 - W / (H + W - 1))
+
+
+@exercise("10.2")
+def one_tanh(answer):
+    rng = np.random.default_rng(0)
+    for h in (1, 4):
+        z = 3 * rng.standard_normal((5, 4 * h))
+        half = 3 * h
+        with np.errstate(all="ignore"):
+            wanted = np.concatenate([1 / (1 + np.exp(-z[:, :half])), np.tanh(z[:, half:])], axis=1)
+        got = answer(z.copy())
+        if np.shape(got) == wanted.shape:
+            off = np.abs(np.asarray(got) - wanted).reshape(5, 4, h).max(axis=(0, 2)) > 1e-9
+            if off.any() and not off[3]:
+                gates = ", ".join("ofi"[k] for k in range(3) if off[k])
+                raise Wrong(f"With h = {h}, g is right and {gates} not.")
+            if off[3] and not off[:3].any():
+                raise Wrong(f"With h = {h}, o, f and i are right and g is not.")
+        same(f"With h = {h} the result", got, wanted)
+    calls = []
+    tanh = np.tanh
+    with np.errstate(over="raise", invalid="raise"):
+        try:
+            answer(np.full((1, 8), -2000.0))
+        except FloatingPointError:
+            raise Wrong("It overflows at z = -2000: is there still an exp in it?") from None
+    np.tanh = lambda *a, **k: calls.append(1) or tanh(*a, **k)
+    try:
+        answer(np.zeros((2, 8)))
+    finally:
+        np.tanh = tanh
+    if len(calls) > 1:
+        raise Wrong(f"It calls tanh {len(calls)} times; once is enough.")

@@ -1,0 +1,27 @@
+"""The same kind of images from several models, beside each other."""
+
+import numpy as np
+
+from .palette import bare, panels
+from .tiles import tile
+
+
+def sheets(named, levels, columns=4, across=None, waiting=None):
+    """Images of several sources, {title: uint8 (n, H, W, C)}, one small sheet each.
+
+    columns: of a sheet; across: sheets in a row (None: all); waiting: as in `sheet`.
+    """
+    first = next(iter(named.values()))
+    rows = -(-len(first) // columns)
+    lines = max(title.count("\n") for title in named)
+    ratio = rows * first.shape[1] / (columns * first.shape[2])
+    per_row = across or len(named)
+    side = min(7.6 / per_row, 3.4)
+    height = -(-len(named) // per_row) * (side * ratio + 0.35 + 0.17 * lines)
+    figure, axes = panels(len(named), height=height, columns=per_row)
+    for a, (title, images) in zip(axes, named.items(), strict=True):
+        picture = tile(np.asarray(images), levels, columns, waiting=waiting)
+        a.imshow(picture, interpolation="nearest")
+        a.set_title(title, fontsize=10)
+        bare(a)
+    return figure
