@@ -187,10 +187,18 @@ def test_conv_block_step(rng, dtype, left, residual, skip):
     weights = draw(2 * h, h), draw(h)
     more = draw(left + 1, h, h), draw(1, h), draw(h, outputs), draw(outputs), residual
     for module in (kernels, reference):
-        a, y = (np.full((M, n), np.nan, dtype) for n in (h, 2 * h))
-        r, skips = row.copy(), before.copy()
-        module.conv_block_step(x, *weights, r, column, *more, a, y, skips)
-        results.append((r, a, y, skips))
+        y, r, skips = np.full((M, 2 * h), np.nan, dtype), row.copy(), before.copy()
+        module.conv_block_step(x, *weights, r, column, *more, y, skips)
+        results.append((r, y, skips))
     for fast, slow in zip(*results, strict=True):
         size = np.abs(slow).max(initial=0) or 1
         np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE[dtype] * size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("R", "V"), [(1, 3), (3, 7), (2, 5)])
+def test_conv_above(rng, dtype, R, V):
+    W, B, I, O = 4, 3, 2, 5
+    arrays = ((R, W + V - 1, B, I), (R, V, I, O), (O,))
+    inputs = [rng.standard_normal(shape).astype(dtype) for shape in arrays]
+    assert_twins("conv_above", inputs, [((W, B, O), dtype)], TOLERANCE[dtype])

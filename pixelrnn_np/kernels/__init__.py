@@ -13,7 +13,7 @@ from .diagonal_lstm import (
 )
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
-from .masked_conv import conv_backward, conv_forward
+from .masked_conv import conv_above, conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
 from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
@@ -22,6 +22,7 @@ from .upsample import upsample_backward, upsample_forward
 __all__ = [
     "bernoulli_backward",
     "bernoulli_nll",
+    "conv_above",
     "conv_backward",
     "conv_block_backward",
     "conv_block_forward",

@@ -83,12 +83,11 @@ def conv_block_backward(
 
 
 @kernel
-def conv_block_step(
-    x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, a, y, skips
-):
-    M = a.shape[0]
+def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y, skips):
+    M, h = x.shape[0], K_down.shape[1]
     left = K_row.shape[0] - 1
-    active, down, part = np.empty_like(x), np.empty_like(a), np.empty_like(a)
+    active, down = np.empty_like(x), np.empty((M, h), x.dtype)
+    a, part = np.empty_like(down), np.empty_like(down)
     out = np.empty((M, K_out.shape[1]), x.dtype)
     _relu(x, active)
     np.dot(active, K_down, down)

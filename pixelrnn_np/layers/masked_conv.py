@@ -94,7 +94,7 @@ class MaskedConv(Layer):
         return SimpleNamespace(
             reach=reach,
             left=left,
-            K_above=K[:reach].reshape(-1, O),
+            K_above=K[:reach].copy(),
             # The taps left of the centre and the centre: one product for the current row.
             K_row=K[reach, : left + 1].reshape(-1, O),
             rows=np.zeros((reach, width + 2 * left, batch, I), K.dtype),
@@ -112,9 +112,8 @@ class MaskedConv(Layer):
             rows[-1, left : left + width] = state.row[left:]
         state.row[:] = 0
         if state.reach:
-            taps = [row[v : v + width] for row in rows for v in range(2 * left + 1)]
-            seen = np.concatenate(taps, axis=2).reshape(-1, len(state.K_above))
-            state.above = (seen @ state.K_above + self.own["b"]).reshape(width, len(taps[0][0]), -1)
+            state.above = np.empty((width, *state.row.shape[1:-1], self.own["b"].size), rows.dtype)
+            backend.ops().conv_above(rows, state.K_above, self.own["b"], state.above)
 
     def keep(self, x_c, state, c):
         """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""

@@ -174,6 +174,11 @@ class ConvBlock(ResidualBlock):
             dfeatures, grads["conv.K_fs"] = self.conv.given_backward(dz, given_cache)
         return (dx, dfeatures), grads
 
+    def begin(self, batch, width, features=None):
+        state = super().begin(batch, width, features)
+        h = self.conv.own["b"].size
+        return state | {"ops": backend.ops(), "K_row": state["conv"].K_row.reshape(-1, h, h)}
+
     def begin_inner(self, layer, batch, width, features):
         if layer is self.conv:
             return super().begin_inner(layer, batch, width, features)
@@ -183,12 +188,10 @@ class ConvBlock(ResidualBlock):
         self.conv.begin_row(state["conv"], r)
 
     def step(self, x_c, state, c, group, skips=None):
-        conv, h = state["conv"], self.conv.own["b"].size
-        a, y = np.empty((len(x_c), h), x_c.dtype), np.empty_like(x_c)
-        skips = self.skips_at(x_c, skips)
-        backend.ops().conv_block_step(
-            x_c, *state["down"], conv.row, c, conv.K_row.reshape(-1, h, h), conv.above[c],
-            *state["outer"], self.residual, a, y, skips,
+        conv, y, skips = state["conv"], np.empty_like(x_c), self.skips_at(x_c, skips)
+        state["ops"].conv_block_step(
+            x_c, *state["down"], conv.row, c, state["K_row"], conv.above[c],
+            *state["outer"], self.residual, y, skips,
         )  # fmt: skip
         return y, skips if self.has_skip else None
 

@@ -41,9 +41,9 @@ def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, r
         dx += dy
 
 
-def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, a, y,
+def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y,
                     skips):  # fmt: skip
-    """One pixel of each image: x (B, 2h) → a (B, h), y (B, 2h), and skips is added to.
+    """One pixel of each image: x (B, 2h) → y (B, 2h), and skips is added to.
 
     row: (left + W, B, h), what the 3×3 has read of this row, where this pixel's is put; K_row:
     (left + 1, h, h), the taps of this row; above: (B, h), the bias and what the rows above give.
@@ -52,8 +52,7 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     down = np.maximum(x, 0) @ K_down + b_down
     row[column + left] = np.maximum(down, 0)
     z = above + sum(row[column + v] @ K_row[v] for v in range(left + 1))
-    a[...] = np.maximum(z, 0)
-    out = a @ K_out + b_out
+    out = np.maximum(z, 0) @ K_out + b_out
     y[...] = out[:, : y.shape[1]] + (x if residual else 0)
     if skips.size:
         skips += out[:, y.shape[1] :]

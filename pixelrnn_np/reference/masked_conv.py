@@ -34,3 +34,16 @@ def conv_backward(dy, x, W, offsets, dx, dW, db):
                     dW[t] += x[n, rr, cc][:, None] * d[None, :]
                     if dx.size:
                         dx[n, rr, cc] += W[t] @ d
+
+
+def conv_above(rows, K, b, above):
+    """What the rows above a row give to each of its outputs, for `step`: above (W, B, O).
+
+    rows: (R, W + V - 1, B, I), columns first, zeros beside the image; K: (R, V, I, O).
+    """
+    R, V = K.shape[:2]
+    for column in range(len(above)):
+        above[column] = b
+        for r in range(R):
+            for v in range(V):
+                above[column] += rows[r, column + v] @ K[r, v]
