@@ -618,7 +618,8 @@ nets = {name: train(head, digits) for name, head in HEADS.items()}
 
 def predict(name, x):
     """Logits (B, 8, 8, 1, 17) of a trained network with its last step."""
-    return HEADS[name](nets[name].forward(x)[0])[0]
+    head, net = HEADS[name], nets[name]
+    return head(net.forward(x)[0])[0]
 
 
 costs = {"every value equally likely": float(np.log2(LEVELS))}
