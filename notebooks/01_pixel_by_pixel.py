@@ -17,8 +17,8 @@
 # likelihoods, exact samples) and what it asks in return (an order, and one step per pixel when
 # drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means.
 #
-# **What you need.** Conditional probabilities, logarithms and NumPy. Nothing here needs a network or
-# more than a minute.
+# **What you need.** Conditional probabilities, logarithms and NumPy. Nothing here needs a network
+# or more than a minute.
 
 # %%
 import numpy as np
@@ -35,13 +35,13 @@ rng = np.random.default_rng(1)
 # We want a model of images: a rule that gives every possible image a probability, high for images
 # like those that we have seen, and from which new ones can be drawn.
 #
-# The plain way is a table with one number per image. A black and white image of 3×3 pixels is one of
-# $2^9 = 512$, and that works. With 28×28 pixels there are $2^{784}$ images, and no table will ever
-# hold them.
+# The plain way is a table with one number per image. A black and white image of 3×3 pixels is one
+# of $2^9 = 512$, and that works. With 28×28 pixels there are $2^{784}$ images, and no table will
+# ever hold them.
 #
-# So instead of one hard question ask many easy ones. Number the pixels row by row from the top, each
-# row from left to right: the *raster order*. Then ask at each pixel only for **this** pixel, with all
-# pixels before it already known. Each answer is one number between 0 and 1.
+# So instead of one hard question ask many easy ones. Number the pixels row by row from the top,
+# each row from left to right: the *raster order*. Then ask at each pixel only for **this** pixel,
+# with all pixels before it already known. Each answer is one number between 0 and 1.
 
 # %%
 order = np.arange(1, 26).reshape(5, 5)
@@ -50,14 +50,14 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 # %% [markdown]
 # ## What the paper says (§2 and §2.1, equations 1 and 2; Figure 2, left)
 #
-# An image of $n \times n$ pixels, written in raster order, is $x_1, \dots, x_{n^2}$. Its probability
-# is the product of one conditional probability per pixel:
+# An image of $n \times n$ pixels, written in raster order, is $x_1, \dots, x_{n^2}$. Its
+# probability is the product of one conditional probability per pixel:
 #
 # $$p(\mathbf{x}) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
 #
 # The factor for pixel $i$ is the probability of the value that the pixel *has*, given all values
-# before it, written $\mathbf{x}_{<i}$. A coloured pixel has three values, and they follow each other in
-# the same manner, red, green, blue:
+# before it, written $\mathbf{x}_{<i}$. A coloured pixel has three values, and they follow each
+# other in the same manner, red, green, blue:
 #
 # $$p(x_i \mid \mathbf{x}_{<i}) = p(x_{i,R} \mid \mathbf{x}_{<i})\;
 #   p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R})\;
@@ -66,13 +66,13 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 # Three points are easily missed.
 #
 # - Equation (1) is no approximation. It holds for every distribution, because it only applies the
-#   definition $p(a, b) = p(a)\,p(b \mid a)$ again and again. The models of this course differ in how
-#   they *guess* the factors, and only there can they be wrong.
-# - Nothing in (1) asks for the raster order. Any order would do; the paper takes this one because the
-#   convolutions and recurrences that follow are made for it.
+#   definition $p(a, b) = p(a)\,p(b \mid a)$ again and again. The models of this course differ in
+#   how they *guess* the factors, and only there can they be wrong.
+# - Nothing in (1) asks for the raster order. Any order would do; the paper takes this one because
+#   the convolutions and recurrences that follow are made for it.
 # - Each factor depends on a different number of pixels, yet §2 uses one set of parameters for all
-#   positions. How one network answers $n^2$ questions of different lengths at once is the subject of
-#   [03](03_masked_convolution.ipynb) and all after it.
+#   positions. How one network answers $n^2$ questions of different lengths at once is the subject
+#   of [03](03_masked_convolution.ipynb) and all after it.
 
 # %% [markdown]
 # ## Slowly
@@ -116,19 +116,20 @@ titles = [f"{n}. {p[k]:.4f}" for n, k in enumerate(best, 1)]
 figures.gallery(dict(zip(titles, every[best][..., None], strict=True)), 2)
 
 # %% [markdown]
-# Above are the eight most probable images. The sum is one, to the last digit, and **nobody normalised anything**. A model that scores whole
-# images would have to divide by a sum over all of them; here that sum is 1 by construction.
+# Above are the eight most probable images. The sum is one, to the last digit, and **nobody
+# normalised anything**. A model that scores whole images would have to divide by a sum over all of
+# them; here that sum is 1 by construction.
 #
-# Why? Add up over the last pixel first. It occurs in one factor only, and its two values have $p$ and
-# $1-p$: together 1, whatever the other pixels are. That factor is gone. Now the last pixel but one is
-# the last, and so on back to the first:
+# Why? Add up over the last pixel first. It occurs in one factor only, and its two values have $p$
+# and $1-p$: together 1, whatever the other pixels are. That factor is gone. Now the last pixel but
+# one is the last, and so on back to the first:
 #
 # $$\sum_{x_1} p(x_1) \sum_{x_2} p(x_2 \mid x_1) \cdots
 #   \underbrace{\sum_{x_{9}} p(x_{9} \mid x_1, \dots, x_{8})}_{=\,1} = 1.$$
 #
-# The argument has one condition: a later pixel must not occur in an earlier factor. Here is a function
-# that breaks it, by looking at the *right* neighbour too. It knows more when it guesses, and is no
-# longer a distribution.
+# The argument has one condition: a later pixel must not occur in an earlier factor. Here is a
+# function that breaks it, by looking at the *right* neighbour too. It knows more when it guesses,
+# and is no longer a distribution.
 
 
 # %%
@@ -144,9 +145,9 @@ total = sum(probability(x, peeks) for x in every)
 print(f"sum of the probabilities of all images: {total:.4f}")
 
 # %% [markdown]
-# More than everything. Such a model claims likelihoods that no honest model can reach, and cannot be
-# drawn from. [11](11_catch_the_leak.ipynb) is about bugs of this kind; the sum over all small images
-# is one of the tests that catch them.
+# More than everything. Such a model claims likelihoods that no honest model can reach, and cannot
+# be drawn from. [11](11_catch_the_leak.ipynb) is about bugs of this kind; the sum over all small
+# images is one of the tests that catch them.
 #
 # ## Nats, bits, and bits per dimension
 #
@@ -176,9 +177,9 @@ print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 #
 # $$\text{bits/dim} = \frac{-\ln p(\mathbf{x})}{D \ln 2}.$$
 #
-# A file without any compression has 8 bits per value: this is the model for which all 256 values are
-# equally likely. The paper gives MNIST in nats per image and colour images in bits per dimension.
-# Here are some of its numbers in all three units.
+# A file without any compression has 8 bits per value: this is the model for which all 256 values
+# are equally likely. The paper gives MNIST in nats per image and colour images in bits per
+# dimension. Here are some of its numbers in all three units.
 
 # %%
 rows = []
@@ -196,14 +197,15 @@ figures.Table(["", "nats per image", "bits per image", "bits/dim"], rows)
 # ## Exercise 1.1 · How many choices are left?
 #
 # A model gives an image of $D$ values `nats` nats. If each of its values had been as uncertain as a
-# fair choice among $m$ equally likely ones, the image would have cost the same. Return $m$, a float.
+# fair choice among $m$ equally likely ones, the image would have cost the same. Return $m$, a
+# float.
 #
 # (For the coin it is 2, and for 256 equal values 256.)
 #
 # <details><summary>Hint</summary>
 #
-# A fair choice among $m$ costs $-\ln\frac1m = \ln m$ nats. How much does *one* of the $D$ values cost
-# on average?
+# A fair choice among $m$ costs $-\ln\frac1m = \ln m$ nats. How much does *one* of the $D$ values
+# cost on average?
 # </details>
 
 
@@ -222,8 +224,8 @@ check.choices(choices)
 # training, nothing has to wait: every factor of (1) can be computed at the same moment, because all
 # the pixels it depends on are there already.
 #
-# For our hand-made model this is a line of arithmetic on shifted copies of the image. The result is a
-# *logit* per pixel, the number before the sigmoid, and the package takes over from there.
+# For our hand-made model this is a line of arithmetic on shifted copies of the image. The result is
+# a *logit* per pixel, the number before the sigmoid, and the package takes over from there.
 
 
 # %%
@@ -284,8 +286,8 @@ assert np.isclose(nats, nats_slow(drawn, by_hand).sum())
 print(f"this image cost {nats:.2f} nats while it was drawn, and as much when it is measured")
 
 # %% [markdown]
-# Does it draw each image as often as $p$ says? For 3×3 we can count. Of 20,000 drawn images, how many
-# are the blank one, how many are each of the other seven above?
+# Does it draw each image as often as $p$ says? For 3×3 we can count. Of 20,000 drawn images, how
+# many are the blank one, how many are each of the other seven above?
 
 # %%
 counts = np.zeros(512)
@@ -298,13 +300,13 @@ figures.Table(
 )
 
 # %% [markdown]
-# They agree up to the luck of the draw. Nothing had to settle down and no correction was needed: each
-# sample is an exact and independent one.
+# They agree up to the luck of the draw. Nothing had to settle down and no correction was needed:
+# each sample is an exact and independent one.
 #
 # The price: pixel $i$ cannot be drawn before pixel $i-1$ is known. **Measuring an image is one
 # parallel pass; drawing one is as many steps as there are values.** That asymmetry stays with all
-# models of the paper. A network does not change it, as this shows: draw from a PixelCNN by running all
-# of it for every pixel, and only ever use the one logit that is due.
+# models of the paper. A network does not change it, as this shows: draw from a PixelCNN by running
+# all of it for every pixel, and only ever use the one logit that is due.
 
 # %%
 network = checks.small_model("pixelcnn", rng, (6, 6, 1), 2)
@@ -321,10 +323,10 @@ print(f"drawn in {passes} passes of the network; pr.sample gives the same image"
 print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 
 # %% [markdown]
-# (`u >= p(0)` is a coin as well. The package uses this form, since it goes on to 256 values: it walks
-# along the values until their probabilities have added up to more than $u$. `pr.sample` also keeps
-# what earlier pixels have computed, so that its 36 steps together cost little more than a few passes.
-# It draws the same images.)
+# (`u >= p(0)` is a coin as well. The package uses this form, since it goes on to 256 values: it
+# walks along the values until their probabilities have added up to more than $u$. `pr.sample` also
+# keeps what earlier pixels have computed, so that its 36 steps together cost little more than a few
+# passes. It draws the same images.)
 #
 # ## Exercise 1.2 · Fill in
 #
@@ -335,8 +337,8 @@ print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 #
 # <details><summary>Hint</summary>
 #
-# Start from a copy and go through it in raster order. Which image has to be handed to `p_one`: the one
-# that you got, or the one that you are filling?
+# Start from a copy and go through it in raster order. Which image has to be handed to `p_one`: the
+# one that you got, or the one that you are filling?
 # </details>
 
 
@@ -351,12 +353,12 @@ check.fill(fill)
 # %% [markdown]
 # ## A model of real digits, by counting
 #
-# Our hand-made weights were a guess. The honest way is to let data speak, and for a few neighbours that
-# needs no network: **count**. For every pattern of the $k$ nearest earlier neighbours, how often was
-# the pixel white?
+# Our hand-made weights were a guess. The honest way is to let data speak, and for a few neighbours
+# that needs no network: **count**. For every pattern of the $k$ nearest earlier neighbours, how
+# often was the pixel white?
 #
-# The digits are 8×8, black and white. Here are the neighbours, in the order in which we take them into
-# account, as steps (row, column) from the pixel.
+# The digits are 8×8, black and white. Here are the neighbours, in the order in which we take them
+# into account, as steps (row, column) from the pixel.
 
 # %%
 train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
@@ -391,8 +393,8 @@ def nats_of(table, x, k):
 
 # %% [markdown]
 # One table serves all positions, as in §2. How does the NLL fall as the model looks at more
-# neighbours? Dashed: two models that look at no neighbour at all, the coin, and one histogram for each
-# position (it knows that corners are black).
+# neighbours? Dashed: two models that look at no neighbour at all, the coin, and one histogram for
+# each position (it knows that corners are black).
 
 # %%
 ks = list(range(len(NEIGHBOURS) + 1))
@@ -407,13 +409,14 @@ levels = {f"a coin: {coin:.1f}": coin, f"one histogram per position: {histogram:
 figures.lines(curves, "earlier neighbours that the model looks at", "nats per image", levels=levels)
 
 # %% [markdown]
-# Two neighbours do most of the work: ink continues. Each further one helps less, and from about ten on
-# the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14 neighbours most never
-# occur in the 1297 training images. The table begins to know these images by heart.
+# Two neighbours do most of the work: ink continues. Each further one helps less, and from about ten
+# on the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14 neighbours most
+# never occur in the 1297 training images. The table begins to know these images by heart.
 #
 # This is the wall that tables run into. To see a whole 8×8 image a table would need up to $2^{63}$
-# entries. A network is a way to share what is learned among patterns that are alike, and it sees much
-# more with a few thousand numbers. A small PixelCNN ([04](04_pixelcnn.ipynb)), after a few seconds:
+# entries. A network is a way to share what is learned among patterns that are alike, and it sees
+# much more with a few thousand numbers. A small PixelCNN ([04](04_pixelcnn.ipynb)), after a few
+# seconds:
 
 # %%
 model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
@@ -438,9 +441,9 @@ figures.nats(shown, nats_of(tables[8], shown, 8), 2)
 # %% [markdown]
 # ## Samples, and how they grow
 #
-# Draw from the counted models. With no neighbour every pixel is a coin of the same weight; with two,
-# ink sticks together; with twelve there are strokes, and still no digits: no pixel sees further than
-# three rows.
+# Draw from the counted models. With no neighbour every pixel is a coin of the same weight; with
+# two, ink sticks together; with twelve there are strokes, and still no digits: no pixel sees
+# further than three rows.
 
 
 # %%
@@ -470,9 +473,9 @@ figures.frames(np.stack(film), 2, (1, 3, 5, 7))
 # %% [markdown]
 # ## Does the order matter?
 #
-# For the truth it does not: equation (1) gives the same $p(\mathbf{x})$ in every order. For a *model*
-# it does, because its guesses are better in one order than in another. Turn the images, count again,
-# and measure, with four neighbours:
+# For the truth it does not: equation (1) gives the same $p(\mathbf{x})$ in every order. For a
+# *model* it does, because its guesses are better in one order than in another. Turn the images,
+# count again, and measure, with four neighbours:
 
 # %%
 turned = {
@@ -502,8 +505,8 @@ figures.raster({"raster": order, "columns": column_order, "snake": snake}, 13)
 #
 # ## Three colours: equation (2)
 #
-# Red, green and blue of a pixel have much in common: where red is bright, green tends to be. Equation
-# (2) lets green know red, and blue know both. How much is that worth?
+# Red, green and blue of a pixel have much in common: where red is bright, green tends to be.
+# Equation (2) lets green know red, and blue know both. How much is that worth?
 #
 # Count again. Take the pixels of small photographs in 8 levels per colour, forget their neighbours,
 # and make one table of all $8^3 = 512$ colours. The conditionals of (2) follow from it by adding up
@@ -535,11 +538,11 @@ table.append(["a pixel", sum(row[1] for row in table), sum(row[2] for row in tab
 figures.Table(["", "each for itself, bits", "equation (2), bits"], table, form="{:.3f}")
 
 # %% [markdown]
-# Green costs two fifths less once red is known, and blue, with both known, little more than a third.
-# A model that predicted the three side by side would pay the left column for every pixel.
+# Green costs two fifths less once red is known, and blue, with both known, little more than a
+# third. A model that predicted the three side by side would pay the left column for every pixel.
 #
-# And the order of the colours? Blue first gives other rows and the same sum, which is the price of the
-# joint table itself:
+# And the order of the colours? Blue first gives other rows and the same sum, which is the price of
+# the joint table itself:
 
 # %%
 B_first = cost(B, joint)
@@ -552,16 +555,16 @@ assert np.isclose(B_first + G_after + R_after, table[-1][2])
 # %% [markdown]
 # ## Exercise 1.3 · Split a colour
 #
-# Given any `joint` $p(R, G, B)$ of shape $(m, m, m)$ with positive entries that sum to 1, return the
-# three factors of equation (2): `p_R` of shape $(m,)$, `G_given_R` of shape $(m, m)$ with
+# Given any `joint` $p(R, G, B)$ of shape $(m, m, m)$ with positive entries that sum to 1, return
+# the three factors of equation (2): `p_R` of shape $(m,)$, `G_given_R` of shape $(m, m)$ with
 # $p(G = g \mid R = r)$ at `[r, g]`, and `B_given_RG` of shape $(m, m, m)$ with
 # $p(B = b \mid R = r, G = g)$ at `[r, g, b]`.
 #
 # <details><summary>Hint</summary>
 #
-# $p(b \mid r, g) = p(r, g, b) / p(r, g)$. Sums over the values that are not asked for give $p(r, g)$
-# and $p(r)$. A conditional distribution sums to one over the value *before* the bar, for each value
-# behind it: over which axis is that?
+# $p(b \mid r, g) = p(r, g, b) / p(r, g)$. Sums over the values that are not asked for give
+# $p(r, g)$ and $p(r)$. A conditional distribution sums to one over the value *before* the bar, for
+# each value behind it: over which axis is that?
 # </details>
 
 
@@ -576,12 +579,12 @@ check.split_colours(split_colours)
 # %% [markdown]
 # ## What to take away
 #
-# - One function, the next pixel given the earlier ones, makes a distribution over whole images. It sums
-#   to one without being normalised, provided that no factor looks ahead.
-# - $-\ln p$ adds up over pixels. Nats divided by $\ln 2$ are bits, and divided by the number of values
-#   bits/dim: the size of the file that the model could make of the image.
-# - With the image given, all factors are computed at once. Drawing goes pixel by pixel, and value by
-#   value in colour.
+# - One function, the next pixel given the earlier ones, makes a distribution over whole images. It
+#   sums to one without being normalised, provided that no factor looks ahead.
+# - $-\ln p$ adds up over pixels. Nats divided by $\ln 2$ are bits, and divided by the number of
+#   values bits/dim: the size of the file that the model could make of the image.
+# - With the image given, all factors are computed at once. Drawing goes pixel by pixel, and value
+#   by value in colour.
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),

@@ -10,12 +10,12 @@
 # # 02 · Softmax pixels: 256 values and no prior
 #
 # **What you will do.** Write the softmax and its log-likelihood so that no exponential overflows,
-# derive the gradient in three lines, and let it compete with bell curves: on pixels of photographs and
-# in a network, as §5.3 does.
+# derive the gradient in three lines, and let it compete with bell curves: on pixels of photographs
+# and in a network, as §5.3 does.
 #
-# **What you will learn.** What a model gains when it treats the 256 values of a pixel as mere names,
-# and what that costs when data are few; when a probability and a density may be compared (§5.1), and
-# how a density cheats when they may not.
+# **What you will learn.** What a model gains when it treats the 256 values of a pixel as mere
+# names, and what that costs when data are few; when a probability and a density may be compared
+# (§5.1), and how a density cheats when they may not.
 #
 # **What you need.** The chain rule of probabilities and nats ([01](01_pixel_by_pixel.ipynb)),
 # derivatives, and NumPy. Nothing here needs a network or more than a minute.
@@ -40,8 +40,8 @@ values = np.arange(256)
 # them. A colour of a photograph is one of 256 values. Which *shape* has its distribution?
 #
 # The first thought is a bell curve: around some most likely value, less and less probable to both
-# sides. Look at the data before you agree. Here is the red of all pixels in crops of two photographs,
-# and a Gaussian of the same mean and variance.
+# sides. Look at the data before you agree. Here is the red of all pixels in crops of two
+# photographs, and a Gaussian of the same mean and variance.
 
 
 # %%
@@ -65,9 +65,9 @@ print(
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
-# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all. The
-# rest is a landscape with several hills. The bell is high where there is little, and a good part of it
-# lies below 0 and above 255, where there is nothing at all.
+# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all.
+# The rest is a landscape with several hills. The bell is high where there is little, and a good
+# part of it lies below 0 and above 255, where there is nothing at all.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour. Move the neighbour.
@@ -90,12 +90,12 @@ def draw_neighbour(a=60):
 course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a": 250}])
 
 # %% [markdown]
-# Three things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where a
-# colour is clipped, the next one is clipped too, and half of the bell lies off the scale. Around the
-# neighbour's value the data are **sharper** than their variance says, with tails that are longer: the
-# pixel goes on as its neighbour, or an edge begins and it is something else. And they are **not
-# smooth**: there are many small hills, and some values hardly occur. (Bars that end at the top go on
-# beyond it.)
+# Three things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where
+# a colour is clipped, the next one is clipped too, and half of the bell lies off the scale. Around
+# the neighbour's value the data are **sharper** than their variance says, with tails that are
+# longer: the pixel goes on as its neighbour, or an edge begins and it is something else. And they
+# are **not smooth**: there are many small hills, and some values hardly occur. (Bars that end at
+# the top go on beyond it.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -103,19 +103,20 @@ course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a"
 #
 # $$p(v) = \frac{e^{z_v}}{\sum_{k=0}^{255} e^{z_k}} = \operatorname{softmax}(z)_v .$$
 #
-# For a coloured pixel there are three of these, one per colour and each with its own 256 logits, in the
-# order of equation (2). The network computes the logits from the earlier pixels.
+# For a coloured pixel there are three of these, one per colour and each with its own 256 logits, in
+# the order of equation (2). The network computes the logits from the earlier pixels.
 #
-# This distribution can have any number of hills, and puts no mass below 0 or above 255. It also knows
-# nothing: that 17 lies beside 18 is not built in, and has to be learned from data. To the softmax the
-# values are names.
+# This distribution can have any number of hills, and puts no mass below 0 or above 255. It also
+# knows nothing: that 17 lies beside 18 is not built in, and has to be learned from data. To the
+# softmax the values are names.
 #
-# The paper compares it with a mixture of Gaussian scale mixtures (MCGSM), in the same Row LSTM and on
-# the validation images of CIFAR-10: **3.06** bits/dim with the softmax, **3.22** with the mixture. Its
-# Figure 6 shows what such softmaxes look like. We shall do both, in small.
+# The paper compares it with a mixture of Gaussian scale mixtures (MCGSM), in the same Row LSTM and
+# on the validation images of CIFAR-10: **3.06** bits/dim with the softmax, **3.22** with the
+# mixture. Its Figure 6 shows what such softmaxes look like. We shall do both, in small.
 #
-# Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2); only the
-# *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for MNIST.
+# Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2); only
+# the *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for
+# MNIST.
 
 # %% [markdown]
 # ## Slowly
@@ -124,8 +125,8 @@ course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a"
 #
 # $$-\ln p(v) = \ln \sum_k e^{z_k} - z_v .$$
 #
-# Written down as it stands, this fails: $e^{z}$ is infinite in float64 from $z = 710$ on (in float32
-# from 89 on), and a network's logits can be anything.
+# Written down as it stands, this fails: $e^{z}$ is infinite in float64 from $z = 710$ on (in
+# float32 from 89 on), and a network's logits can be anything.
 
 # %%
 z = np.array([1000.0, 998.0, 0.0])
@@ -133,13 +134,13 @@ with np.errstate(over="ignore", invalid="ignore"):
     print("as it stands:", np.log(np.exp(z).sum()) - z)
 
 # %% [markdown]
-# The cure is an identity. Softmax does not change if the same number is taken from all logits, since it
-# cancels in the fraction. Take the largest, $m = \max_k z_k$:
+# The cure is an identity. Softmax does not change if the same number is taken from all logits,
+# since it cancels in the fraction. Take the largest, $m = \max_k z_k$:
 #
 # $$\ln \sum_k e^{z_k} = m + \ln \sum_k e^{z_k - m}.$$
 #
-# Now the largest exponential is $e^0 = 1$. None overflows; small ones may become 0, where nothing is
-# lost, as the sum is at least 1 and its logarithm harmless.
+# Now the largest exponential is $e^0 = 1$. None overflows; small ones may become 0, where nothing
+# is lost, as the sum is at least 1 and its logarithm harmless.
 
 
 # %%
@@ -155,8 +156,8 @@ print("with the largest taken out:", np.array([softmax_nll_slow(z, v) for v in r
 # %% [markdown]
 # ## Fast
 #
-# `pixelrnn_np/likelihood.py` does this for whole batches, logits of shape $(B, H, W, C, \text{levels})$,
-# and adds up each image. Wild logits on purpose:
+# `pixelrnn_np/likelihood.py` does this for whole batches, logits of shape
+# $(B, H, W, C, \text{levels})$, and adds up each image. Wild logits on purpose:
 
 # %%
 logits = rng.standard_normal((2, 3, 4, 3, 256)) * 30
@@ -190,9 +191,9 @@ print("a sigmoid is a softmax of two values; largest difference below 1e-9")
 #
 # <details><summary>Hint</summary>
 #
-# Stay with logarithms: $\ln p_k = z_k - m - \ln \sum_j e^{z_j - m}$. Each row has its own largest logit;
-# `keepdims=True` keeps it where it can be subtracted. What is the logarithm of a probability that was
-# rounded to 0?
+# Stay with logarithms: $\ln p_k = z_k - m - \ln \sum_j e^{z_j - m}$. Each row has its own largest
+# logit; `keepdims=True` keeps it where it can be subtracted. What is the logarithm of a probability
+# that was rounded to 0?
 # </details>
 
 
@@ -210,8 +211,8 @@ check.log_softmax(log_softmax)
 # The loss of one sub-pixel is $\ell = \ln \sum_j e^{z_j} - z_v$. We want $dz_k$, the derivative for
 # every logit.
 #
-# **1. The sum.** $\ln$ of a sum has the derivative $1/\text{sum}$ times the derivative of the sum, in
-# which $z_k$ occurs once:
+# **1. The sum.** $\ln$ of a sum has the derivative $1/\text{sum}$ times the derivative of the sum,
+# in which $z_k$ occurs once:
 #
 # $$\frac{\partial}{\partial z_k} \ln \sum_j e^{z_j} = \frac{e^{z_k}}{\sum_j e^{z_j}} =
 #   \operatorname{softmax}(z)_k .$$
@@ -222,14 +223,14 @@ check.log_softmax(log_softmax)
 #
 # $$dz_k = \operatorname{softmax}(z)_k - [k = v].$$
 #
-# *What the model said, minus what happened.* The value that happened is pushed up by what was missing
-# to 1; all others are pushed down, each in proportion to the probability that it had been given. The
-# pushes sum to zero. When the model was sure and right, nothing moves.
+# *What the model said, minus what happened.* The value that happened is pushed up by what was
+# missing to 1; all others are pushed down, each in proportion to the probability that it had been
+# given. The pushes sum to zero. When the model was sure and right, nothing moves.
 #
 # **4. The sigmoid** is the same with $z_0 = 0$ fixed: $dz = \sigma(z) - v$.
 #
-# **5. Many sub-pixels.** Their nats are added, so each has its own gradient and no other. For the mean
-# over $B$ images every gradient is divided by $B$, and by nothing else.
+# **5. Many sub-pixels.** Their nats are added, so each has its own gradient and no other. For the
+# mean over $B$ images every gradient is divided by $B$, and by nothing else.
 
 
 # %%
@@ -286,13 +287,14 @@ figures.Table(["gradient of", "logits", "largest relative error"], rows)
 # %% [markdown]
 # ### What the gradient does
 #
-# Take a softmax without any network: 256 logits, all zero, one distribution for every red value. Follow
-# the mean gradient downhill. Averaged over data, "what happened" is how often each value happened, so
+# Take a softmax without any network: 256 logits, all zero, one distribution for every red value.
+# Follow the mean gradient downhill. Averaged over data, "what happened" is how often each value
+# happened, so
 #
 # $$dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k,$$
 #
-# which is zero just where the softmax *is* the histogram. Nobody told it the shape, and it grows the
-# spike at 0 as readily as the hills.
+# which is zero just where the softmax *is* the histogram. Nobody told it the shape, and it grows
+# the spike at 0 as readily as the hills.
 
 # %%
 z, film = np.zeros(256), {}
@@ -314,8 +316,8 @@ course.interactive(draw_steps, steps=list(film), static=[{"steps": 30}, {"steps"
 # %% [markdown]
 # ## Exercise 2.2 · The gradient of a batch
 #
-# Without a loop: for `logits` $(B, H, W, C, K)$ and images `x` $(B, H, W, C)$ of whole numbers, return
-# the gradient of the **mean nats per image**, of the logits' shape. The logits are tame.
+# Without a loop: for `logits` $(B, H, W, C, K)$ and images `x` $(B, H, W, C)$ of whole numbers,
+# return the gradient of the **mean nats per image**, of the logits' shape. The logits are tame.
 #
 # <details><summary>Hint</summary>
 #
@@ -338,8 +340,8 @@ check.batch_gradient(batch_gradient)
 # Other models of images give a *density*: a curve $f(y)$ over real numbers whose area is 1. Can its
 # $-\ln f$ be compared with a softmax's $-\ln p$?
 #
-# Not just so. Pixels are whole numbers, and a density may put a needle on each of them. The needle's
-# area is small and its height is not:
+# Not just so. Pixels are whole numbers, and a density may put a needle on each of them. The
+# needle's area is small and its height is not:
 
 
 # %%
@@ -364,19 +366,19 @@ for std in (1.0, 0.1, 0.01, 0.001):
 figures.Table(["width of the needles", "bits of the density", "bits of the mass in each bin"], rows)
 
 # %% [markdown]
-# The density's score falls without end, although nothing is learned. The probability of the *bin* around
-# each value, its area, does not: it ends at the price of the histogram.
+# The density's score falls without end, although nothing is learned. The probability of the *bin*
+# around each value, its area, does not: it ends at the price of the histogram.
 #
 # So there are two honest ways to compare a density with probabilities, besides taking its bins.
 #
-# - **Add noise to the data.** To every value $v$ add a number $u$ drawn evenly from $[0, 1)$, and measure
-#   densities on $y = v + u$. A needle catches next to none of these.
-# - **Read the discrete model as a density**: over the interval $[v, v+1)$ it has the constant height
-#   $p(v)$. The interval has length 1, so area and height are the same number, and
+# - **Add noise to the data.** To every value $v$ add a number $u$ drawn evenly from $[0, 1)$, and
+#   measure densities on $y = v + u$. A needle catches next to none of these.
+# - **Read the discrete model as a density**: over the interval $[v, v+1)$ it has the constant
+#   height $p(v)$. The interval has length 1, so area and height are the same number, and
 #   $-\ln f(v + u) = -\ln p(v)$ for every $u$.
 #
-# This is how §5.1 makes likelihoods of softmaxes and of densities comparable. And a density measured on
-# noisy data never beats its own bins: $-\ln$ is convex, so (Jensen's inequality)
+# This is how §5.1 makes likelihoods of softmaxes and of densities comparable. And a density
+# measured on noisy data never beats its own bins: $-\ln$ is convex, so (Jensen's inequality)
 #
 # $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass of the bin}).$$
 
@@ -395,17 +397,17 @@ figures.Table(
 # %% [markdown]
 # For wide curves both agree; narrow ones pay for their corners.
 #
-# One more trap: the scale. If values are divided by 256, a density becomes 256 times as high, and its
-# score falls by $\ln 256$, or 8 bits per dimension, for nothing. Whoever reports a density in bits/dim
-# means values from 0 to 256.
+# One more trap: the scale. If values are divided by 256, a density becomes 256 times as high, and
+# its score falls by $\ln 256$, or 8 bits per dimension, for nothing. Whoever reports a density in
+# bits/dim means values from 0 to 256.
 #
 # ## Exercise 2.3 · A bell in bins
 #
 # Return the masses that a Gaussian puts on the values $0, \dots, \text{levels} - 1$: the bin of $v$
-# goes from $v - \tfrac12$ to $v + \tfrac12$. What lies below the first bin belongs to value 0, what lies
-# above the last one to the last value, so that the masses sum to 1. This is `gaussian_bins` above; write
-# it for **any** distribution function: `cdf(y)` gives the share below a number `y`. Return an array
-# `(levels,)`.
+# goes from $v - \tfrac12$ to $v + \tfrac12$. What lies below the first bin belongs to value 0, what
+# lies above the last one to the last value, so that the masses sum to 1. This is `gaussian_bins`
+# above; write it for **any** distribution function: `cdf(y)` gives the share below a number `y`.
+# Return an array `(levels,)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -425,13 +427,14 @@ check.bins(bins)
 # %% [markdown]
 # ## A contest by counting
 #
-# Now a first version of §5.3: predict the red of a pixel from its left neighbour, in three ways, all
-# fitted to pairs from the training crops and measured on pairs from other parts of the photographs.
+# Now a first version of §5.3: predict the red of a pixel from its left neighbour, in three ways,
+# all fitted to pairs from the training crops and measured on pairs from other parts of the
+# photographs.
 #
 # - **A Gaussian** for every value of the neighbour, with its own mean and variance.
 # - **A mixture of Gaussians around the neighbour's value**: four widths, the same for all, whose
-#   weights depend on the neighbour. A mixture of widths has a sharp top and long tails; this is a small
-#   relative of the MCGSM.
+#   weights depend on the neighbour. A mixture of widths has a sharp top and long tails; this is a
+#   small relative of the MCGSM.
 # - **A free histogram** for every value of the neighbour: 256 numbers each, the softmax's way.
 
 
@@ -498,39 +501,40 @@ figures.lines(
 )
 
 # %% [markdown]
-# Read it from the right. With many pairs the free histogram is far ahead of the Gaussian, which pays
-# dearly for every edge: a value in its tails has almost no mass. (It is even spared the worst:
-# `bits_of` lets no value cost more than 40 bits.) The mixture of widths is better still, because it was
-# *told* what photographs are like: near the neighbour, and sometimes far off.
+# Read it from the right. With many pairs the free histogram is far ahead of the Gaussian, which
+# pays dearly for every edge: a value in its tails has almost no mass. (It is even spared the worst:
+# `bits_of` lets no value cost more than 40 bits.) The mixture of widths is better still, because it
+# was *told* what photographs are like: near the neighbour, and sometimes far off.
 #
-# Read it from the left, and you see the price of having no prior. A free distribution learns every value
-# by itself. It needs 100,000 pairs for what the mixture knows after 300; by then it is catching up.
+# Read it from the left, and you see the price of having no prior. A free distribution learns every
+# value by itself. It needs 100,000 pairs for what the mixture knows after 300; by then it is
+# catching up.
 #
-# That is the trade, and it says when the softmax can win: when data are plenty, and when what there is to
-# learn goes beyond the prior. The paper has 150 million sub-pixels of CIFAR-10 and a network that sees
-# more than one neighbour, shares what it learns among all contexts, and then finds shapes that no one
-# had thought of.
+# That is the trade, and it says when the softmax can win: when data are plenty, and when what there
+# is to learn goes beyond the prior. The paper has 150 million sub-pixels of CIFAR-10 and a network
+# that sees more than one neighbour, shares what it learns among all contexts, and then finds shapes
+# that no one had thought of.
 
 # %% [markdown]
 # ## A contest in a network
 #
-# Now a second version, closer to the paper's: the same network with different last steps. A PixelCNN
-# ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per pixel. We use
-# them in three ways, each of which ends in logits over the 17 values:
+# Now a second version, closer to the paper's: the same network with different last steps. A
+# PixelCNN ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per
+# pixel. We use them in three ways, each of which ends in logits over the 17 values:
 #
 # - **softmax**: they *are* the logits;
 # - **one Gaussian**: two of them are a mean $m$ and a width, and the logits lie on a parabola:
-#   $z_v = -\tfrac12 d_v^2$ with $d_v = (u_v - m)\,s$, where $u_v$ is the value scaled to $[-1, 1]$ and
-#   $s$ one over the width;
+#   $z_v = -\tfrac12 d_v^2$ with $d_v = (u_v - m)\,s$, where $u_v$ is the value scaled to $[-1, 1]$
+#   and $s$ one over the width;
 # - **five Gaussians**: fifteen of them are five weights $w$, means and widths, and
 #   $z_v = \ln \sum_k e^{t_{k,v}}$ with $t_{k,v} = w_k + \ln s_k - \tfrac12 d_{k,v}^2$.
 #
-# All end in a softmax over 17 values, which cuts each bell off at the ends: even the bells put no mass
-# outside, so they are treated well. What is compared is the *shape* alone.
+# All end in a softmax over 17 values, which cuts each bell off at the ends: even the bells put no
+# mass outside, so they are treated well. What is compared is the *shape* alone.
 #
 # The gradient needs one more link of the chain rule. Let $g_v = p_v - [v]$ be the gradient of the
-# logits, $r_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then $dt_{k,v} =
-# r_{k,v}\, g_v$, and with $s_k = e^{l_k}$
+# logits, $r_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then
+# $dt_{k,v} = r_{k,v}\, g_v$, and with $s_k = e^{l_k}$
 #
 # $$dw_k = \sum_v dt_{k,v}, \qquad dm_k = \sum_v dt_{k,v}\, d_{k,v}\, s_k, \qquad
 #   dl_k = \sum_v dt_{k,v}\,(1 - d_{k,v}^2).$$
@@ -582,8 +586,8 @@ print(f"the way back through five bells: relative error {error:.0e}")
 
 
 # %% [markdown]
-# With one Gaussian the weight $w$ cancels in the softmax, as it should. Train each for the same number
-# of steps, from the same first weights:
+# With one Gaussian the weight $w$ cancels in the softmax, as it should. Train each for the same
+# number of steps, from the same first weights:
 
 
 # %%
@@ -614,7 +618,8 @@ nets = {name: train(head, digits) for name, head in HEADS.items()}
 
 def predict(name, x):
     """Logits (B, 8, 8, 1, 17) of a trained network with its last step."""
-    return HEADS[name](nets[name].forward(x)[0])[0]
+    head, net = HEADS[name], nets[name]
+    return head(net.forward(x)[0])[0]
 
 
 costs = {"every value equally likely": float(np.log2(LEVELS))}
@@ -624,9 +629,9 @@ for name in HEADS:
 figures.bars(costs, "bits per pixel, test", highlight=("softmax",), form="{:.3f}")
 
 # %% [markdown]
-# Here the softmax needs no more than 1297 images to leave the single Gaussian far behind, and to be ahead
-# of five by a hair. Why? Look at what they predict at three places (row, column) of one digit. The orange
-# mark is the value that the pixel has.
+# Here the softmax needs no more than 1297 images to leave the single Gaussian far behind, and to be
+# ahead of five by a hair. Why? Look at what they predict at three places (row, column) of one
+# digit. The orange mark is the value that the pixel has.
 
 # %%
 image = digits_test[172:173]
@@ -640,20 +645,20 @@ for r, c in places:
 figures.distributions(panels, values=marks)
 
 # %% [markdown]
-# Digits are made of paper (0), full ink (16) and some greys. In the corner it is paper, and all know it. In
-# the last row a stroke may go on or have ended: the softmax has a peak at each end and greys between.
-# One Gaussian has to decide for one of them, or lie flat; five can imitate two peaks if they spend a bell
-# on each.
+# Digits are made of paper (0), full ink (16) and some greys. In the corner it is paper, and all
+# know it. In the last row a stroke may go on or have ended: the softmax has a peak at each end and
+# greys between. One Gaussian has to decide for one of them, or lie flat; five can imitate two peaks
+# if they spend a bell on each.
 #
 # How far do these results go? The networks are tiny, and on photographs of this size, with as few
-# images, the mixture would win, as the counting above suggests. The paper's 3.06 against 3.22 is for a
-# large network and 50,000 images.
+# images, the mixture would win, as the counting above suggests. The paper's 3.06 against 3.22 is
+# for a large network and 50,000 images.
 
 # %% [markdown]
 # ## Figure 6, in small
 #
-# At last 256 values and three colours: a PixelCNN after a few seconds of training on photographs of 8×8
-# pixels. Its softmaxes are still rough, yet each of them has a shape of its own.
+# At last 256 values and three colours: a PixelCNN after a few seconds of training on photographs of
+# 8×8 pixels. Its softmaxes are still rough, yet each of them has a shape of its own.
 
 # %%
 photos, photos_test = (pr.load_data("photos8", split) for split in ("train", "test"))
@@ -689,19 +694,20 @@ course.interactive(
 )
 
 # %% [markdown]
-# The first value of the image, red at the upper left, is predicted from nothing: the network gives what
-# it knows of red in general, with a spike at 0. Later values are predicted from their neighbours, and
-# green and blue also from the values before them in the same pixel: they are narrower.
+# The first value of the image, red at the upper left, is predicted from nothing: the network gives
+# what it knows of red in general, with a spike at 0. Later values are predicted from their
+# neighbours, and green and blue also from the values before them in the same pixel: they are
+# narrower.
 #
 # ## What to take away
 #
-# - A softmax over values has no shape of its own: any number of hills, mass at the ends, none outside.
-#   What it does not know it has to learn, and that takes data.
+# - A softmax over values has no shape of its own: any number of hills, mass at the ends, none
+#   outside. What it does not know it has to learn, and that takes data.
 # - Take the largest logit out before the exponential, and stay with logarithms.
 # - The gradient is what the model said minus what happened: $\operatorname{softmax}(z) - [v]$, and
 #   $\sigma(z) - v$ for two values.
-# - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the whole
-#   numbers themselves, and never on another scale.
+# - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
+#   whole numbers themselves, and never on another scale.
 #
 # In the package: `likelihood.py` (this derivation in its docstring), `reference/likelihood.py` (the
 # loops above), `kernels/likelihood.py` (compiled).

@@ -9,14 +9,14 @@
 # %% [markdown]
 # # 04 · PixelCNN: many small windows, and one blind spot
 #
-# **What you will do.** Build the residual block of §3.5 from masked convolutions, derive its backward
-# pass, and stack blocks to a network. Find out what it sees and what it never will, and build images
-# that only the blind spot could explain.
+# **What you will do.** Build the residual block of §3.5 from masked convolutions, derive its
+# backward pass, and stack blocks to a network. Find out what it sees and what it never will, and
+# build images that only the blind spot could explain.
 #
-# **What you will learn.** How a field of view grows with depth; why a wedge up and to the right stays
-# dark at any depth, and what that costs; why there is no pooling; what a PixelCNN has over the recurrent
-# networks (all pixels at once, in training) and what it has not (neither is drawing any faster, nor does
-# it see the whole context).
+# **What you will learn.** How a field of view grows with depth; why a wedge up and to the right
+# stays dark at any depth, and what that costs; why there is no pooling; what a PixelCNN has over
+# the recurrent networks (all pixels at once, in training) and what it has not (neither is drawing
+# any faster, nor does it see the whole context).
 #
 # **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), and
 # NumPy. Nothing here needs a network or more than a minute.
@@ -35,17 +35,17 @@ rng = np.random.default_rng(4)
 # %% [markdown]
 # ## The idea
 #
-# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM has to wait
-# for row 1, in training as well. A convolution waits for nothing. All its outputs can be computed side by
-# side, on as many processors as there are.
+# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM has to
+# wait for row 1, in training as well. A convolution waits for nothing. All its outputs can be
+# computed side by side, on as many processors as there are.
 #
-# So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees three
-# rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange for speed:
-# this is the PixelCNN.
+# So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees
+# three rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange
+# for speed: this is the PixelCNN.
 #
-# What the field looks like follows from the masks alone. Walk backwards: an output reads the offsets
-# that its mask leaves, each of these was made from the offsets of the layer below, and so on down to the
-# image.
+# What the field looks like follows from the masks alone. Walk backwards: an output reads the
+# offsets that its mask leaves, each of these was made from the offsets of the layer below, and so
+# on down to the image.
 
 
 # %%
@@ -72,11 +72,11 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 # %% [markdown]
 # ## What the paper says (§3.5 and Table 1; Figure 4, left; Figure 5, left)
 #
-# A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and mask B,
-# then the head of 1×1 convolutions that all three networks share. Nothing is pooled: the map has the
-# size of the image from the first layer to the last. Its field of view is large but bounded, and in
-# training and evaluation all positions are computed in parallel. For CIFAR-10 the paper takes 15 layers
-# with $h = 128$.
+# A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and
+# mask B, then the head of 1×1 convolutions that all three networks share. Nothing is pooled: the
+# map has the size of the image from the first layer to the last. Its field of view is large but
+# bounded, and in training and evaluation all positions are computed in parallel. For CIFAR-10 the
+# paper takes 15 layers with $h = 128$.
 #
 # Each layer is a residual block (Figure 5, left). The map that runs through the network has $2h$
 # features; inside the block there are $h$:
@@ -86,13 +86,13 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 #
 # $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
 #
-# $x$ and $y$ are $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are
-# 1×1, $K^{conv}$ is 3×3, and all have mask B. The 1×1 convolutions make the costly one cheap: a 3×3 over
-# $2h$ features would have four times as many weights as one over $h$.
+# $x$ and $y$ are $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$
+# are 1×1, $K^{conv}$ is 3×3, and all have mask B. The 1×1 convolutions make the costly one cheap: a
+# 3×3 over $2h$ features would have four times as many weights as one over $h$.
 #
-# Easily missed: the 1×1 convolutions look at one pixel only, and with three colours they need their mask
-# no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than one way;
-# this project takes 15 blocks.
+# Easily missed: the 1×1 convolutions look at one pixel only, and with three colours they need their
+# mask no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
+# one way; this project takes 15 blocks.
 
 # %%
 figures.sketch(
@@ -110,8 +110,8 @@ figures.sketch(
 # %% [markdown]
 # ## Slowly
 #
-# The masked convolution of [03](03_masked_convolution.ipynb), tap by tap, and the block around it. `K`
-# is masked already.
+# The masked convolution of [03](03_masked_convolution.ipynb), tap by tap, and the block around it.
+# `K` is masked already.
 
 
 # %%
@@ -149,9 +149,9 @@ def block_slow(x, p):
 # %% [markdown]
 # ## Fast
 #
-# `ConvBlock` in `pixelrnn_np/layers/residual.py` does the same. Its other parts, the skip connection
-# ([07](07_residual_and_skip.ipynb)) and given features ([08](08_multi_scale.ipynb)), are left out here.
-# Three colours, four features inside and eight outside, and random biases:
+# `ConvBlock` in `pixelrnn_np/layers/residual.py` does the same. Its other parts, the skip
+# connection ([07](07_residual_and_skip.ipynb)) and given features ([08](08_multi_scale.ipynb)), are
+# left out here. Three colours, four features inside and eight outside, and random biases:
 
 # %%
 block = ConvBlock(
@@ -173,8 +173,9 @@ print("slow and fast agree; largest difference:", f"{np.abs(y[1] - slow[1][0]).m
 # %% [markdown]
 # ## What it sees
 #
-# `reach` above counted steps on paper. A network can be asked itself: a 1 is sent back from the logit at
-# one pixel, and we look where a gradient arrives. Both have to agree, for every number of blocks.
+# `reach` above counted steps on paper. A network can be asked itself: a 1 is sent back from the
+# logit at one pixel, and we look where a gradient arrives. Both have to agree, for every number of
+# blocks.
 
 
 # %%
@@ -214,17 +215,18 @@ course.interactive(
 # %% [markdown]
 # ## The blind spot
 #
-# With 15 blocks everything above is seen on the left. On the right a wedge stays dark, beginning four
-# columns from the pixel, and more blocks do not help.
+# With 15 blocks everything above is seen on the left. On the right a wedge stays dark, beginning
+# four columns from the pixel, and more blocks do not help.
 #
-# The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only way to
-# get one column further to the right is to go up by one row at the same time. So every 3×3 layer that
-# gains a column also leaves a row, and what it left behind on the right it never comes back to.
+# The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only
+# way to get one column further to the right is to go up by one row at the same time. So every 3×3
+# layer that gains a column also leaves a row, and what it left behind on the right it never comes
+# back to.
 #
-# Put it in numbers. To get to the row that is $d$ rows up, the path climbs $d$ steps in all. The 7×7 layer
-# climbs at least one row of these if it is to go to the right, and then gains 3 columns; the other
-# $d - 1$ steps belong to 3×3 layers, which gain one column each. So whatever the depth, row $i - d$ is seen
-# up to column
+# Put it in numbers. To get to the row that is $d$ rows up, the path climbs $d$ steps in all. The
+# 7×7 layer climbs at least one row of these if it is to go to the right, and then gains 3 columns;
+# the other $d - 1$ steps belong to 3×3 layers, which gain one column each. So whatever the depth,
+# row $i - d$ is seen up to column
 #
 # $$j + 3 + (d - 1) = j + d + 2,$$
 #
@@ -232,15 +234,15 @@ course.interactive(
 #
 # ## Exercise 4.1 · The field in numbers
 #
-# Which columns of row $i - d$ can the prediction at column $j$ see, in a PixelCNN of $L$ blocks, far enough
-# from the upper border? Columns run from 0 to $W - 1$, and $d \ge 0$. Return a set of columns; it may be
-# empty.
+# Which columns of row $i - d$ can the prediction at column $j$ see, in a PixelCNN of $L$ blocks,
+# far enough from the upper border? Columns run from 0 to $W - 1$, and $d \ge 0$. Return a set of
+# columns; it may be empty.
 #
 # <details><summary>Hint</summary>
 #
-# How many rows up can it look at all? To the left nothing hinders: each layer goes as far as its kernel,
-# in any row. To the right, the rule above holds, but there are only $L$ layers of 3×3. And $d = 0$ is a row
-# of its own. `reach` is a way to test your answer.
+# How many rows up can it look at all? To the left nothing hinders: each layer goes as far as its
+# kernel, in any row. To the right, the rule above holds, but there are only $L$ layers of 3×3. And
+# $d = 0$ is a row of its own. `reach` is a way to test your answer.
 # </details>
 
 
@@ -255,9 +257,10 @@ check.columns_seen(columns_seen)
 # %% [markdown]
 # ## How much is lost?
 #
-# Count pixels. Take the size of CIFAR-10 and the middle of its last row: of all pixels that come before it,
-# which share does a prediction see, as blocks are added? For the recurrent networks
-# ([05](05_row_lstm.ipynb), [06](06_diagonal_bilstm.ipynb)) one layer is measured by gradient, dashed.
+# Count pixels. Take the size of CIFAR-10 and the middle of its last row: of all pixels that come
+# before it, which share does a prediction see, as blocks are added? For the recurrent networks
+# ([05](05_row_lstm.ipynb), [06](06_diagonal_bilstm.ipynb)) one layer is measured by gradient,
+# dashed.
 
 
 # %%
@@ -285,21 +288,21 @@ figures.lines({"pixelcnn": (depth, curve)}, "blocks", "share of the context seen
 figures.fields(fields, place)
 
 # %% [markdown]
-# The PixelCNN wins a row with every block, and the paper's 15 blocks see a bit more than half. One Row LSTM
-# layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees all but a single
-# pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's results have the same order:
-# **the larger the field, the better the likelihood** (Table 5, bits/dim on CIFAR-10: PixelCNN 3.14, Row
-# LSTM 3.07, Diagonal BiLSTM 3.00).
+# The PixelCNN wins a row with every block, and the paper's 15 blocks see a bit more than half. One
+# Row LSTM layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees
+# all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's
+# results have the same order: **the larger the field, the better the likelihood** (Table 5,
+# bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00).
 #
 # ## What the blind spot costs
 #
-# Is the wedge merely ugly? Let us make images whose explanation lies in it. They have two rows. The upper
-# one is thrown by a fair coin. In the lower one each pixel is a copy of the pixel one row up and $s$ columns
-# to the right, as long as there is one; the last $s$ are coins again. Of 24 pixels $12 + s$ are free, so the
-# best possible model pays $(12 + s) \ln 2$ nats.
+# Is the wedge merely ugly? Let us make images whose explanation lies in it. They have two rows. The
+# upper one is thrown by a fair coin. In the lower one each pixel is a copy of the pixel one row up
+# and $s$ columns to the right, as long as there is one; the last $s$ are coins again. Of 24 pixels
+# $12 + s$ are free, so the best possible model pays $(12 + s) \ln 2$ nats.
 #
-# One row up the PixelCNN sees three columns to the right ($d = 1$ above). Predict: how does its NLL depend
-# on $s$?
+# One row up the PixelCNN sees three columns to the right ($d = 1$ above). Predict: how does its NLL
+# depend on $s$?
 
 
 # %%
@@ -324,13 +327,13 @@ for s in (2, 3, 4, 5):
 figures.Table(["copied from", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"], rows)
 
 # %% [markdown]
-# Up to three columns it finds the rule. From four on it stays with the coin, and no training and no depth
-# would change that: all that it sees is independent of what it has to predict. The Diagonal BiLSTM sees
-# the pixel in question, and has to *remember* it over more and more steps; it comes as far as its short
-# training lets it.
+# Up to three columns it finds the rule. From four on it stays with the coin, and no training and no
+# depth would change that: all that it sees is independent of what it has to predict. The Diagonal
+# BiLSTM sees the pixel in question, and has to *remember* it over more and more steps; it comes as
+# far as its short training lets it.
 #
-# Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$ nats each,
-# for everybody.
+# Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
+# nats each, for everybody.
 
 # %%
 pictures = copies(2, 4, seed=2)
@@ -347,28 +350,28 @@ figures.feature_maps(
 )
 
 # %% [markdown]
-# These images are made to show the cost at its worst. In a photograph much of what lies in the wedge can be
-# guessed from pixels nearer by. (Later work closed the wedge with two stacks of convolutions, one for the rows above and one
-# for the row itself; that is outside this paper.)
+# These images are made to show the cost at its worst. In a photograph much of what lies in the
+# wedge can be guessed from pixels nearer by. (Later work closed the wedge with two stacks of
+# convolutions, one for the rows above and one for the row itself; that is outside this paper.)
 #
 # ## Why there is no pooling
 #
-# Networks that recognise things shrink their maps on the way and so see far with few layers. Here that
-# would be a leak. A pooled value mixes features of several pixels, the last of which has already seen the
-# first.
+# Networks that recognise things shrink their maps on the way and so see far with few layers. Here
+# that would be a leak. A pooled value mixes features of several pixels, the last of which has
+# already seen the first.
 #
 # ## Exercise 4.2 · The leak in the pool
 #
-# A network of masked convolutions is so deep that the feature at each pixel depends on **all** earlier
-# pixels (and not on its own). Someone takes the maximum over blocks of 2×2 features, rows $2m, 2m+1$ and
-# columns $2n, 2n+1$, and gives it to all four pixels of the block to predict their values from. The image
-# has an even number $W$ of columns. How many pixels does the prediction at $(r, c)$ now see that it must not
-# see, itself included?
+# A network of masked convolutions is so deep that the feature at each pixel depends on **all**
+# earlier pixels (and not on its own). Someone takes the maximum over blocks of 2×2 features, rows
+# $2m, 2m+1$ and columns $2n, 2n+1$, and gives it to all four pixels of the block to predict their
+# values from. The image has an even number $W$ of columns. How many pixels does the prediction at
+# $(r, c)$ now see that it must not see, itself included?
 #
 # <details><summary>Hint</summary>
 #
-# Which of the four features of the block has seen most? List what it has seen from pixel $(r, c)$ on, in
-# raster order: it is more than the block.
+# Which of the four features of the block has seen most? List what it has seen from pixel $(r, c)$
+# on, in raster order: it is more than the block.
 # </details>
 
 
@@ -383,19 +386,19 @@ check.leaked(leaked)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# The sketch again: each arrow backwards, and where two arrows leave a box, two gradients are added. Only
-# $x$ has two.
+# The sketch again: each arrow backwards, and where two arrows leave a box, two gradients are added.
+# Only $x$ has two.
 #
-# **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual connection
-# is for: whatever the block does, the gradient reaches $x$ whole.
+# **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual
+# connection is for: whatever the block does, the gradient reaches $x$ whole.
 #
 # **2. Up.** A 1×1 convolution is one product of a row vector and a matrix per pixel, so
 # $da = dy\,K^{up\top}$, $dK^{up} = \sum_p a_p^\top dy_p$, $db^{up} = \sum_p dy_p$.
 #
 # **3. ReLU.** Its slope is 1 where its input is positive and 0 elsewhere: $dz = da \odot [z > 0]$.
 #
-# **4. The 3×3 convolution**, as in [03](03_masked_convolution.ipynb): each output sends its share to where
-# it has read. Then again a ReLU, $du = (\dots) \odot [u > 0]$.
+# **4. The 3×3 convolution**, as in [03](03_masked_convolution.ipynb): each output sends its share
+# to where it has read. Then again a ReLU, $du = (\dots) \odot [u > 0]$.
 #
 # **5. Down**, a 1×1 again, and the first ReLU: its part of $dx$ counts where $x > 0$.
 #
@@ -444,8 +447,9 @@ print("slow and fast gradients agree for dx and", ", ".join(grads))
 # %% [markdown]
 # ### Are they right?
 #
-# One weight of the 3×3 convolution by hand, with the loss $\ell = \sum y \odot dy$. Then all of them. A ReLU
-# has a corner, where no difference is right; `redraw` takes another point if one is met.
+# One weight of the 3×3 convolution by hand, with the loss $\ell = \sum y \odot dy$. Then all of
+# them. A ReLU has a corner, where no difference is right; `redraw` takes another point if one is
+# met.
 
 # %%
 K, eps = block.params["conv.K"], 1e-6
@@ -473,13 +477,15 @@ figures.Table(
 # %% [markdown]
 # ## Exercise 4.3 · A ReLU in the wrong place
 #
-# Other residual networks put a ReLU *behind* the sum. Take $y = \operatorname{ReLU}(x + a K)$ with $x$ and
-# $y$ of shape $(H, W, F)$, $a$ of $(H, W, h)$ and $K$ of $(h, F)$. Given `dy`, return `dx`, `da` and `dK`.
+# Other residual networks put a ReLU *behind* the sum. Take $y = \operatorname{ReLU}(x + a K)$ with
+# $x$ and $y$ of shape $(H, W, F)$, $a$ of $(H, W, h)$ and $K$ of $(h, F)$. Given `dy`, return `dx`,
+# `da` and `dK`.
 #
 # <details><summary>Hint</summary>
 #
-# Begin at the end. Which pixels and features let a gradient through the ReLU? What gets through arrives at
-# the sum, and from there it goes both ways. Over all pixels at once, $dK$ is `np.einsum("rch,rcf->hf", …)`.
+# Begin at the end. Which pixels and features let a gradient through the ReLU? What gets through
+# arrives at the sum, and from there it goes both ways. Over all pixels at once, $dK$ is
+# `np.einsum("rch,rcf->hf", …)`.
 # </details>
 
 
@@ -492,13 +498,13 @@ def relu_behind(dy, x, a, K):
 check.relu_behind(relu_behind)
 
 # %% [markdown]
-# Compare `dx` with step 1. Behind the sum, the ReLU stands in the way of every gradient, block after block;
-# in Figure 5 the road along the sums is free from the last block to the first.
+# Compare `dx` with step 1. Behind the sum, the ReLU stands in the way of every gradient, block
+# after block; in Figure 5 the road along the sums is free from the last block to the first.
 #
 # ## Measured at once, drawn one by one
 #
-# Train a small PixelCNN on 8×8 digits. Every step of training computes all pixels of all images of the
-# batch in one go.
+# Train a small PixelCNN on 8×8 digits. Every step of training computes all pixels of all images of
+# the batch in one go.
 
 # %%
 train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
@@ -508,11 +514,11 @@ pr.Trainer(model, optimizer="adam").fit(train, epochs=12, progress=False)
 print(f"nats per image: {before:.1f} before, {model.nll(test).mean():.1f} after training")
 
 # %% [markdown]
-# Drawing is another matter. Being parallel in training does not help here: pixel 2 needs the value of pixel
-# 1. The plain way runs the whole network once per pixel and uses a single logit each time, 64 runs of 64
-# pixels each. Almost all of it has been computed before, since earlier pixels never change. So each layer
-# can keep what it has computed and do one pixel at a time (`step`), and the 64 pixels together cost one
-# run's arithmetic. The images are the same:
+# Drawing is another matter. Being parallel in training does not help here: the second pixel needs
+# the value of the first. The plain way runs the whole network once per pixel and uses a single
+# logit each time, 64 runs of 64 pixels each. Almost all of it has been computed before, since
+# earlier pixels never change. So each layer can keep what it has computed and do one pixel at a
+# time (`step`), and the 64 pixels together cost one run's arithmetic. The images are the same:
 
 # %%
 plain = sampling.whole_network(model, 16, seed=0)
@@ -531,9 +537,10 @@ halves = np.repeat(test[:2], 8, axis=0)
 figures.sheet(pr.complete(model, halves, known, seed=1), 2, columns=8, generated=~known)
 
 # %% [markdown]
-# And what does a trained network make of its field? The influence of each earlier pixel on one prediction,
-# averaged over test images: strongest next to the pixel, and weak at the far end of what the masks allow. A
-# field of view is what a network *may* use; how much it does use is up to the data.
+# And what does a trained network make of its field? The influence of each earlier pixel on one
+# prediction, averaged over test images: strongest next to the pixel, and weak at the far end of
+# what the masks allow. A field of view is what a network *may* use; how much it does use is up to
+# the data.
 
 # %%
 found = {
@@ -544,16 +551,18 @@ figures.feature_maps(found, signed=False, columns=2, label="|d logit / d pixel|"
 # %% [markdown]
 # ## What to take away
 #
-# - A block is ReLU, 1×1 down, ReLU, 3×3 with mask B, ReLU, 1×1 up, plus its own input. Along the sums a
-#   gradient passes unchanged.
-# - $L$ blocks see $3 + L$ rows up and columns to the left. To the right they see $d + 2$ columns, $d$ rows up,
-#   and never more: the blind spot.
-# - No pooling, no stride: a pooled feature has seen pixels that come later than some of its readers.
-# - All pixels at once when the image is given, one after the other when it is drawn. The recurrent networks
-#   draw one by one too; what they lose to the PixelCNN is time in training, and what they win is context.
+# - A block is ReLU, 1×1 down, ReLU, 3×3 with mask B, ReLU, 1×1 up, plus its own input. Along the
+#   sums a gradient passes unchanged.
+# - $L$ blocks see $3 + L$ rows up and columns to the left. To the right they see $d + 2$ columns,
+#   $d$ rows up, and never more: the blind spot.
+# - No pooling, no stride: a pooled feature has seen pixels that come later than some of its
+#   readers.
+# - All pixels at once when the image is given, one after the other when it is drawn. The recurrent
+#   networks draw one by one too; what they lose to the PixelCNN is time in training, and what they
+#   win is context.
 #
-# In the package: `models/pixelcnn.py` and `models/trunk.py` (Table 1), `layers/residual.py` (the block, with
-# this derivation in its docstring), `reference/conv_block.py` (the chain of layers),
+# In the package: `models/pixelcnn.py` and `models/trunk.py` (Table 1), `layers/residual.py` (the
+# block, with this derivation in its docstring), `reference/conv_block.py` (the chain of layers),
 # `kernels/conv_block.py` (compiled, a whole block at once).
 #
 # Solutions: [solutions/04_pixelcnn](solutions/04_pixelcnn.ipynb). Next:

@@ -22,8 +22,9 @@ from pixelrnn_np.course import n01 as check
 # ## Exercise 1.1 · How many choices are left?
 #
 # One value costs $\text{nats}/D$ on average, a fair choice among $m$ costs $\ln m$: so
-# $m = e^{\text{nats}/D}$. This number is known as the *perplexity*. In bits/dim it is $2^{\text{bits/dim}}$:
-# the paper's 3.00 bits/dim on CIFAR-10 are 8 choices of 256, and 79.20 nats on MNIST are 1.106 of 2.
+# $m = e^{\text{nats}/D}$. This number is known as the *perplexity*. In bits/dim it is
+# $2^{\text{bits/dim}}$: the paper's 3.00 bits/dim on CIFAR-10 are 8 choices of 256, and 79.20 nats
+# on MNIST are 1.106 of 2.
 
 
 # %%
@@ -34,8 +35,8 @@ def choices(nats, D):
 check.choices(choices)
 
 # %% [markdown]
-# To forget $D$ asks how many *images* are left, which is a number beyond all bounds. And $2^{\dots}$
-# belongs to bits.
+# To forget $D$ asks how many *images* are left, which is a number beyond all bounds. And
+# $2^{\dots}$ belongs to bits.
 
 
 # %%
@@ -53,8 +54,8 @@ course.show(check.choices(of_the_whole_image), check.choices(nats_for_bits))
 # %% [markdown]
 # ## Exercise 1.2 · Fill in
 #
-# It is the sampler of the notebook, with an `if`. What counts is that `p_one` is given the image that is
-# being filled, so that a drawn pixel is known to all that follow.
+# It is the sampler of the notebook, with an `if`. What counts is that `p_one` is given the image
+# that is being filled, so that a drawn pixel is known to all that follow.
 
 
 # %%
@@ -69,9 +70,9 @@ def fill(x, known, p_one, u):
 check.fill(fill)
 
 # %% [markdown]
-# The first mistake draws all unknown pixels at once from the image as it was. It looks like a speed-up;
-# what it draws are pixels that know nothing of each other. The second one goes on drawing where the
-# picture was known.
+# The first mistake draws all unknown pixels at once from the image as it was. It looks like a
+# speed-up; what it draws are pixels that know nothing of each other. The second one goes on drawing
+# where the picture was known.
 
 
 # %%
@@ -115,9 +116,9 @@ def split_colours(joint):
 check.split_colours(split_colours)
 
 # %% [markdown]
-# `p_RG / p_R` without the new axis divides by $p(g)$'s place: NumPy lines up the *last* axes. The shapes
-# fit, and the numbers are those of another question. The second mistake forgets what the bar means: it
-# gives each colour for itself.
+# `p_RG / p_R` without the new axis divides by $p(g)$'s place: NumPy lines up the *last* axes. The
+# shapes fit, and the numbers are those of another question. The second mistake forgets what the bar
+# means: it gives each colour for itself.
 
 
 # %%

@@ -34,9 +34,9 @@ def log_softmax(z):
 check.log_softmax(log_softmax)
 
 # %% [markdown]
-# Three ways to fail. Without the maximum large logits overflow. With *one* maximum for the whole array
-# a row far below it becomes all zeros. And whoever computes the softmax first, even a stable one, takes
-# the logarithm of probabilities that were rounded to 0.
+# Three ways to fail. Without the maximum large logits overflow. With *one* maximum for the whole
+# array a row far below it becomes all zeros. And whoever computes the softmax first, even a stable
+# one, takes the logarithm of probabilities that were rounded to 0.
 
 
 # %%
@@ -73,9 +73,9 @@ def batch_gradient(logits, x):
 check.batch_gradient(batch_gradient)
 
 # %% [markdown]
-# Dividing by the number of sub-pixels as well gives the gradient of another loss, nats per dimension. It
-# points the same way, but is hundreds of times shorter: with a learning rate made for the one, the other
-# does not move. Public implementations have divided twice.
+# Dividing by the number of sub-pixels as well gives the gradient of another loss, nats per
+# dimension. It points the same way, but is hundreds of times shorter: with a learning rate made for
+# the one, the other does not move. Public implementations have divided twice.
 
 
 # %%
@@ -109,9 +109,9 @@ def bins(cdf, levels):
 check.bins(bins)
 
 # %% [markdown]
-# Edges all the way round leave the tails out, and the rest does not sum to one: such a model pays for
-# mass outside the scale. To take the curve's slope at the whole numbers instead is to mix up density and
-# mass: for a narrow curve it is far too much.
+# Edges all the way round leave the tails out, and the rest does not sum to one: such a model pays
+# for mass outside the scale. To take the curve's slope at the whole numbers instead is to mix up
+# density and mass: for a narrow curve it is far too much.
 
 
 # %%

@@ -21,10 +21,11 @@ from pixelrnn_np.course import n04 as check
 # %% [markdown]
 # ## Exercise 4.1 · The field in numbers
 #
-# Each layer climbs as far as its kernel: $3 + L$ rows in all. To the left each goes as far as its kernel
-# too, and may climb meanwhile: $3 + L$ columns in every row. To the right the 7×7 layer gains 3 columns, if
-# it climbs at least one row; the other $d - 1$ steps up can gain one column each, as long as there are
-# layers: $3 + \min(d - 1, L)$. In the row itself only what lies to the left is seen.
+# Each layer climbs as far as its kernel: $3 + L$ rows in all. To the left each goes as far as its
+# kernel too, and may climb meanwhile: $3 + L$ columns in every row. To the right the 7×7 layer
+# gains 3 columns, if it climbs at least one row; the other $d - 1$ steps up can gain one column
+# each, as long as there are layers: $3 + \min(d - 1, L)$. In the row itself only what lies to the
+# left is seen.
 
 
 # %%
@@ -38,9 +39,9 @@ def columns_seen(j, d, L, W):
 check.columns_seen(columns_seen)
 
 # %% [markdown]
-# Without the blind spot the field would be as wide to the right as to the left: this is how it looks if one
-# thinks of ordinary convolutions. To forget the $\min$ lets the field grow beyond what $L$ layers can reach.
-# And in its own row, mask A hides the pixel itself.
+# Without the blind spot the field would be as wide to the right as to the left: this is how it
+# looks if one thinks of ordinary convolutions. To forget the $\min$ lets the field grow beyond what
+# $L$ layers can reach. And in its own row, mask A hides the pixel itself.
 
 
 # %%
@@ -65,10 +66,10 @@ course.show(*(check.columns_seen(f) for f in (without_a_blind_spot, any_depth, s
 # %% [markdown]
 # ## Exercise 4.2 · The leak in the pool
 #
-# The lower right feature of the block is the last in raster order, and has seen all before it: from $(r, c)$
-# on, the rest of that row, and if $r$ is the upper row of the block, the next row up to it. In raster order
-# these are consecutive, so it is the difference of two places. Only the last pixel of a block sees nothing
-# that it must not see.
+# The lower right feature of the block is the last in raster order, and has seen all before it: from
+# $(r, c)$ on, the rest of that row, and if $r$ is the upper row of the block, the next row up to
+# it. In raster order these are consecutive, so it is the difference of two places. Only the last
+# pixel of a block sees nothing that it must not see.
 
 
 # %%
@@ -97,7 +98,8 @@ course.show(check.leaked(within_the_block), check.leaked(with_the_last_pixel))
 # %% [markdown]
 # ## Exercise 4.3 · A ReLU in the wrong place
 #
-# The ReLU's input is the whole sum. What it lets through goes to $x$ as it is and to $a$ through $K^\top$.
+# The ReLU's input is the whole sum. What it lets through goes to $x$ as it is and to $a$ through
+# $K^\top$.
 
 
 # %%
@@ -109,8 +111,8 @@ def relu_behind(dy, x, a, K):
 check.relu_behind(relu_behind)
 
 # %% [markdown]
-# `dx = dy` is right for Figure 5, where nothing stands behind the sum, and wrong here. Asking for the sign
-# of $x$ alone is step 5's question.
+# `dx = dy` is right for Figure 5, where nothing stands behind the sum, and wrong here. Asking for
+# the sign of $x$ alone is step 5's question.
 
 
 # %%
