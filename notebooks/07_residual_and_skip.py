@@ -542,11 +542,10 @@ def draw_without(kind="both"):
 course.interactive(draw_without, static=[{"kind": "both"}, {"kind": "skip"}], kind=list(KINDS))
 
 # %% [markdown]
-# With both connections no layer is indispensable: whichever is left out, the network loses a nat or
-# two, and the others go on. It behaves like a sum. With skips alone it is still a chain: without
-# its first layer nothing above it makes sense, and the result is worse than a fair coin's 44 nats,
-# while the last few layers could go without anybody noticing. For them the signal had died before
-# it came.
+# With both connections no layer is indispensable: whichever is left out, the network loses two nats
+# at most, and the others go on. It behaves like a sum. With skips alone it is still a chain:
+# without its first layer nothing above it makes sense, and the result is worse than a fair coin's 44 nats,
+# while the last four layers could go almost unnoticed.
 #
 # ## Table 3, small
 #
@@ -591,8 +590,8 @@ figures.lines(
 #   a term that is multiplied by one.
 # - Residual connections keep signal and gradient alive through the trunk; skips give each layer a
 #   gradient directly. Either saves a deep network, both together add a little.
-# - Backward through a sum is a sum: $dx = \text{LSTM}^\top(da) + dy$, and $da$ collects from $U$ and
-#   from $S$.
+# - Backward through a sum is a sum: $dx = \text{LSTM}^\top(da) + dy$, and $da$ collects from $U$
+#   and from $S$.
 # - Sums over $L$ blocks want initial weights with a factor $1/\sqrt L$.
 # - A difference is worth as much as its spread over seeds allows.
 #
