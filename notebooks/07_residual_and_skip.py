@@ -164,11 +164,11 @@ print("slow and fast agree:", ", ".join(nets))
 # $$x_{L+1} = x_1 + \sum_l (a_l U_l + u_l), \qquad
 #   z = x_1 + \sum_l \left(a_l\,(U_l + S_l) + u_l + v_l\right).$$
 #
-# So with residual connections every layer reaches the head already, and skips add no way that was
-# not there: they only let a layer tell the head something that it does not tell the layers above.
-# *Without* residual connections skips are the one short way to the head, but the layers still feed
-# on each other's ever smaller outputs. From this alone, which entries of Table 2 would you expect
-# to be close to each other?
+# So with residual connections every layer reaches the head already, and skips reach nothing new:
+# they add short ways beside it, and let a layer tell the head something that it does not tell the
+# layers above. *Without* residual connections skips are the one short way to the head, but the
+# layers still feed on each other's ever smaller outputs. From this alone, which entries of Table 2
+# would you expect to be close to each other?
 #
 # ## Exercise 7.1 · How many ways?
 #
@@ -476,8 +476,8 @@ figures.Table(["connections", "logits differ between places by", "between images
 # number of weights that fails here: the network with residual connections has as many.
 #
 # Any one of the two connections repairs it, and this is by far the largest effect in the paper's
-# table and in ours. The other differences are small: 3.09, 3.07 and 3.06 in the paper, which has
-# one run of each. Are ours more than noise? Look at the seeds.
+# table and in ours. The other differences are small: 3.09, 3.07 and 3.06 in the paper, which
+# gives one number for each. Are ours more than noise? Look at the seeds.
 
 # %%
 for better, worse in (("residual", "skip"), ("both", "residual")):
@@ -491,7 +491,7 @@ for better, worse in (("residual", "skip"), ("both", "residual")):
 # Three seeds are not many. Where nothing is going on at all, three of three agree in one case of
 # four, so agreement alone proves little; ranges that lie apart say more, and ranges that overlap
 # would say nothing. That the order is the paper's, too, makes it more credible. And it fits what
-# the unrolled sum said: beside residual connections, skips add no way that was not there.
+# the unrolled sum said: beside residual connections, skips reach nothing new.
 #
 # ## What training made of it
 #
@@ -542,11 +542,10 @@ def draw_without(kind="both"):
 course.interactive(draw_without, static=[{"kind": "both"}, {"kind": "skip"}], kind=list(KINDS))
 
 # %% [markdown]
-# With both connections no layer is indispensable: whichever is left out, the network loses a nat or
-# two, and the others go on. It behaves like a sum. With skips alone it is still a chain: without
-# its first layer nothing above it makes sense, and the result is worse than a fair coin's 44 nats,
-# while the last few layers could go without anybody noticing. For them the signal had died before
-# it came.
+# With both connections no layer is indispensable: whichever is left out, the network loses two nats
+# at most, and the others go on. It behaves like a sum. With skips alone it is still a chain:
+# without its first layer nothing above it makes sense, and the result is worse than a fair coin's
+# 44 nats, while the last four layers could go almost unnoticed.
 #
 # ## Table 3, small
 #
@@ -591,8 +590,8 @@ figures.lines(
 #   a term that is multiplied by one.
 # - Residual connections keep signal and gradient alive through the trunk; skips give each layer a
 #   gradient directly. Either saves a deep network, both together add a little.
-# - Backward through a sum is a sum: $dx = \text{LSTM}^\top(da) + dy$, and $da$ collects from $U$ and
-#   from $S$.
+# - Backward through a sum is a sum: $dx = \text{LSTM}^\top(da) + dy$, and $da$ collects from $U$
+#   and from $S$.
 # - Sums over $L$ blocks want initial weights with a factor $1/\sqrt L$.
 # - A difference is worth as much as its spread over seeds allows.
 #
