@@ -25,6 +25,8 @@
 import gc
 import resource
 import statistics
+import subprocess
+import sys
 import time
 
 import numba
@@ -33,7 +35,7 @@ import scipy.linalg.cython_blas  # noqa: F401  the matrix products that compiled
 from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
-from pixelrnn_np import backend, course, figures, kernels, reference
+from pixelrnn_np import course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
@@ -62,15 +64,15 @@ one_thread = threadpool_limits(
 
 
 # %%
-def timed(function, seconds=0.3, average=statistics.median):
+def timed(function, seconds=0.3, average=statistics.median, clock=time.thread_time):
     """Median time of a call, after one that is not counted (it may compile something)."""
     function()
     gc.collect()
     times, end = [], time.perf_counter() + (0.03 if course.fast() else seconds)
     while len(times) < 3 or (time.perf_counter() < end and len(times) < 2000):
-        start = time.perf_counter()
+        start = clock()
         function()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return average(times)
 
 
@@ -85,9 +87,9 @@ peak = max(square_product(n) for n in (256, 512, 1024))
 print(f"peak of one core here: {peak / 1e9:.0f} thousand million operations per second (float32)")
 
 # %% [markdown]
-# Of the peak we take the best of many runs. Of all else, the median, because a machine does other
-# things too: one slow run among many leaves a median where it was. The first call is not counted,
-# since it may compile, or fetch memory.
+# A machine does other things too. So the clock counts only the time for which this thread has had a
+# processor, and of many runs we take the median, which one slow run leaves where it was (of the
+# peak, the best). The first call is not counted, since it may compile, or fetch memory.
 #
 # ## What is computed
 #
@@ -136,9 +138,9 @@ def conv_python(x, taps, offsets, b):
 
 
 lists = x.tolist(), taps.tolist(), offsets.tolist(), b.tolist()
-start = time.perf_counter()
+start = time.thread_time()
 wanted = np.array(conv_python(*lists))
-times = {"1 plain Python": time.perf_counter() - start}
+times = {"1 plain Python": time.thread_time() - start}
 
 
 def note(name, function):
@@ -305,10 +307,9 @@ note("7 the package's kernel", lambda: conv_kernel(x, y))
 figures.ladder(times, work, peak)
 
 # %% [markdown]
-# The scale is logarithmic; every grid step to the left is ten times less. Where did it go? Below is
-# what each step asks for: calls from Python, and the megabytes that travel between memory and
-# processor, counted by hand. (What fits into the cache is not counted, nor are Python's own
-# objects.)
+# The scale is logarithmic: from one power of ten to the next it is ten times less. Where did it go?
+# Below is what each step asks for: calls from Python, and the megabytes that are read and written
+# as whole maps, counted by hand, whether a cache holds them or not.
 
 # %%
 mb = x.nbytes / 1e6
@@ -324,7 +325,8 @@ asked = {
     "7 the package's kernel": (1, 2 * mb),
 }
 figures.Table(
-    ["step", "calls from Python", "MB moved", "ms", "million multiply-adds per ms", "share of peak"],
+    ["step", "calls from Python", "MB moved", "ms", "million multiply-adds per ms",
+     "share of peak"],
     [
         [name, f"{calls:,}", "" if moved is None else f"{moved:.1f}", f"{1e3 * times[name]:.3g}",
          f"{work / 2e9 / times[name]:.3g}", f"{work / times[name] / peak:.2%}"]
@@ -358,9 +360,9 @@ figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "7: ns per pixel
 
 # %% [markdown]
 # The kernel costs about the same per pixel, however many there are, since its blocks never leave
-# the cache. The other two write maps that no cache holds, into memory that is fresh each time (more
-# of that below). Step 4, the better arithmetic on paper, suffers most: its matrix is five times the
-# image.
+# the cache. The other two write maps that no cache holds, some into memory that is fresh each time
+# (more of that below). Step 3b loses a little. Step 4, the better arithmetic on paper, suffers
+# most: its matrix is five times the image.
 
 # %% [markdown]
 # ## What stops the vector unit
@@ -437,8 +439,9 @@ def draw_blocks(h=16, taps=5):
         seconds = timed(lambda: blockwise(a, w, out, rows), 0.06)  # noqa: B023
         found.append(100 * 2 * a.size * h / seconds / peak)
     assert np.allclose(out, a @ w, rtol=0, atol=1e-3)
-    return figures.lines({f"({taps * h} → {h})": (np.log2(sizes), np.array(found))},
-                         "rows in a block, as a power of two", "% of peak", height=2.8)  # fmt: skip
+    label = f"rows in a block of (rows, {taps * h}) · ({taps * h}, {h}), as a power of two"
+    curve = {"share": (np.log2(sizes), np.array(found))}
+    return figures.lines(curve, label, "% of peak", height=2.8)
 
 
 course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], taps=[1, 5])
@@ -447,9 +450,10 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # Small blocks pay for the call. Large ones are not better, as one might think, but may be worse:
 # for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
-# is not. Below the limit it multiplies where the numbers lie. So `kernels/products.py` takes as
-# many rows as stay below it, and blocks of 448 where those would be few. The block that was just
-# gathered is then still in the cache.
+# is not. Below the limit it multiplies where the numbers lie. The limit is at 781 rows in the first
+# figure, just short of $2^{10}$, and at 48 in the second, between $2^5$ and $2^6$. So
+# `kernels/products.py` takes as many rows as stay below it, and blocks of 448 where those would be
+# few. The block that was just gathered is then still in the cache.
 #
 # Where exactly the curve bends depends on the library and the machine; yours may have no bend at
 # all.
@@ -480,7 +484,10 @@ for one, other in zip(layer_by_layer(), fused(), strict=True):
     assert np.allclose(one, other, rtol=0, atol=1e-4)
 layers = {"layer by layer": timed(layer_by_layer), "rows through the whole block": timed(fused)}
 weights = sum(layer.weights().size for layer in (block.down, block.conv, block.up, block.skip))
-figures.ladder(layers, 2 * pixels * weights, peak)
+figures.bars(
+    {f"{name}, {2 * pixels * weights / t / peak:.0%} of peak": 1e3 * t for name, t in layers.items()},
+    "ms", form="{:.2f}",
+)  # fmt: skip
 
 # %% [markdown]
 # ## A recurrence: the Row LSTM
@@ -494,10 +501,10 @@ figures.ladder(layers, 2 * pixels * weights, peak)
 lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng)
 lstm.params["h0"][...], lstm.params["c0"][...] = rng.standard_normal((2, F))
 p = lstm.params
-start = time.perf_counter()
+start = time.thread_time()
 with pr.use_backend("reference"):
     wanted, _ = lstm.forward(trunk)
-times = {"1 per pixel": time.perf_counter() - start}
+times = {"1 per pixel": time.thread_time() - start}
 
 # %% [markdown]
 # **Step 2: a row at a time.** The input-to-state map does not depend on the recurrence, so it is
@@ -560,8 +567,9 @@ figures.ladder(times, 2 * macs, peak)
 
 # %% [markdown]
 # Step 4 is step 3, compiled: gather, multiply, cell, 28 times, without Python in between and
-# without a fresh array per operation. Its share of peak is smaller than the convolution's. That is
-# not the products' fault. It is the cell's.
+# without a fresh array per operation. Its product is wider than the convolution's, 112 numbers to
+# 64, and so nearer to peak, although the cell is not even counted as work. That it may be left out
+# of the count took some doing.
 #
 # ## σ by way of tanh
 #
@@ -714,43 +722,70 @@ def reused():
     kept.fill(1)
 
 
-rows = []
-for name, function in (("fresh", fresh), ("reused", reused)):
-    seconds = timed(function)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def page_faults(function):
+    """Of this process, per call."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
         function()
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    rows.append([name, f"{1e3 * seconds:.2f}", faults // 10])
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10
+
+
+rows = [
+    [name, f"{1e3 * timed(function):.2f}", page_faults(function)]
+    for name, function in (("fresh", fresh), ("reused", reused))
+]
 figures.Table(["filling 64 MiB", "ms", "page faults"], rows)
 
 # %% [markdown]
 # (A page is 4 KiB, or 2 MiB where the system and NumPy agree on large ones. Smaller arrays may be
 # lucky: the library keeps some freed memory for the next caller.) A training step makes the same
 # arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
-# request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN,
-# on one shard, both ways:
+# request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
+# 16 images, both ways, in a fresh process:
 
 # %%
-model = pr.build_model("pixelcnn", layers=5)
-digits = (rng.random((4, 28, 28, 1)) < 0.15).astype(np.uint8)
-space = backend.Workspace()
+TRAINING = """
+import resource, statistics, time
+import numpy as np
+import pixelrnn_np as pr
+from pixelrnn_np import backend
 
+model, space = pr.build_model("pixelcnn", layers=5), backend.Workspace()
+digits = (np.random.default_rng(0).random((16, 28, 28, 1)) < 0.15).astype(np.uint8)
 
 def passes():
     _, cache = model.nll_forward(digits)
-    return model.nll_backward(0.25, cache)
-
+    return model.nll_backward(1 / len(digits), cache)
 
 def passes_in_a_workspace():
     with backend.workspace(space):
         return passes()
 
-
-memory = {"fresh arrays": timed(passes), "a workspace": timed(passes_in_a_workspace)}
-figures.ladder(memory)
+for function in (passes, passes_in_a_workspace):
+    function()
+    times, before = [], resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(12):
+        start = time.thread_time()
+        function()
+        times.append(time.thread_time() - start)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    print(statistics.median(times), faults // 12)
+"""
+done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True)
+figures.Table(
+    ["forward and backward", "ms", "page faults"],
+    [
+        [name, f"{1e3 * float(seconds):.1f}", int(faults)]
+        for name, (seconds, faults) in zip(
+            ("fresh arrays", "a workspace"), map(str.split, done.stdout.splitlines()), strict=True
+        )
+    ],
+)
 
 # %% [markdown]
+# The same arithmetic, and the difference is all memory. A process of its own, because this one has
+# freed large arrays before, whereupon the library keeps more: here one would measure luck.
+#
 # ## Threads
 #
 # The last factor is the second core. Threads that share one matrix product have to meet at its end,
@@ -762,13 +797,16 @@ figures.ladder(memory)
 # order. So the sum does not depend on who computed what: one thread and two give **the same bits**.
 
 # %%
+model = pr.build_model("pixelcnn", layers=5)
 batch = (rng.random((32, 28, 28, 1)) < 0.15).astype(np.uint8)
 _, one = model.loss_and_grads(batch, threads=1)
 _, two = model.loss_and_grads(batch, threads=2)
 assert all(np.array_equal(one[name], two[name]) for name in one)
-threads = {f"{k} thread{'s' * (k > 1)}": timed(lambda: model.loss_and_grads(batch, threads=k))  # noqa: B023
-           for k in (1, 2)}  # fmt: skip
-figures.ladder(threads)
+threads = {}
+for k in (1, 2):  # by the clock on the wall, since both threads count, and the best of many
+    step = lambda: model.loss_and_grads(batch, threads=k)  # noqa: B023, E731
+    threads[f"{k} thread{'s' * (k > 1)}"] = timed(step, 2.0, min, time.perf_counter)
+figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}")
 
 # %% [markdown]
 # On two free cores the second bar is close to half of the first; on a busy machine it is not.
