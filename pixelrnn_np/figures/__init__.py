@@ -13,6 +13,7 @@ from .maps import feature_maps, fields, frames, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
+from .tour import guess, picture
 
 __all__ = [
     "BLUE",
@@ -30,12 +31,14 @@ __all__ = [
     "gallery",
     "gate_lines",
     "gate_maps",
+    "guess",
     "letters",
     "lines",
     "lstm_sketch",
     "masks",
     "nats",
     "numbers",
+    "picture",
     "raster",
     "save_completions",
     "save_explanation",
