@@ -16,6 +16,7 @@ from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder
+from .tour import guess, picture
 
 __all__ = [
     "BLUE",
@@ -34,6 +35,7 @@ __all__ = [
     "gallery",
     "gate_lines",
     "gate_maps",
+    "guess",
     "ladder",
     "letters",
     "lines",
@@ -41,6 +43,7 @@ __all__ = [
     "masks",
     "nats",
     "numbers",
+    "picture",
     "raster",
     "save_completions",
     "save_explanation",

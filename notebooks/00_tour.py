@@ -1,0 +1,384 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · A tour: what a PixelRNN does, in five minutes
+#
+# **What you will do.** Take a trained network from the package and question it. How probable is
+# this image? Which of its pixels was a surprise? Draw me some new ones. Here is the upper half of a
+# digit; what might the lower half be? And what did you look at?
+#
+# **What you will learn.** What it means for a network to *be* a distribution over images, and what
+# that is good for. How it is done is the matter of the other eleven notebooks; at the end of this
+# one there is a map of them.
+#
+# **What you need.** Nothing but some Python. If a word is new, read on: each has its notebook.
+
+# %%
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import baselines, course, explain, figures
+from pixelrnn_np.course import n00 as check
+from pixelrnn_np.likelihood import probabilities
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# The package carries trained weights. We take the best that there are, and images to show to them.
+# What follows says nothing about a particular model, so it reads the same with any of them.
+
+# %%
+name = check.best()
+model, card = pr.load_pretrained(name), pr.pretrained_card(name)
+images, what = check.pictures(card)
+H, W, C = model.image_shape
+figures.Table(
+    ["", ""],
+    [
+        ["weights", name],
+        ["kind of network", f"{model.name}, {model.layers} blocks, h = {model.h}"],
+        ["numbers in it", f"{card['parameters']:,}"],
+        ["trained on", f"{card['splits']['train']:,} images of {card['data']['name']}"],
+        ["an image", f"{H}×{W} pixels of {model.levels} values"],
+        ["nats per test image", f"{card['nats']['test']:.2f}"],
+        ["images below", what],
+    ],
+)
+
+# %%
+figures.sheet(images[:24], model.levels, columns=12)
+
+# %% [markdown]
+# ## The idea
+#
+# Cover an image with a sheet of paper and uncover it pixel by pixel, row after row, each row from
+# the left to the right. Before each pixel, guess its value; not a single value, but a probability
+# for each that it could have. Whoever is good at this game knows a lot about images: that strokes
+# go on, that they end, that a loop that has begun will close.
+#
+# A PixelRNN is a player of this game. Here is one of its guesses. In the left picture the pixels
+# that it was allowed to see, and in orange the one that is asked for. On the right is its answer;
+# the triangle marks the truth. Move the pixel to where a stroke begins, goes on, or stops.
+
+
+# %%
+def guess(image, row, column):
+    """p of each value of one pixel (first colour), from earlier pixels alone: (levels,)."""
+    seen = np.where(earlier(row, column), image, 0).astype(np.uint8)
+    return probabilities(model.logits(seen[None])[0, row, column, 0], model.levels)
+
+
+def earlier(row, column):
+    """Which pixels come before this one in the raster order: bool (H, W, 1)."""
+    return (np.arange(H * W) < row * W + column).reshape(H, W, 1)
+
+
+def draw_guess(row=H // 2, column=W // 2, image=3):
+    p = guess(images[image], row, column)
+    return figures.guess(images[image], (row, column), p, model.levels)
+
+
+course.interactive(
+    draw_guess,
+    row=(0, H - 1),
+    column=(0, W - 1),
+    image=(0, 49),
+    static=[{"row": H // 4, "column": W // 2}, {"row": 5 * H // 8, "column": 3 * W // 8}],
+)
+
+# %% [markdown]
+# ## What the paper says (§2.1, equation 1; the rest of this course)
+#
+# Number the $n^2$ pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the
+# product of the guesses, each made with the earlier pixels known:
+#
+# $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
+#
+# This is the chain rule of probability: nothing is approximated, whatever the order. *One* network
+# makes all the guesses, and the paper proposes three kinds of it. They differ in how far back a
+# guess can look, and how.
+#
+# A product of hundreds of probabilities is a very small number, so one takes $-\ln p(\mathbf x)$
+# and adds up. The unit is the *nat*: the fewer, the more probable. A fair coin costs $\ln 2 =
+# 0.69$.
+#
+# ## Slowly
+#
+# Play the game as it is told: for each pixel, hide it and all that come later, ask the network, and
+# look up what it gave to the truth.
+
+
+# %%
+def nats_slowly(image):
+    """-ln p of one image: the network is run once for every sub-pixel."""
+    nats = 0.0
+    for r, q, k in np.ndindex(H, W, C):
+        seen = np.zeros_like(image)
+        seen.reshape(-1)[: (r * W + q) * C + k] = image.reshape(-1)[: (r * W + q) * C + k]
+        p = probabilities(model.logits(seen[None])[0, r, q, k], model.levels)
+        nats -= np.log(p[image[r, q, k]])
+    return nats
+
+
+# %% [markdown]
+# ## Fast
+#
+# `model.nll` shows the whole image to the network and gets all guesses in **one** pass. How can
+# that be fair, with the answers in plain sight? The network is built so that no guess can be
+# touched by its own pixel or a later one: that is what masks are for
+# ([03](03_masked_convolution.ipynb)). If anything leaked, the two numbers would differ.
+
+# %%
+slow, fast = nats_slowly(images[0]), model.nll(images[:1])[0]
+assert np.isclose(slow, fast, rtol=1e-4)
+print(f"slowly {slow:.3f} nats in {H * W * C} runs of the network, fast {fast:.3f} in one")
+
+# %% [markdown]
+# ## What is probable?
+#
+# The same digit in six ways, all with the same ink.
+
+
+# %%
+def variants(image):
+    """{title: image}"""
+    pixels = image.reshape(H * W, C)
+    return {
+        "as it is": image,
+        "moved by one": np.roll(image, 1, axis=1),
+        "mirrored": image[:, ::-1],
+        "upside down": image[::-1],
+        "halves swapped": np.roll(image, H // 2, axis=0),
+        "shuffled": pixels[rng.permutation(H * W)].reshape(image.shape),
+    }
+
+
+odd = variants(images[3])
+several = np.stack(list(odd.values()))
+nats = model.nll(several)
+figures.Table(["", "nats"], [[title, f"{v:.1f}"] for title, v in zip(odd, nats, strict=True)])
+
+# %% [markdown]
+# Where do the nats come from? Below each image is what its pixels cost. Paper that stays paper and
+# strokes that go on are cheap; one pays where something begins or ends, which is where the
+# information is.
+
+# %%
+per_pixel = explain.pixel_nats(model, several)
+assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
+figures.nats(several, per_pixel, model.levels)
+
+# %% [markdown]
+# A move by one column is something that a hand might do, and yet it costs: the model has learned
+# where digits stand. For comparison, what would players without a network pay? One takes every
+# value to be equally likely. The other knows how often each pixel has each value, counted on the
+# remaining images, and nothing of its neighbours.
+
+# %%
+some = images[:100]
+coin = baselines.uniform_nats(model.image_shape, model.levels)
+alone = baselines.independent_nats(images[100:], some, model.levels)
+figures.bars(
+    {
+        "every value equally likely": coin,
+        "each pixel's own histogram": alone,
+        model.name: float(model.nll(some).mean()),
+    },
+    "nats per image, mean of 100",
+    form="{:.1f}",
+)
+
+# %% [markdown]
+# ## Exercise 0.1 · How much more probable?
+#
+# One image costs $a$ nats, another one $b$. By how many powers of ten is the first more probable
+# than the second? Return the exponent $m$ in $p_a / p_b = 10^m$; it may be negative, and a
+# fraction.
+#
+# <details><summary>Hint</summary>
+#
+# $p_a = e^{-a}$, so $p_a / p_b = e^{b - a}$. And $10 = e^{\ln 10}$.
+# </details>
+
+
+# %%
+def powers_of_ten(a, b):
+    exponent = ...  # your code
+    return exponent
+
+
+check.powers_of_ten(powers_of_ten)
+
+# %% [markdown]
+# ## Drawing
+#
+# Who can guess can draw: let the network guess, throw a die that is weighted by its guess, write
+# the result down, and go on to the next pixel, which now has one more known before it. Nothing else
+# is done here. Dark blue is not drawn yet.
+
+# %%
+film = []
+drawn = pr.sample(model, 9, seed=1, on_row=lambda images, row: film.append(images))
+rows = [H // 4 - 1, H // 2 - 1, 3 * H // 4 - 1, H - 1]
+figures.frames(np.stack(film), model.levels, rows)
+
+# %% [markdown]
+# The network never sees a whole image while it draws, it has no plan, and it cannot go back. That
+# the strokes close all the same is due to guesses that take the past into account.
+#
+# The die can be loaded. At *temperature* $T$ the logits, the logarithms of the guess, are divided
+# by $T$ before it is thrown: below 1 likely values become likelier, above 1 everything becomes
+# possible. $T = 1$ is the model itself.
+
+
+# %%
+def draw_at(temperature=1.0):
+    x, nats = pr.sample(model, 24, seed=2, temperature=temperature, return_nll=True)
+    title = f"temperature {temperature:.1f}: {nats.mean():.0f} nats per image on average"
+    return figures.sheet(x, model.levels, columns=12, title=title)
+
+
+course.interactive(
+    draw_at,
+    temperature=(0.3, 1.6, 0.1),
+    static=[{"temperature": 0.5}, {"temperature": 1.0}, {"temperature": 1.4}],
+)
+
+# %% [markdown]
+# ## Exercise 0.2 · The weighted die
+#
+# All that drawing needs beside a network: given the probabilities `p` of the values $0, 1, \dots$
+# and a number `u` that is uniform in $[0, 1)$, return a value such that value $v$ comes up with
+# probability $p_v$. Lay the probabilities end to end from 0 to 1, in order; on whose part does $u$
+# fall? A part includes its lower end and not its upper one.
+#
+# <details><summary>Hint</summary>
+#
+# `np.cumsum(p)` has the upper ends. How many of the parts end at or before $u$?
+# </details>
+
+
+# %%
+def pick(p, u):
+    value = ...  # your code: an int
+    return value
+
+
+check.pick(pick)
+
+# %% [markdown]
+# ## Completing (as in the paper's Figure 1)
+#
+# Put known pixels in place of drawn ones, and the same walk completes an image. In each line: what
+# is known, six ways in which the network goes on (tinted where it drew), and the original, which it
+# has not seen. Move the edge of what is known.
+
+
+# %%
+def draw_completions(known_rows=H // 2, first=3):
+    chosen = images[first : first + 4]
+    known = np.zeros((H, W, 1), bool)
+    known[:known_rows] = True
+    lines = []
+    for k, image in enumerate(chosen):
+        repeated = np.repeat(image[None], 6, axis=0)
+        drawn = pr.complete(model, repeated, known, seed=first + k)
+        lines += [image[None], drawn, image[None]]
+    hidden, tint = np.zeros((2, len(chosen), 8, H, W, 1), bool)
+    hidden[:, 0], tint[:, 1:7] = ~known, ~known
+    hidden, tint = (mask.reshape(-1, H, W, 1) for mask in (hidden, tint))
+    return figures.sheet(np.concatenate(lines), model.levels, waiting=hidden, generated=tint)
+
+
+course.interactive(
+    draw_completions,
+    known_rows=(0, H),
+    first=(0, 45),
+    static=[{"known_rows": H // 2}, {"known_rows": 3 * H // 4}],
+)
+
+# %% [markdown]
+# Where the upper half leaves several digits possible, you see several; where it leaves one, the
+# completions agree. That they differ is a merit: a network that answered with one average would
+# give a grey smear.
+#
+# ## Exercise 0.3 · Who steers whom?
+#
+# In an image of $H \times W$ pixels only the pixel at row $r$ and column $c$ is known (counted from
+# 0), and the network draws the others in raster order. How many drawn pixels can be influenced by
+# the known one?
+#
+# <details><summary>Hint</summary>
+#
+# A guess sees what comes earlier, and nothing else. What is drawn before the known pixel cannot
+# know of it.
+# </details>
+
+
+# %%
+def steered(r, c, H, W):
+    count = ...  # your code
+    return count
+
+
+check.steered(steered)
+
+# %% [markdown]
+# ## What did it look at?
+#
+# A network can be asked which of the earlier pixels its guess depends on: how strongly does the
+# logit change with each pixel, on average over some images? The orange frame is the pixel that is
+# guessed. Nothing at it or after it has any influence, which must be so; before it, the nearest
+# count most.
+
+
+# %%
+def draw_influence(row=5 * H // 8, column=W // 2):
+    found = explain.influence(model, images[:40], row, column)
+    title = f"pixel ({row}, {column})"
+    return figures.feature_maps(
+        {title: found}, signed=False, pixel=(row, column), label="|d logit / d pixel|"
+    )
+
+
+course.interactive(
+    draw_influence, row=(0, H - 1), column=(0, W - 1), static=[{}, {"row": 3 * H // 8}]
+)
+
+# %% [markdown]
+# ## The map
+#
+# | notebook | of the paper | the question |
+# |---|---|---|
+# | [01 · Pixel by pixel](01_pixel_by_pixel.ipynb) | §2, §2.1 | What is a likelihood, and in which unit? |
+# | [02 · Softmax pixels](02_softmax_pixels.ipynb) | §2.2, §5.3 | Why 256 classes for a brightness? |
+# | [03 · Masked convolution](03_masked_convolution.ipynb) | §3.4 | How can a guess be kept from its answer? |
+# | [04 · PixelCNN](04_pixelcnn.ipynb) | §3.5 | How far do convolutions see, and what never? |
+# | [05 · Row LSTM](05_row_lstm.ipynb) | §3.1 | What if a memory runs down the image? |
+# | [06 · Diagonal BiLSTM](06_diagonal_bilstm.ipynb) | §3.2 | How does one see everything at once? |
+# | [07 · Residual and skip](07_residual_and_skip.ipynb) | §3.3, §5.4 | What does depth need? |
+# | [08 · Multi-Scale](08_multi_scale.ipynb) | §3.6 | Can one sketch first? |
+# | [09 · Training and results](09_training_and_results.ipynb) | §4, §5 | How is it trained, and how good is it? |
+# | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
+# | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
+#
+# In a hurry? 01, 03 and 05 are the core. Everything that you saw above is behind five names:
+# `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.
+#
+# ## What to take away
+#
+# - The model *is* a distribution over images: it gives each a probability, in nats, exactly.
+# - It is a product of guesses, one per pixel, each from the earlier pixels alone. All guesses on a
+#   known image take one pass; drawing takes one step per pixel.
+# - The same guesses rate images, draw new ones and complete old ones.
+# - It is blind to what comes later: known pixels at the bottom do not steer what is drawn above
+#   them.
+#
+# Solutions: [solutions/00_tour](solutions/00_tour.ipynb). Next:
+# [01 · Pixel by pixel](01_pixel_by_pixel.ipynb).
