@@ -93,9 +93,9 @@ course.interactive(
 )
 
 # %% [markdown]
-# ## What the paper says (§2.1, equation 1; the rest of this course)
+# ## What the paper says, in one line
 #
-# Number the $n^2$ pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the
+# This is equation (1) of the paper, and [01](01_pixel_by_pixel.ipynb) takes it apart. Number the $n^2$ pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the
 # product of the guesses, each made with the earlier pixels known:
 #
 # $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
@@ -236,8 +236,8 @@ figures.frames(np.stack(film), model.levels, rows)
 # The network never sees a whole image while it draws, it has no plan, and it cannot go back. That
 # the strokes close all the same is due to guesses that take the past into account.
 #
-# The die can be loaded. At *temperature* $T$ the logits, the logarithms of the guess, are divided
-# by $T$ before it is thrown: below 1 likely values become likelier, above 1 everything becomes
+# The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
+# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below 1 likely values become likelier, above 1 everything becomes
 # possible. $T = 1$ is the model itself.
 
 
@@ -277,7 +277,7 @@ def pick(p, u):
 check.pick(pick)
 
 # %% [markdown]
-# ## Completing (as in the paper's Figure 1)
+# ## Completing
 #
 # Put known pixels in place of drawn ones, and the same walk completes an image. In each line: what
 # is known, six ways in which the network goes on (tinted where it drew), and the original, which it
@@ -368,7 +368,7 @@ course.interactive(
 # | [06 · Diagonal BiLSTM](06_diagonal_bilstm.ipynb) | §3.2 | How does one see everything at once? |
 # | [07 · Residual and skip](07_residual_and_skip.ipynb) | §3.3, §5.4 | What does depth need? |
 # | [08 · Multi-Scale](08_multi_scale.ipynb) | §3.6 | Can one sketch first? |
-# | [09 · Training and results](09_training_and_results.ipynb) | §4, §5 | How is it trained, and how good is it? |
+# | [09 · Training and results](09_training_and_results.ipynb) | §4, the rest of §5 | How is it trained, and how good is it? |
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
 #

@@ -68,8 +68,8 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 # - Equation (1) is no approximation. It holds for every distribution, because it only applies the
 #   definition $p(a, b) = p(a)\,p(b \mid a)$ again and again. The models of this course differ in
 #   how they *guess* the factors, and only there can they be wrong.
-# - Nothing in (1) asks for the raster order. Any order would do; the paper takes this one because
-#   the convolutions and recurrences that follow are made for it.
+# - Nothing in (1) asks for the raster order. Any order would do; the paper takes this one, and
+#   makes the convolutions and recurrences that follow for it.
 # - Each factor depends on a different number of pixels, yet §2 uses one set of parameters for all
 #   positions. How one network answers $n^2$ questions of different lengths at once is the subject
 #   of [03](03_masked_convolution.ipynb) and all after it.
@@ -173,7 +173,7 @@ print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 # smaller files, and the likelihood says how small.
 #
 # **Bits per dimension** divide by $D$, the number of values ($n^2$, or $3n^2$ in colour), so that
-# images of different sizes can be compared (§5.1):
+# the number no longer grows with the size of the image ([09](09_training_and_results.ipynb), §5.1):
 #
 # $$\text{bits/dim} = \frac{-\ln p(\mathbf{x})}{D \ln 2}.$$
 #
@@ -416,7 +416,7 @@ figures.lines(curves, "earlier neighbours that the model looks at", "nats per im
 # This is the wall that tables run into. To see a whole 8×8 image a table would need up to $2^{63}$
 # entries. A network is a way to share what is learned among patterns that are alike, and it sees
 # much more with a few thousand numbers. A small PixelCNN ([04](04_pixelcnn.ipynb)), after a few
-# seconds:
+# seconds of training with Adam ([09](09_training_and_results.ipynb)):
 
 # %%
 model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)

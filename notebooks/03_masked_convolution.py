@@ -243,8 +243,8 @@ check.living_weights(living_weights)
 # ## Colour by colour
 #
 # A network of three colours, asked sub-pixel by sub-pixel: which value of a pixel does the
-# prediction of which value depend on? It starts with mask A and goes on with B, in two blocks and
-# the head, and the answer is the table of mask A again. That R depends on nothing here does not mean
+# prediction of which value depend on? It starts with mask A and goes on with B in all that follows
+# ([04](04_pixelcnn.ipynb) takes it apart), and the answer is the table of mask A again. That R depends on nothing here does not mean
 # that it knows nothing: it sees all earlier pixels, which this table leaves out.
 
 # %%

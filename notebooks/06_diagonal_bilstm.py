@@ -500,7 +500,7 @@ course.interactive(draw_tensor, name=steps)
 #
 # $$dR_{r} = dy_{r+1}, \qquad dR_{H-1} = 0:$$
 #
-# a shift up, the adjoint of the shift down. Nobody read the last row of $R$, and nothing comes back
+# a shift up, the *adjoint* of the shift down: the same arrows, backwards. Nobody read the last row of $R$, and nothing comes back
 # to it.
 #
 # **2. Through the flip.** It moves pixels about; its adjoint moves them back. So $R$ is treated as
@@ -698,7 +698,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # ## What to take away
 #
 # - Each pixel reads two finished states, above and beside; two scans from the two upper corners see
-#   all features above and to the left.
+#   all features above, and those to the left in the same row.
 # - The skew turns a diagonal into a column, so that a whole diagonal is one step: $2n-1$ of them in
 #   place of $n^2$. Flip before the skew; keep the padding at $(h_0, c_0)$.
 # - The right-to-left map moves down by one row before the sum. Without it the future leaks in.

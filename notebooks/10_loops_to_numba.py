@@ -361,7 +361,7 @@ figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "7: ns per pixel
 # %% [markdown]
 # The kernel costs about the same per pixel, however many there are, since its blocks never leave
 # the cache. The other two write maps that no cache holds, some into memory that is fresh each time
-# (more of that below). Step 3b loses a little. Step 4, the better arithmetic on paper, suffers
+# (more of that below). Step 3b loses little, if anything. Step 4, the better arithmetic on paper, suffers
 # most: its matrix is five times the image.
 
 # %% [markdown]

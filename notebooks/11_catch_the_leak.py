@@ -99,7 +99,7 @@ figures.sheets(
 
 # %% [markdown]
 # By its likelihood the second network is better than anything that was ever published: it predicts
-# handwriting, every pixel of it, without being wrong once. Its samples are the noise that the
+# handwriting, every pixel of it, with next to no doubt. Its samples are the noise that the
 # images held before drawing began.
 #
 # In the second network the first layer has mask B, so that it sees the pixel that it is to predict,
@@ -109,11 +109,13 @@ figures.sheets(
 # So the loss is the one number that must not be asked. This notebook is about what to ask instead.
 
 # %% [markdown]
-# ## What the paper says (§2, equation 1; §3.4)
+# ## What the paper takes for granted
+#
+# Its equation (1), of [01](01_pixel_by_pixel.ipynb):
 #
 # $$p(\mathbf x) = \prod_i p(x_i \mid x_1, \dots, x_{i-1})$$
 #
-# The paper takes for granted that its networks compute this, and says nothing of how to make sure.
+# That its networks compute this, the paper does not show, and it says nothing of how to make sure.
 # But the equation says three things that can be tested, for any network, from its answers alone:
 #
 # **Causality.** The factor of $x_i$ depends on $x_1 \dots x_{i-1}$. Not on $x_i$, not on what comes
@@ -587,7 +589,7 @@ figures.Table(
 # %% [markdown]
 # The transposed network is as good a model as the honest one, in its own order; drawn in raster
 # order its samples are worse, as the honest network's opinion of them says. The network that was
-# padded and masked lost part of its context: its nats rise by one, and its samples are worse too. A
+# padded and masked lost part of its context: its nats rise by almost one, and its samples are worse too. A
 # reader of its loss alone would notice nothing.
 
 # %% [markdown]
