@@ -14,8 +14,8 @@
 # and in a network, as §5.3 does.
 #
 # **What you will learn.** What a model gains when it treats the 256 values of a pixel as mere
-# names, and what that costs when data are few; when a probability and a density may be compared
-# (§5.1), and how a density cheats when they may not.
+# names, and what that costs when data are few; when a probability and a density may be compared,
+# and how a density cheats when they may not.
 #
 # **What you need.** The chain rule of probabilities and nats ([01](01_pixel_by_pixel.ipynb)),
 # derivatives, and NumPy. Nothing here needs a network or more than a minute.
@@ -110,8 +110,8 @@ course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a"
 # knows nothing: that 17 lies beside 18 is not built in, and has to be learned from data. To the
 # softmax the values are names.
 #
-# The paper compares it with a mixture of Gaussian scale mixtures (MCGSM), in the same Row LSTM and
-# on the validation images of CIFAR-10: **3.06** bits/dim with the softmax, **3.22** with the
+# The paper compares it with a mixture of *conditional Gaussian scale mixtures* (MCGSM), bells of
+# several widths whose weights depend on the earlier pixels, in the same Row LSTM and on the validation images of CIFAR-10: **3.06** bits/dim with the softmax, **3.22** with the
 # mixture. Its Figure 6 shows what such softmaxes look like. We shall do both, in small.
 #
 # Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2); only
@@ -180,7 +180,7 @@ two = rng.standard_normal((5, 4, 4, 1, 2)) * 5
 bits = rng.integers(0, 2, (5, 4, 4, 1), np.uint8)
 as_softmax, _ = likelihood.nll_forward(two, bits)
 as_sigmoid, _ = likelihood.nll_forward(two[..., 1] - two[..., 0], bits)
-assert np.allclose(as_softmax, as_sigmoid)
+assert np.allclose(as_softmax, as_sigmoid, rtol=0, atol=1e-9)
 print("a sigmoid is a softmax of two values; largest difference below 1e-9")
 
 # %% [markdown]
@@ -335,7 +335,7 @@ def batch_gradient(logits, x):
 check.batch_gradient(batch_gradient)
 
 # %% [markdown]
-# ## Probability and density (§5.1)
+# ## Probability and density
 #
 # Other models of images give a *density*: a curve $f(y)$ over real numbers whose area is 1. Can its
 # $-\ln f$ be compared with a softmax's $-\ln p$?
@@ -377,8 +377,8 @@ figures.Table(["width of the needles", "bits of the density", "bits of the mass 
 #   height $p(v)$. The interval has length 1, so area and height are the same number, and
 #   $-\ln f(v + u) = -\ln p(v)$ for every $u$.
 #
-# This is how §5.1 makes likelihoods of softmaxes and of densities comparable. And a density
-# measured on noisy data never beats its own bins: $-\ln$ is convex, so (Jensen's inequality)
+# This is how the paper puts softmaxes and densities into one table
+# ([09](09_training_and_results.ipynb), §5.1). And a density measured on noisy data never beats its own bins: $-\ln$ is convex, so (Jensen's inequality)
 #
 # $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass of the bin}).$$
 

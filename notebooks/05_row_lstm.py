@@ -35,7 +35,7 @@ rng = np.random.default_rng(5)
 # ## The idea
 #
 # A stack of $L$ masked 3×3 convolutions sees $L$ rows up, and not one more. To let the bottom of a
-# 28×28 digit know about its top, a PixelCNN needs dozens of layers.
+# 28×28 digit know about its top, a PixelCNN needs two dozen layers.
 #
 # A recurrence has no such limit. The Row LSTM walks through the image from the top row to the
 # bottom one and carries a state along: whatever row 0 put into it may still be there in row 27. A
@@ -147,7 +147,7 @@ def row_lstm_slow(x, p):
 # states included: a zero would hide a mistake.
 
 # %%
-F = 4  # h, the features of a state; the trunk has 2h
+F = 4  # h, the features of a state; what runs between the layers has 2h
 lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
 gradcheck.randomise(lstm, rng)
 
@@ -504,10 +504,11 @@ check.bias_for(bias_for)
 # %% [markdown]
 # ## The whole network
 #
-# A Row LSTM network (Table 1) puts a 7×7 mask A convolution before its layers, which widens the
-# triangle by three columns on either side and three rows, and $L$ layers lean $L$ columns further
-# to the left in every row. The triangle stays a triangle: depth does not fill the corner up and to
-# the right.
+# A Row LSTM network puts a 7×7 mask A convolution before its layers. It widens the triangle by three
+# columns on the left, and by two on the right: to go right, mask A has to climb a row first, in
+# which $K^{ss}$ would have won a column as well. Each layer's $K^{is}$ leans one more column to the
+# left. So $L$ layers with $k = 3$ see, in row $r-d$ with $d \ge 1$, the columns $q-d-L-3$ to
+# $q+d+2$. The triangle stays a triangle: depth does not fill the corner up and to the right.
 
 # %%
 fields = {}

@@ -154,8 +154,8 @@ check.parameters(parameters)
 # ## How it is measured (§5.1)
 #
 # MNIST in nats per image, since it is binary and everybody does. Colour images in **bits per
-# dimension**: the nats over $\ln 2$ and over the number $D$ of sub-pixels, so that sizes can be
-# compared:
+# dimension**: the nats over $\ln 2$ and over the number $D$ of sub-pixels, so that
+# the result does not grow with the size of an image:
 #
 # $$\text{bits/dim} = \frac{-\ln p(\mathbf x)}{D \ln 2}.$$
 
@@ -172,7 +172,8 @@ figures.Table(
 
 # %% [markdown]
 # Some models are *densities* over real numbers, and a density may be as large as it likes. How can
-# they stand in one table with a probability of integers? Spread each integer $v$ over the interval
+# they stand in one table with a probability of integers? ([02](02_softmax_pixels.ipynb) tries it
+# out.) Spread each integer $v$ over the interval
 # from $v$ to $v + 1$: add uniform noise to the data. A discrete model, read as a density that is
 # flat on each such interval, then has exactly its old likelihood, as the interval has length 1. So
 # a density's likelihood *on data with noise* is in the same unit. (On data without noise it could
@@ -394,10 +395,10 @@ figures.Table(["recipe", "best valid nats", "test nats at the end"], rows)
 
 # %% [markdown]
 # One seed, one small set, seconds of training: this is no verdict. What can be read from it:
-# RMSProp at a constant rate jumps by more than a nat from one epoch to the next; with a schedule
-# and an average its curve is smooth, and ends far lower. Adam is ahead of it from the start, with a
-# rate that is higher, and gains nothing from them *here*: its constant rate jumps as well, but in
-# so short a race long steps pay to the end.
+# RMSProp at a constant rate jumps by more than a nat from one epoch to the next, at times out of the
+# figure; with a schedule and an average its curve is smooth, and ends far lower. Adam is ahead of
+# it from the start, with a rate that is higher, and gains nothing from them *here*: its constant
+# rate jumps as well, but in so short a race long steps pay to the end.
 #
 # In longer runs of this project (30 epochs, 17 levels; `benchmarks/README.md`) RMSProp at a
 # constant 0.001 came to 84.5 test nats, RMSProp with schedule and average to 80.0, and Adam with
@@ -452,7 +453,8 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 # ## Table 4, beside ours (§5.5)
 #
 # Test nats per image on the fixed binarisation of MNIST; lower is better. Our numbers are read from
-# the cards of the shipped weights, whatever there is at the time when this page is made; none is
+# the *cards* of the shipped weights (the file beside each that says how it was trained and what it
+# reached), whatever there is at the time when this page is made; none is
 # written into this notebook. The last four lines are the paper's own models.
 
 # %%
@@ -619,7 +621,8 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 # - RMSProp measures each step in units of that parameter's own gradient; Adam also corrects the
 #   start and averages the direction. Constant rates end in hopping: lower the rate, or average the
 #   weights.
-# - Bits/dim make sizes comparable, not data sets; a density needs noise and the right unit first.
+# - Bits/dim are one unit for all sizes, and still compare models only on the same images at the same
+#   size; a density needs noise and the right unit of length first.
 # - The paper leaves out learning rates, initial weights and some sizes. A number that is to stand
 #   beside the paper's needs the same binarisation, the test set once at the end, and weights to
 #   check it.

@@ -46,7 +46,8 @@ def spread(answer):
                        (16, 1.0, 2.0, 0.25), (9, 0.0, 1.0, 0.5)]:  # fmt: skip
         got, what = answer(L, s, v, g), f"spread({L}, {s}, {v}, {g})"
         wanted = np.sqrt(s**2 + L * (g * v) ** 2)
-        if np.ndim(got) == 0 and isinstance(got, (int, float, np.number)) and got != wanted:
+        number = np.ndim(got) == 0 and isinstance(got, (int, float, np.number))
+        if number and not np.isclose(got, wanted):
             if np.isclose(got, s + L * g * v):
                 raise Wrong(f"{what} gives {got:.6g}: deviations do not add up, variances do.")
             if np.isclose(got, wanted**2):

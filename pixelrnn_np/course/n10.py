@@ -67,5 +67,5 @@ def one_tanh(answer):
         answer(np.zeros((2, 8)))
     finally:
         np.tanh = tanh
-    if len(calls) > 1:
-        raise Wrong(f"It calls tanh {len(calls)} times; once is enough.")
+    if len(calls) != 1:
+        raise Wrong(f"It calls np.tanh {len(calls)} times; once is asked for, and enough.")
