@@ -30,8 +30,9 @@ def _module(name):
     return importlib.import_module(f".{name}", __package__)
 
 
-KERNEL_FILE = {
-    "pixelcnn": "conv_block", "row_lstm": "row_lstm", "diagonal_bilstm": "diagonal_lstm",
+FIRST_KERNEL = {
+    "pixelcnn": "conv_block.conv_block_forward", "row_lstm": "row_lstm.row_lstm_forward",
+    "diagonal_bilstm": "diagonal_lstm.diagonal_lstm_forward",
 }  # fmt: skip
 
 
@@ -42,8 +43,9 @@ def compiling(model=None):
 
     if JIT_DISABLED or _name.get() == "reference":
         return False
-    cached = Path(conv_forward.stats.cache_path).glob(f"{KERNEL_FILE.get(model, 'masked_conv')}.*")
-    return next(cached, None) is None
+    kernel = FIRST_KERNEL.get(model, "masked_conv.conv_forward")
+    # The index of Numba's cache; Python's own .pyc of the file lies beside it.
+    return next(Path(conv_forward.stats.cache_path).glob(f"{kernel}-*.nbi"), None) is None
 
 
 @contextlib.contextmanager

@@ -285,3 +285,13 @@ def test_given_features_reach_every_gate_of_every_colour(rng, base):
         if "K_fs" in key:
             alive = (grads[key][0, 0] != 0).any(axis=1)
             assert alive.sum() >= 2 and (grads[key][0, 0][alive] != 0).all(), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_in_any_order_of_memory(rng, name):
+    model = small_model(name, rng, (4, 3, 1), 2)
+    x = images(rng, model, 5)
+    for view, same in ((x[:, ::-1], x[:, ::-1].copy()), (np.asfortranarray(x), x)):
+        np.testing.assert_array_equal(model.nll(view), model.nll(same))
+        np.testing.assert_array_equal(model.logits(view), model.logits(same))
+        assert model.loss_and_grads(view)[0] == model.loss_and_grads(same)[0]

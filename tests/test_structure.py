@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,22 @@ def test_nothing_heavy_is_imported_at_the_start():
     code = f"import sys, pixelrnn_np; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_first_start_says_that_it_compiles(tmp_path):
+    """With .pyc files beside the cache, as in an ordinary installation."""
+    shutil.copytree(PACKAGE, tmp_path / "pixelrnn_np", ignore=shutil.ignore_patterns("__pycache__"))
+    env = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR" and "BYTECODE" not in k}
+    code = """
+import numpy as np, pixelrnn_np as pr
+from pixelrnn_np.backend import compiling
+print(pr.__file__, compiling("row_lstm"))
+pr.build_model("row_lstm", (2, 2, 1), h=2, layers=1, head=2).nll(np.ones((1, 2, 2, 1), np.uint8))
+print(compiling("row_lstm"), compiling("pixelcnn"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env | {"PYTHONPATH": str(tmp_path)}, cwd=tmp_path,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split()[1:] == ["True", "False", "True"]
+    assert str(tmp_path) in done.stdout

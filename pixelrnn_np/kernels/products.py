@@ -19,7 +19,7 @@ LARGEST = 448
 @kernel
 def block_rows(K, N):
     """Rows of a block of the products (rows, K) · (K, N) and (rows, K)ᵀ · (rows, N)."""
-    rows = SMALL_PRODUCT // (K * N)
+    rows = SMALL_PRODUCT // max(1, K * N)
     return LARGEST if rows < 64 or rows > LARGEST else rows
 
 

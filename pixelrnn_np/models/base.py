@@ -82,7 +82,7 @@ class Model(Layer):
 
     def scale(self, x):
         """§5.2 "inputs only scaled and centred": two levels stay {0, 1}, more go to [-1, 1]."""
-        y = x.astype(self.dtype)
+        y = x.astype(self.dtype, order="C")
         if self.levels > 2:
             y *= self.dtype.type(2 / (self.levels - 1))
             y -= 1
@@ -164,7 +164,7 @@ class Model(Layer):
         return self.backward(likelihood.nll_backward(scale, loss_cache), cache, need_dx=False)[1]
 
     def check_images(self, x):
-        """x itself, if it is a batch of this model's images; else ValueError."""
+        """x, contiguous, if it is a batch of this model's images; else ValueError."""
         return check_images(x, self.image_shape, self.levels)
 
     def receptive_field(self):
@@ -218,7 +218,7 @@ def check_shape(image_shape):
 
 
 def check_images(x, image_shape, levels, name="x"):
-    """x itself, if it is uint8 (B, *image_shape) in [0, levels) with B > 0; else ValueError."""
+    """x, contiguous, if it is uint8 (B, *image_shape) in [0, levels), B > 0; else ValueError."""
     wanted = "uint8 (B, {}, {}, {})".format(*image_shape)
     if not isinstance(x, np.ndarray):
         raise ValueError(f"{name} is a {type(x).__name__}; it has to be a NumPy array, {wanted}")
@@ -232,4 +232,4 @@ def check_images(x, image_shape, levels, name="x"):
         raise ValueError(f"{name} is empty; it has to hold at least one image")
     if x.max() >= levels:
         raise ValueError(f"{name} has a value of {x.max()}; {levels} levels are 0 to {levels - 1}")
-    return x
+    return np.ascontiguousarray(x)
