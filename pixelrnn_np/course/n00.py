@@ -35,23 +35,24 @@ def pictures(card, count=None, seed=0):
 def like_mnist(digits, seed=0):
     """uint8 (N, 8, 8, 1) of 17 levels → uint8 (N, 28, 28, 1) of two.
 
-    As MNIST's were made: the digit fills 20×20 pixels, its centre of mass is moved to the middle;
-    then each pixel is 1 with a probability that is its intensity.
+    Much as MNIST's were made: the digit is enlarged to 20 rows (and 16 columns: these digits are
+    stretched to a square), its centre of mass is moved to the middle, and each pixel is 1 with a
+    probability that is its intensity.
     """
     from scipy.ndimage import zoom
 
     rng = np.random.default_rng(seed)
     images = np.zeros((len(digits), 28, 28, 1), np.uint8)
     for image, digit in zip(images, digits[..., 0] / 16.0, strict=True):
-        large = zoom(digit, 2.5, order=3, grid_mode=True, mode="constant")
+        large = zoom(digit, (2.5, 2.0), order=3, grid_mode=True, mode="grid-constant")
         large = np.clip(2.2 * (large - 0.5) + 0.5, 0, 1)  # enlarging has blurred the edges
         mass = max(large.sum(), 1e-9)
         place = []
-        for axis in (0, 1):
-            centre = (large.sum(axis=1 - axis) * np.arange(20)).sum() / mass
-            place.append(int(np.clip(round(13.5 - centre), 0, 8)))
+        for axis, size in enumerate(large.shape):
+            centre = (large.sum(axis=1 - axis) * np.arange(size)).sum() / mass
+            place.append(int(np.clip(round(13.5 - centre), 0, 28 - size)))
         r, c = place
-        image[r : r + 20, c : c + 20, 0] = rng.random((20, 20)) < large
+        image[r : r + 20, c : c + 16, 0] = rng.random((20, 16)) < large
     return images
 
 
