@@ -436,6 +436,9 @@ check.bins(bins)
 #   weights depend on the neighbour. A mixture of widths has a sharp top and long tails; this is a
 #   small relative of the MCGSM.
 # - **A free histogram** for every value of the neighbour: 256 numbers each, the softmax's way.
+#
+# (Widths and weights of the mixture are fitted by *expectation maximisation*, a method that nothing
+# else in this course needs; read over it if it is new to you.)
 
 
 # %%

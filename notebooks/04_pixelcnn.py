@@ -70,7 +70,7 @@ def reach(row, column, blocks, height, width):
 figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10))
 
 # %% [markdown]
-# ## What the paper says (§3.5 and Table 1; Figure 4, left; Figure 5, left)
+# ## What the paper says (§3.5; Figure 4, left; Figure 5, left)
 #
 # A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and
 # mask B, then the head of 1×1 convolutions that all three networks share. Nothing is pooled: the
@@ -291,8 +291,9 @@ figures.fields(fields, place)
 # The PixelCNN wins a row with every block, and the paper's 15 blocks see a bit more than half. One
 # Row LSTM layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees
 # all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's
-# results have the same order: **the larger the field, the better the likelihood** (Table 5,
-# bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00).
+# results have the same order: **the larger the field, the better the likelihood** (bits/dim on
+# CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole of Table 5 is in
+# [09](09_training_and_results.ipynb)).
 #
 # ## What the blind spot costs
 #

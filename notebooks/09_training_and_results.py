@@ -439,7 +439,7 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 # |---|---|
 # | learning rates, their schedule | Adam 0.003, cosine to zero; RMSProp 0.001, decay 0.95 |
 # | clip, warm-up, averaging | elementwise at 1 per dimension; some updates; yes |
-# | initial weights | uniform, $1/\sqrt{\text{fan-in}}$; `up` and `skip` also by $1/\sqrt{\text{layers}}$ |
+# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$ |
 # | initial states $h_0$, $c_0$ | said to be learned; here they start at 0, one vector per direction |
 # | forget gate's bias | 1 |
 # | number of updates, when to stop | the best weights on the validation set |
