@@ -116,9 +116,12 @@ def test_readme_is_in_step_with_the_cards():
 def test_committed_runs_go_on_from_their_files():
     for folder in sorted((ROOT / "training").glob("*/")):
         trainer, about = ship.resumed(folder, {}, 1)
-        assert about["data"] == pr.pretrained_card(folder.name)["data"] and trainer.step_count > 0
-        model, _ = load_run(folder)
-        assert np.array_equal(model.flat, pr.load_pretrained(folder.name).flat)
+        model, meta = load_run(folder)
+        assert trainer.step_count > 0 and trainer.best == meta["valid_nats"]
+        assert model.config == trainer.model.config and meta["data"] == about["data"]
+        if folder.name in NAMES:  # others go on before they are shipped
+            assert about["data"] == pr.pretrained_card(folder.name)["data"]
+            assert np.array_equal(model.flat, pr.load_pretrained(folder.name).flat)
         assert (folder / CHECKPOINT).stat().st_size < 5 * ship.STATE
         assert "init" not in checkpoint.load(folder / CHECKPOINT)[1]
 
