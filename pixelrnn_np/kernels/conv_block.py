@@ -18,12 +18,17 @@ import numpy as np
 
 from .jit import kernel
 from .products import add_rows
-from .residual import add_outputs, pixels
+from .residual import (
+    CHUNK,
+    halves,
+    halves_transposed,
+    inner_gradient,
+    outputs,
+    pixels,
+    residual_forward,
+)
 from .runs import copy
-from .tiles import NOTHING, add_outer, matrix, panels, product
-
-CHUNK = 168  # pixels that pass through a block at a time, so that their maps stay in the cache
-HERE = np.zeros(1, np.int64)
+from .tiles import HERE, NOTHING, add_outer, matrix, panels, product, transposed_taps
 
 
 @kernel
@@ -35,12 +40,9 @@ def conv_block_forward(
     rows, wide, top, taps = _surroundings(offsets, W, h)
     active, out = np.empty((rows * W, F), x.dtype), np.empty(rows * wide * h, x.dtype)
     around = np.zeros(top + (H + 1) * wide * h, x.dtype)
-    downs, convs, ups, skip = (
-        panels(K_down), panels(K_conv.reshape(T * h, h)),
-        panels(np.ascontiguousarray(K_out[:, :F])), panels(np.ascontiguousarray(K_out[:, F:])),
-    )  # fmt: skip
-    zero, x2, a2 = x.dtype.type(0), pixels(x), pixels(a)
-    floor = zero if given.size == 0 else x.dtype.type(-np.inf)
+    downs, convs, (up, skip) = panels(K_down), panels(K_conv.reshape(T * h, h)), halves(K_out, F)
+    zero, x2, before = x.dtype.type(0), pixels(x), x if residual else x[:0]
+    low = zero if given.size == 0 else x.dtype.type(-np.inf)
     for n in range(B):
         for r in range(0, H, rows):
             m = min(rows, H - r)
@@ -52,21 +54,13 @@ def conv_block_forward(
             )  # fmt: skip
             _copy_rows(down, p * h, W * h, around, place, wide * h, m, W * h)
             product(
-                (out, 0, h), NOTHING, NOTHING, floor, b_conv, (around, place, h), taps, convs,
+                (out, 0, h), NOTHING, NOTHING, low, b_conv, (around, place, h), taps, convs,
                 m * wide, h,
             )  # fmt: skip
             _copy_rows(out, 0, wide * h, a, p * h, W * h, m, W * h)
             if given.size > 0:
-                _add(pixels(given)[p : p + M], a2[p : p + M])
-                _relu(a2[p : p + M], a2[p : p + M])
-            inner, before = matrix(a, p * h, h), matrix(x, p * F, F)
-            target, sums = matrix(y, p * F, F), matrix(skips, p * F, F)
-            if residual:
-                product(target, before, NOTHING, None, b_out[:F], inner, HERE, ups, M, F)
-            else:
-                product(target, NOTHING, NOTHING, None, b_out[:F], inner, HERE, ups, M, F)
-            if skips.size > 0:
-                product(sums, sums, NOTHING, None, b_out[F:], inner, HERE, skip, M, F)
+                _add_relu(pixels(given)[p : p + M], pixels(a)[p : p + M])
+            outputs(a, up, skip, b_out, before, y, skips, p, M)
 
 
 @kernel
@@ -77,40 +71,27 @@ def conv_block_backward(
     B, H, W, F = x.shape
     T, h, _ = K_conv.shape
     rows, wide, top, taps = _surroundings(offsets, W, h)
-    active, du = np.empty((rows * W, F), x.dtype), np.empty((rows * W, h), x.dtype)
+    active, d = np.empty((rows * W, F), x.dtype), np.empty((rows * W, h), x.dtype)
+    du = np.empty_like(d)
     # The zeros of these two stay: only pixels of the image are written.
     around, behind = np.zeros(H * wide * h + top, x.dtype), np.zeros(rows * wide * h, x.dtype)
     out = np.empty(rows * wide * h, x.dtype)
-    convs = np.empty((T * h, h), x.dtype)
-    for t in range(T):
-        convs[t * h : (t + 1) * h] = K_conv[t].T
-    convs, downs = panels(convs), panels(np.ascontiguousarray(K_down.T))
-    ups, skip = (
-        panels(np.ascontiguousarray(K_out[:, :F].T)), panels(np.ascontiguousarray(K_out[:, F:].T))
-    )  # fmt: skip
-    for total in (dK_down.reshape(-1), dK_conv.reshape(-1), dK_out.reshape(-1)):
-        total[:] = 0
-    for total in (db_down, db_conv, db_out):
-        total[:] = 0
-    x2, dy2, dskip2, dz2 = pixels(x), pixels(dy), pixels(dskip), np.empty((rows * W, h), x.dtype)
-    N = K_out.shape[1]
+    convs, downs = panels(transposed_taps(K_conv)), panels(np.ascontiguousarray(K_down.T))
+    up, skip = halves_transposed(K_out, F)
+    _clear(dK_down, db_down)
+    _clear(dK_conv, db_conv)
+    _clear(dK_out, db_out)
+    x2 = pixels(x)
     for n in range(B):
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
             p, M, place = (n * H + r) * W, m * W, r * wide * h
-            inner, d, above = matrix(a, p * h, h), matrix(dz2, 0, h), matrix(dy, p * F, F)
-            product(d, NOTHING, inner, None, None, above, HERE, ups, M, h)
-            add_outer(matrix(dK_out, 0, N), inner, above, M, h, F)
-            add_rows(dy2[p : p + M], db_out[:F])
-            if dskip.size > 0:
-                beside = matrix(dskip, p * F, F)
-                product(d, d, inner, None, None, beside, HERE, skip, M, h)
-                add_outer(matrix(dK_out, F, N), inner, beside, M, h, F)
-                add_rows(dskip2[p : p + M], db_out[F:])
-            add_rows(dz2[:M], db_conv)
-            _copy_rows(dz2, 0, W * h, around, place, wide * h, m, W * h)
+            gate = matrix(a, p * h, h)
+            inner_gradient(dy, dskip, a, up, skip, gate, matrix(d, 0, h), dK_out, db_out, p, M)
+            add_rows(d[:M], db_conv)
             if dz.size > 0:
-                _copy_rows(dz2, 0, M * h, dz, p * h, 0, 1, M * h)
+                _copy_rows(d, 0, M * h, dz, p * h, 0, 1, M * h)
+            _copy_rows(d, 0, W * h, around, place, wide * h, m, W * h)
             _copy_rows(down, p * h, W * h, behind, 0, wide * h, m, W * h)
             for t in range(T):
                 add_outer(
@@ -125,11 +106,24 @@ def conv_block_backward(
             add_rows(du[:M], db_down)
             _relu(x2[p : p + M], active[:M])
             add_outer(matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h)
-            target, passes = matrix(dx, p * F, F), matrix(x, p * F, F)
-            if residual:
-                product(target, above, passes, None, None, matrix(du, 0, h), HERE, downs, M, F)
-            else:
-                product(target, NOTHING, passes, None, None, matrix(du, 0, h), HERE, downs, M, F)
+            _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
+
+
+@kernel
+def _into_trunk(dy, x, residual, du, downs, dx, p, M):
+    """dx = dy + [x > 0] ⊙ du K_downᵀ of the M pixels from p on; dx may be dy."""
+    F = x.shape[3]
+    target, passes, above = matrix(dx, p * F, F), matrix(x, p * F, F), matrix(dy, p * F, F)
+    if residual:
+        product(target, above, passes, None, None, du, HERE, downs, M, F)
+    else:
+        product(target, NOTHING, passes, None, None, du, HERE, downs, M, F)
+
+
+@kernel
+def _clear(dK, db):
+    dK.reshape(dK.size)[:] = 0
+    db[:] = 0
 
 
 @kernel
@@ -161,7 +155,6 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     left = K_row.shape[0] - 1
     active, down = np.empty_like(x), np.empty((M, h), x.dtype)
     a, part = np.empty_like(down), np.empty_like(down)
-    out = np.empty((M, K_out.shape[1]), x.dtype)
     _relu(x, active)
     np.dot(active, K_down, down)
     _bias_relu(down, b_down)
@@ -171,8 +164,8 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
         np.dot(row[column + v], K_row[v], part)
         _add(part, a)
     _relu(a, a)
-    np.dot(a, K_out, out)
-    add_outputs(out, b_out, _as_map(x if residual else x[:0]), _as_map(y), _as_map(skips), 0)
+    before = _as_map(x if residual else x[:0])
+    residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
 
 
 @kernel
@@ -201,3 +194,11 @@ def _add(a, total):
     for m in range(a.shape[0]):
         for j in range(a.shape[1]):
             total[m, j] += a[m, j]
+
+
+@kernel
+def _add_relu(a, total):
+    for m in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            v = total[m, j] + a[m, j]
+            total[m, j] = 0 if v < 0 else v

@@ -23,12 +23,18 @@ from .emitter import Emitter
 from .jit import kernel
 from .runs import copy
 
-LANES = 16
 NOTHING = (None, 0, 0)
-# 32 vector registers hold 16 sums of 16 float32 and more; 16 of half the length 6.
+HERE = np.zeros(1, np.int64)  # the taps of what is read at its own place only
+# Rows of the tiles of so many columns, largest first. AVX-512 has 32 registers of 16 float32: more
+# than 7 rows of `product` need more addresses than there are other registers. Elsewhere there are
+# 16 registers of 8, or 32 of 4.
 LARGE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
-ROWS = (7, 4, 2, 1) if LARGE else (6, 4, 2, 1)
-OUTER_ROWS = (16, 8, 4, 2, 1) if LARGE else (6, 4, 2, 1)
+PRODUCT_ROWS = {32: (7, 4, 2, 1), 16: (7, 4, 2, 1), 8: (7, 4, 2, 1)}
+OUTER_ROWS = {32: (8, 4, 2, 1), 16: (16, 4, 2, 1), 8: (16, 4, 2, 1)}
+if not LARGE:
+    PRODUCT_ROWS = OUTER_ROWS = {16: (6, 4, 2, 1), 8: (6, 4, 2, 1)}
+WIDEST = max(PRODUCT_ROWS)
+DEEPEST = 128  # rows of a panel of 32 columns that stays in the first cache, of 32 KiB, with others
 
 
 @kernel
@@ -39,14 +45,25 @@ def matrix(array, start, stride):
 
 @kernel
 def panels(K):
-    """K (rows, N) cut into panels of 16 columns, (⌈N/16⌉, rows, 16), the last filled with zeros."""
+    """K (rows, N) cut into panels of L columns, (⌈N/L⌉, rows, L), the last filled with zeros."""
     rows, N = K.shape
-    out = np.zeros((-(N // -LANES), rows, LANES), K.dtype)
+    L = WIDEST if N >= WIDEST and rows <= DEEPEST else 16
+    out = np.zeros((-(N // -L), rows, L), K.dtype)
     source, target = K.reshape(K.size), out.reshape(out.size)
     for panel in range(out.shape[0]):
-        column = panel * LANES
         for i in range(rows):
-            copy(target, (panel * rows + i) * LANES, source, i * N + column, min(LANES, N - column))
+            n = min(L, N - panel * L)
+            copy(target, (panel * rows + i) * L, source, i * N + panel * L, n)
+    return out
+
+
+@kernel
+def transposed_taps(K):
+    """Kᵀ of each tap, one below the other: (T, I, O) → (T·O, I)."""
+    T, I, O = K.shape
+    out = np.empty((T * O, I), K.dtype)
+    for t in range(T):
+        out[t * O : (t + 1) * O] = K[t].T
     return out
 
 
@@ -88,14 +105,15 @@ def _product_tiles(rows, lanes):
     """Blocks of `rows` of `product`, from row m on, `lanes` columns of them; the row behind them.
 
     s: (out, init, gate, low, bias, a, taps, K) with the matrices in three parts each, K flat;
-    column: the first of these columns; w: where its weights begin in K; T, I: taps, numbers each.
+    column: the first of these columns; w: where its weights begin in K, in which rows are L apart;
+    T, I: taps, numbers each.
     """
 
     @intrinsic
-    def tiles(typing, s, m, M, column, w, T, I):
+    def tiles(typing, s, m, M, column, w, L, T, I):
         def generate(context, builder, signature, args):
             e = Emitter(context, builder, signature.args[0], args[0], lanes)
-            m, M, column, w, T, I = (
+            m, M, column, w, L, T, I = (
                 context.cast(builder, v, t, types.intp)
                 for v, t in zip(args[1:], signature.args[1:], strict=True)
             )
@@ -114,7 +132,7 @@ def _product_tiles(rows, lanes):
                     v = e.load(weights)
                     x = [e.broadcast(builder.gep(s, [n])) for s in sources]
                     sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
-                    following = builder.gep(weights, [e.constant(LANES)])
+                    following = builder.gep(weights, [L])
                     return [builder.add(n, e.constant(1)), following, *sums]
 
                 _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
@@ -141,7 +159,7 @@ def _product_tiles(rows, lanes):
 
             return e.tiles(m, M, rows, tile)
 
-        return types.intp(s, m, M, column, w, T, I), generate
+        return types.intp(s, m, M, column, w, L, T, I), generate
 
     return tiles
 
@@ -184,45 +202,60 @@ def _outer_tiles(rows, lanes):
     return tiles
 
 
-_product_16 = [_product_tiles(rows, 16) for rows in ROWS]
-_product_8 = [_product_tiles(rows, 8) for rows in ROWS]
-_outer_16 = [_outer_tiles(rows, 16) for rows in OUTER_ROWS]
-_outer_8 = [_outer_tiles(rows, 8) for rows in OUTER_ROWS]
-p0, p1, p2, p3 = _product_16
-q0, q1, q2, q3 = _product_8
-o0, o1, o2, o3, o4 = _outer_16
-r0, r1, r2, r3, r4 = _outer_8
+def _product_columns(lanes):
+    t0, t1, t2, t3 = (_product_tiles(rows, lanes) for rows in PRODUCT_ROWS[lanes])
+
+    @kernel(cache=False)  # its code is cached with the kernels that call it
+    def columns(s, M, column, w, L, T, I):
+        m = t0(s, 0, M, column, w, L, T, I)
+        m = t1(s, m, M, column, w, L, T, I)
+        m = t2(s, m, M, column, w, L, T, I)
+        t3(s, m, M, column, w, L, T, I)
+
+    return columns
+
+
+def _outer_columns(lanes):
+    t0, t1, t2, t3 = (_outer_tiles(rows, lanes) for rows in OUTER_ROWS[lanes])
+
+    @kernel(cache=False)
+    def columns(s, I, column, M):
+        i = t0(s, 0, I, column, M)
+        i = t1(s, i, I, column, M)
+        i = t2(s, i, I, column, M)
+        t3(s, i, I, column, M)
+
+    return columns
+
+
+_product_widest, _product_16, _product_8 = map(_product_columns, (WIDEST, 16, 8))
+_outer_widest, _outer_16, _outer_8 = map(_outer_columns, (WIDEST, 16, 8))
 
 
 @overload(product)
 def _product(out, init, gate, low, bias, a, taps, K, M, N):
     def compiled(out, init, gate, low, bias, a, taps, K, M, N):
         s = (*out, *init, *gate, low, bias, *a, taps, K.reshape(K.size))
-        T, R = taps.size, K.shape[1]
-        I = R // T
-        for panel in range(K.shape[0]):
-            column, w = panel * LANES, panel * LANES * R
-            if N - column >= 16:
-                m = p0(s, 0, M, column, w, T, I)
-                m = p1(s, m, M, column, w, T, I)
-                m = p2(s, m, M, column, w, T, I)
-                m = p3(s, m, M, column, w, T, I)
-                continue
-            if N - column >= 8:
-                m = q0(s, 0, M, column, w, T, I)
-                m = q1(s, m, M, column, w, T, I)
-                m = q2(s, m, M, column, w, T, I)
-                m = q3(s, m, M, column, w, T, I)
-                column += 8
-            for j in range(column, N):
-                _product_column(out, init[0], init, gate[0], gate, low, bias, a, taps, K, M, j)
+        T, R, L = taps.size, K.shape[1], K.shape[2]
+        column = 0
+        while L > 16 and N - column >= WIDEST:
+            _product_widest(s, M, column, column * R, L, T, R // T)
+            column += WIDEST
+        while N - column >= 16:
+            _product_16(s, M, column, column // L * L * R + column % L, L, T, R // T)
+            column += 16
+        if N - column >= 8:
+            _product_8(s, M, column, column // L * L * R + column % L, L, T, R // T)
+            column += 8
+        for j in range(column, N):
+            _product_column(out, init[0], init, gate[0], gate, low, bias, a, taps, K, M, j)
 
     return compiled
 
 
 @kernel
 def _product_column(out, inits, init, gates, gate, low, bias, a, taps, K, M, j):
-    weights, I = K[j // LANES, :, j % LANES], K.shape[1] // taps.size
+    weights, I = K[j // K.shape[2], :, j % K.shape[2]], K.shape[1] // taps.size
     zero = K.dtype.type(0)
     for m in range(M):
         total = zero
@@ -244,25 +277,19 @@ def _product_column(out, inits, init, gates, gate, low, bias, a, taps, K, M, j):
 @overload(add_outer)
 def _add_outer(out, a, b, M, I, N):
     def compiled(out, a, b, M, I, N):
-        s = (*out, *a, *b)
-        for column in range(0, N, LANES):
-            if N - column >= 16:
-                i = o0(s, 0, I, column, M)
-                i = o1(s, i, I, column, M)
-                i = o2(s, i, I, column, M)
-                i = o3(s, i, I, column, M)
-                i = o4(s, i, I, column, M)
-                continue
-            if N - column >= 8:
-                i = r0(s, 0, I, column, M)
-                i = r1(s, i, I, column, M)
-                i = r2(s, i, I, column, M)
-                i = r3(s, i, I, column, M)
-                i = r4(s, i, I, column, M)
-                column += 8
-            for i in range(I):
-                for j in range(column, N):
-                    _add_one(out, a, b, M, i, j)
+        s, column = (*out, *a, *b), 0
+        while N - column >= WIDEST:
+            _outer_widest(s, I, column, M)
+            column += WIDEST
+        if N - column >= 16:
+            _outer_16(s, I, column, M)
+            column += 16
+        if N - column >= 8:
+            _outer_8(s, I, column, M)
+            column += 8
+        for i in range(I):
+            for j in range(column, N):
+                _add_one(out, a, b, M, i, j)
 
     return compiled
 
