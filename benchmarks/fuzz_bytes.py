@@ -102,9 +102,8 @@ def bombed_zip(name):
     start = b"PK\3\4" + head + name + BOMB
     entry = b"PK\1\2" + struct.pack("<H", 20) + head[:-4]
     entry += struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0) + name
-    return (
-        start + entry + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), len(start), 0)
-    )
+    sizes = struct.pack("<HHIIH", 1, 1, len(entry), len(start), 0)
+    return start + entry + b"PK\5\6" + bytes(4) + sizes
 
 
 def npz(arrays, rng):
@@ -188,9 +187,10 @@ def tar_gz(members, rng):
 
 # Text
 
-VALUES = [0, 1, -1, 2, 3, 7, 64, 1000, 4096, 65536, 10**9, 2**63, 10**30, 0.5, -1e308, float("nan"),
-          float("inf"), None, True, False, "", "x", "digits", "pixelcnn", "multi_scale", [], {}, [1],
-          [[]], [4096, 4096, 1], [8, 8, 3], {"a": 1}, "é\n\0", "9" * 5000]  # fmt: skip
+VALUES = [0, 1, -1, 2, 3, 7, 64, 1000, 4096, 65536, 10**9, 2**63, 10**30, 0.5, -1e308, None, True,
+          float("nan"), float("inf"), False, "", "x", "digits", "float64", "pixelcnn", [], {}, [1],
+          "multi_scale", [[]], [4096, 4096, 1], [8, 8, 3], {"a": 1}, "é\n\0",
+          "9" * 500]  # fmt: skip
 
 
 def odd_json(value, rng):

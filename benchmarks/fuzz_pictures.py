@@ -72,7 +72,9 @@ def good_picture(side, rng):
     mode = pick(rng, MODES.get(name, ["L", "RGB"]))
     side *= int(pick(rng, [1, 1, 1, 2, 3]))
     pixels = rng.integers(0, 256, (side, side), np.uint8)
-    picture = Image.fromarray(pixels).convert("I" if mode == "I;16" else mode)
+    deep = mode == "I;16"
+    picture = Image.fromarray(pixels.astype(np.uint16) if deep else pixels)
+    picture = picture if deep else picture.convert(mode)
     file = io.BytesIO()
     picture.save(file, name)
     return name, file.getvalue()
