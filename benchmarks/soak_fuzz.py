@@ -27,6 +27,7 @@ from pathlib import Path
 SECONDS, MORE_MEMORY, MORE_ADDRESSES = 10, 256 * 2**20, 512 * 2**20
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "subprocess.Popen",
              "socket.", "pickle.", "ctypes.dlopen", "shutil.", "ftplib.", "urllib.")  # fmt: skip
+NUMBAS = ("open", "os.", "pickle.", "ctypes.")
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod",
            "os.truncate", "os.mkfifo")  # fmt: skip
 
@@ -42,7 +43,7 @@ class Guard:
         sys.addaudithook(self.hear)
 
     def hear(self, event, args):
-        if not self.armed:
+        if not self.armed or (event.startswith(NUMBAS) and numba_asks()):
             return
         if event == "open":
             path, mode, flags = args
@@ -62,6 +63,16 @@ class Guard:
         place = os.path.realpath(os.fsdecode(path))
         if os.path.commonpath([place, self.folder]) != self.folder and place != os.devnull:
             self.found.append(f"{event} {place}")
+
+
+def numba_asks():
+    """Whether it is Numba, which keeps compiled kernels in a cache of its own."""
+    frame = sys._getframe()
+    while frame is not None:
+        if "numba" in Path(frame.f_code.co_filename).parts:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def attempt(reader, guard):
