@@ -22,7 +22,7 @@ from pixelrnn_np.run import load_run
 
 armed, found = False, set()
 FORBIDDEN = ("exec", "import", "pickle.", "os.system", "os.exec", "os.fork", "os.posix_spawn",
-             "subprocess.", "socket.", "ctypes.", "marshal.", "code.", "os.putenv")
+             "subprocess.", "socket.", "ctypes.", "marshal.", "code.")
 
 def hear(event, args):
     if armed and event.startswith(FORBIDDEN):
@@ -66,7 +66,7 @@ if sys.argv[2] == "self":
 else:
     reader = READERS[sys.argv[2]](folder)
     reader.warm()
-    for k in range(150):
+    for k in range(40):
         reader.write(1, k)
         calm(reader.read)
     good = reader.path.read_bytes()

@@ -39,9 +39,9 @@ OPTIONS = {
 }  # fmt: skip
 FLAGS = ["--quiet", "--resume", "--stochastic", "--exact", "--no-skip", "--no-residual", "--colour"]
 ODD = [
-    "", " ", "-1", "0", "0.0", "-0.5", "1.5", "nan", "inf", "-inf", "1e400", "9" * 30,
-    "-" + "9" * 9, "x", "é", "１", "a\nb", "--", "-", "None", "[1]", "0x10", "1,2", "../..", "/", "/dev/null", ".",
-    "%s%n", "a" * 5000, "\udcff",
+    "", " ", "-1", "0", "0.0", "-0.5", "1.5", "nan", "inf", "-inf", "1e400", "9" * 30, "x", "é",
+    "１", "-" + "9" * 9, "a\nb", "--", "-", "None", "[1]", "0x10", "1,2", "../..", "/", "/dev/null",
+    ".", "%s%n", "a" * 5000, "\udcff",
 ]  # fmt: skip
 ENDING = {"sample": "a.png", "complete": "a.png", "explain": "a.png", "animate": "a.gif"}
 
