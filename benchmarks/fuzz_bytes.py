@@ -157,7 +157,7 @@ def odd_member(rng):
         chain = block("long", pick(rng, [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE]), 0)
         return chain * int(pick(rng, [3, 3000]))
     if kind == 4:
-        size = int(pick(rng, [2**31, 2**40, -1, -(2**62)]))
+        size = int(pick(rng, [2**31, 2**40, -1, -512, -1024, -1536, -(2**62)]))
         return block("huge", pick(rng, [tarfile.REGTYPE, tarfile.XHDTYPE]), size)
     return block("bytes") + rng.bytes(512)
 

@@ -190,7 +190,20 @@ def test_an_archive_that_is_a_bomb(tmp_path, monkeypatch):
         pr.load_data("binarized_mnist", "test")
 
 
-@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+KINDS = [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [-1, -512, -1024, -2048])
+def test_a_tar_file_with_a_negative_size(tmp_path, kind, size):
+    """It would be read for ever, or the bomb behind it unpacked at once."""
+    path = tmp_path / cifar10.ARCHIVE
+    path.write_bytes(fuzz.gzip_bomb(fuzz.block("first") + fuzz.block("bad", kind, size)))
+    with fails(path), little_memory():
+        cifar10.read_images(path, cifar10.TEST, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_tar_file_that_is_a_bomb(tmp_path, kind):
     path = tmp_path / cifar10.ARCHIVE
     path.write_bytes(fuzz.gzip_bomb(fuzz.block("bomb", kind, fuzz.GIB)))

@@ -45,8 +45,9 @@ class Bounded:
         self.tell = file.tell
 
     def read(self, n):
-        data = self.file.read(min(n, self.size + 1 - self.tell()))
-        return self._checked(data)
+        if n < 0:  # tarfile asks for it where a header says so; it would mean everything
+            raise Foreign("claims a negative size")
+        return self._checked(self.file.read(min(n, self.size + 1 - self.tell())))
 
     def seek(self, position):
         self.file.seek(min(position, self.size + 1))
@@ -105,6 +106,8 @@ def read_images(path, names, count):
 
 
 def _check_member(member):
+    if member.size < 0:  # the next member would be this one, for ever
+        raise Foreign(f"holds {member.name!r} of a negative size")
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise Foreign(f"holds {member.name!r}, a path that leads elsewhere")
