@@ -17,13 +17,14 @@ import tarfile
 
 import fuzz_bytes as fuzz
 import fuzz_pictures
+import fuzz_tensors
 import numpy as np
-import safetensors.numpy
 from fuzz_bytes import damage, pick
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, cli, experiment, run
 from pixelrnn_np.data import binarized_mnist, cifar10, mnist
+from pixelrnn_np.data.picture import read_picture
 
 COUNT = 3
 
@@ -161,7 +162,7 @@ class Safetensors(Reader):
 
     def make(self, rng):
         arrays, meta = pick(rng, self.good)
-        return hostile_safetensors(arrays, meta, rng)
+        return fuzz_tensors.hostile_file(arrays, meta, rng)
 
 
 class ModelFile(Safetensors):
@@ -244,7 +245,7 @@ class ConfigFile(Reader):
 
 
 class Picture(Reader):
-    """A picture given to `complete --image` on the command line."""
+    """A picture given to `complete --image`: its reader, and for one in ten the whole command."""
 
     filename = "picture.png"
 
@@ -254,20 +255,33 @@ class Picture(Reader):
             path = self.folder / f"model{channels}"
             pr.build_model("pixelcnn", (8, 8, channels), 4, h=3, layers=0, head=3).save(path)
             self.models.append(path)
-        self.turn = 0
+        self.number = 0
 
     def write(self, seed, number):
         super().write(seed, number)
-        self.turn = number % 2
+        self.number = number
 
     def make(self, rng):
         return fuzz_pictures.odd_picture(8, rng)
 
+    def warm(self):
+        self.path.write_bytes(fuzz_pictures.good_picture(8, self.rng)[1])
+        with contextlib.suppress(ValueError):
+            self.command()
+
     def read(self):
+        if self.number % 10 == 0:
+            return self.command()
+        channels = 1 + self.number % 2 * 2
+        image = read_picture(self.path, (8, 8, channels), 4)
+        assert image.shape == (1, 8, 8, channels) and image.dtype == np.uint8 and image.max() < 4
+
+    def command(self):
         out = self.folder / "out.png"
         out.unlink(missing_ok=True)
-        words = ["pixelrnn", "complete", self.models[self.turn], "--image", self.path, "-o", out,
-                 "--times", 1, "--rows", 7, "--quiet"]  # fmt: skip
+        model = self.models[self.number // 10 % 2]
+        words = ["pixelrnn", "complete", model, "--image", self.path, "-o", out, "--times", 1,
+                 "--rows", 7, "--quiet"]  # fmt: skip
         shown, said, before = io.StringIO(), io.StringIO(), sys.argv
         try:
             sys.argv = [str(w) for w in words]
@@ -298,64 +312,3 @@ def use(model):
         with np.errstate(all="ignore"):
             nats = model.nll(np.zeros((1, *model.image_shape), np.uint8), threads=1)
         assert nats.shape == (1,)
-
-
-def hostile_safetensors(arrays, meta, rng):
-    """Bytes of a model file or checkpoint with something wrong in its text, header or arrays."""
-    kind = rng.random()
-    if kind < 0.45:
-        meta = fuzz.odd_json(meta, rng)
-    elif kind < 0.5:
-        meta = {**meta, "model": {**meta["model"], "h": 65536, "layers": 1000, "head": 65536,
-                                  "image_shape": [4096, 4096, 1]}}  # fmt: skip
-        for key in rng.permutation(["h", "layers", "head", "image_shape"])[: rng.integers(4)]:
-            meta["model"].pop(str(key))
-    elif kind < 0.6:
-        arrays = dict(arrays)
-        name = pick(rng, list(arrays))
-        a = arrays[name]
-        arrays[name] = pick(
-            rng,
-            [np.full_like(a, np.nan), np.full_like(a, 1e38), a[:0], a[None], a.astype(np.int8),
-             np.zeros(0, np.float16), a.astype("f8")],
-        )  # fmt: skip
-    text = fuzz.deep(rng) if 0.6 < kind < 0.62 else json.dumps(meta)
-    tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    data = safetensors.numpy.save(tensors, {checkpoint.FORMAT: text})
-    if kind > 0.85:
-        return damage(data, rng)
-    if kind > 0.65:
-        end = 8 + int.from_bytes(data[:8], "little")
-        header = odd_header(json.loads(data[8:end]), rng)
-        size = pick(rng, fuzz.NUMBERS) % 2**64 if rng.random() < 0.1 else len(header)
-        data = size.to_bytes(8, "little") + header + data[end:]
-    return data
-
-
-def odd_header(header, rng):
-    """The text of a safetensors header with tensors that overlap, overflow or come twice."""
-    names = [n for n in header if n != "__metadata__"]
-    for _ in range(rng.integers(1, 3)):
-        entry, other = (header[pick(rng, names)] for _ in range(2))
-        kind = rng.integers(6)
-        if kind == 0:
-            entry["data_offsets"] = other["data_offsets"]
-        elif kind == 1:
-            entry["data_offsets"] = [int(pick(rng, fuzz.NUMBERS)) for _ in range(2)]
-        elif kind == 2:
-            entry["dtype"] = pick(rng, ["F64", "BF16", "F16", "I8", "F8_E5M2", "BOOL", "X", "U64"])
-        elif kind == 3:
-            entry["shape"] = pick(rng, [[2**31, 2**31], [2**63], [-1], [0], [], [1] * 70, ["1"]])
-        elif kind == 4:
-            header[pick(rng, ["empty", "../up", "a" * 9999])] = {
-                "dtype": "F32", "shape": [0, 2**40], "data_offsets": [0, 0]
-            }  # fmt: skip
-        else:
-            header = fuzz.odd_json(header, rng)
-            names = [n for n in header if n != "__metadata__" and isinstance(header[n], dict)]
-            if not names or any("data_offsets" not in header[n] for n in names):
-                break
-    text = json.dumps(header)
-    if rng.random() < 0.2:
-        text = "{" + text[1:-1] + ", " + text[1:]  # every key twice
-    return text.encode("utf-8", "surrogatepass")

@@ -35,7 +35,7 @@ from fuzz_readers import READERS  # noqa: E402
 from soak_fuzz import Guard, attempt  # noqa: E402
 
 GUARD = Guard(".")
-FILES = {"picture": 50, "config": 50, "checkpoint": 120}
+FILES = {"config": 50, "checkpoint": 120}
 pytestmark = pytest.mark.usefixtures("cache")
 
 
