@@ -3,11 +3,12 @@
     python benchmarks/soak_fuzz.py --files 10000 --seed 0 [--readers idx npz …] [--keep FOLDER]
 
 Each reader works in a process of its own, so that a crash or a hang is caught and the file that did
-it is known. What fails: a crash; no answer in 10 seconds; an exception that is not ValueError or
-OSError, or whose message is not one line or does not name the file; a wrong result; 256 MiB more
-memory than before (of address space: a limit of 512 MiB on top); a file written anywhere but in the
-reader's own folder, and a process, a connection or an unpickling (by Python's audit events).
-File k of seed s is the same every time; --keep keeps those that failed, as READER-s-k.
+it is known. What fails: a crash; 10 seconds of a processor, or 5 minutes of waiting; an exception
+that is not ValueError or OSError, or whose message is not one line or does not name the file; a
+wrong result; 256 MiB more memory than before (of address space: a limit of 512 MiB on top); a file
+written anywhere but in the reader's own folder, and a process, a connection or an unpickling (by
+Python's audit events). File k of seed s is the same every time; --keep keeps those that failed, as
+READER-s-k. Files are written anew all the time: TMPDIR may name a folder in memory.
 Exits 1 if any file failed.
 """
 
@@ -16,6 +17,7 @@ import os
 import resource
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-SECONDS, MORE_MEMORY, MORE_ADDRESSES = 10, 256 * 2**20, 512 * 2**20
+SECONDS, WAIT, MORE_MEMORY, MORE_ADDRESSES = 10, 300, 256 * 2**20, 512 * 2**20
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "subprocess.Popen",
              "socket.", "pickle.", "ctypes.dlopen", "shutil.", "ftplib.", "urllib.")  # fmt: skip
 NUMBAS = ("open", "os.", "pickle.", "ctypes.")
@@ -117,11 +119,12 @@ def work(name, seed, start, stop, folder):
     limit = pages * resource.getpagesize() + MORE_ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     before = tree(folder.parent)
-    print("ready", flush=True)
     for k in range(start, stop):
         reader.write(seed, k)
         most, begun = memory(), time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process
         result = attempt(reader, guard)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         took, more = time.process_time() - begun, memory() - most
         if more > MORE_MEMORY:
             result = f"took {more / 2**20:.0f} MiB: {result}"
@@ -157,11 +160,12 @@ def supervise(name, seed, files, folder, kept):
                 keep(kept, place, name, seed, k - 1)
         code = child.wait()
         if k < files:
-            why = "no answer in time" if code == -9 else f"the process ended with {code}"
+            hung = code in (-signal.SIGKILL, -signal.SIGPROF)
+            why = "no answer in time" if hung else f"the process ended with {code}"
             counts["failed"] += 1
             failures.append((k, why))
             keep(kept, place, name, seed, k)
-            if k == begun and code != -9 and len(failures) > 20:
+            if k == begun and not hung and len(failures) > 20:
                 break
             k += 1
         shutil.rmtree(place.parent)
@@ -170,9 +174,9 @@ def supervise(name, seed, files, folder, kept):
 
 def lines(child):
     """What the child prints, line by line; it is killed if it is silent for too long."""
-    buffer, wait = b"", 120  # until it has compiled and imported what it needs
+    buffer = b""
     while True:
-        ready, _, _ = select.select([child.stdout], [], [], wait)
+        ready, _, _ = select.select([child.stdout], [], [], WAIT)
         if not ready:
             child.kill()
             return
@@ -181,9 +185,7 @@ def lines(child):
             return
         *whole, buffer = (buffer + data).split(b"\n")
         for line in whole:
-            if line == b"ready":
-                wait = SECONDS
-            elif b"\t" in line:
+            if b"\t" in line:
                 yield line.decode()
 
 
