@@ -3,6 +3,7 @@
 All of it is drawn from a NumPy Generator, so that a file can be made again from its number.
 """
 
+import copy
 import gzip
 import io
 import json
@@ -211,7 +212,7 @@ def odd_json(value, rng):
             elif rng.random() < 0.1:
                 del place[key]
             else:
-                place[key] = pick(rng, VALUES)
+                place[key] = copy.deepcopy(pick(rng, VALUES))
             break
     return value
 

@@ -304,6 +304,21 @@ def test_a_picture_that_is_a_bomb(tmp_path):
         assert read_picture(path, (8, 8, 1), 2).shape == (1, 8, 8, 1)
 
 
+def test_a_chunk_that_claims_two_gigabytes(tmp_path):
+    path = picture(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
+    data = path.read_bytes()
+    at = data.index(b"IDAT") - 4
+    for claim in (2**31 - 1, 2**31, 2**32 - 1):
+        path.write_bytes(data[:at] + claim.to_bytes(4) + data[at + 4 :])
+        with contextlib.suppress(ValueError), little_memory():
+            read_picture(path, (8, 8, 1), 2)
+    for place in (8, 33):  # before the header, and after it
+        chunk = (2**31 - 1).to_bytes(4) + b"tEXt"
+        path.write_bytes(data[:place] + chunk + data[place:])
+        with fails(path), little_memory():
+            read_picture(path, (8, 8, 1), 2)
+
+
 def test_other_formats_are_not_tried(tmp_path):
     for name in ("GIF", "TIFF", "PPM", "WEBP"):
         file = io.BytesIO()

@@ -24,7 +24,7 @@ OPTIONS = {
         "--lr": ["0.01"], "--schedule": ["cosine", "constant"], "--warmup": NUMBER,
         "--ema": ["0", "0.9"], "--clip": ["1"], "--base": ["pixelcnn"], "--factor": ["2"],
         "--scales": ["2"], "--scale": ["0"], "--init": ["RUN"], "--checkpoint-every": NUMBER,
-        "--samples": ["0", "2"], "--out": ["OUT"],
+        "--samples": ["0", "2"],
     },
     "evaluate": {"--split": ["test"], "--data": ["digits"], "--limit": NUMBER,
                  "--threads": NUMBER, "--pretrained": ["digits-diagonal_bilstm"]},
@@ -40,8 +40,8 @@ OPTIONS = {
 FLAGS = ["--quiet", "--resume", "--stochastic", "--exact", "--no-skip", "--no-residual", "--colour"]
 ODD = [
     "", " ", "-1", "0", "0.0", "-0.5", "1.5", "nan", "inf", "-inf", "1e400", "9" * 30, "x", "é",
-    "１", "-" + "9" * 9, "a\nb", "--", "-", "None", "[1]", "0x10", "1,2", "../..", "/", "/dev/null",
-    ".", "%s%n", "a" * 5000, "\udcff",
+    "１", "-" + "9" * 9, "a\nb", "--", "-", "None", "[1]", "0x10", "1,2", "/dev/null", "%s%n",
+    "a" * 5000, "\udcff",
 ]  # fmt: skip
 ENDING = {"sample": "a.png", "complete": "a.png", "explain": "a.png", "animate": "a.gif"}
 
@@ -122,7 +122,7 @@ def test_one_odd_word(place, command):
     base = {"train": [*TINY, "--out", "OUT"], "check": ["--model", "x"]}.get(command, ["RUN"])
     base = [*base, "-o", ENDING[command]] if command in ENDING else base
     for i, option in enumerate(OPTIONS[command]):
-        if option in ("--init", "--out", "--image", "--pretrained"):
+        if option in ("--init", "--image", "--pretrained"):
             continue
         for word in ODD[i % 3 :: 3]:
             if not refused([command, *base, option, word]):

@@ -4,6 +4,7 @@ A picture may come from anywhere: its size is judged by its header, before a pix
 only three formats are tried.
 """
 
+import io
 import os
 import warnings
 from pathlib import Path
@@ -37,7 +38,9 @@ def read_picture(path, image_shape, levels):
         if os.fstat(file.fileno()).st_size > LARGEST_FILE:
             raise ValueError(f"{path} has more than {LARGEST_FILE} bytes; that is no small picture")
         try:
-            pixels = _pixels(file, H, W, "L" if C == 1 else "RGB")
+            # From memory: Pillow asks for as many bytes as a chunk claims, and a file object
+            # would set them aside before it looks.
+            pixels = _pixels(io.BytesIO(file.read()), H, W, "L" if C == 1 else "RGB")
         except MemoryError:
             raise
         except Exception as error:  # a foreign or cut file makes Pillow raise all sorts
