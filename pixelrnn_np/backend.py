@@ -64,7 +64,7 @@ def use_backend(name):
 
 def choose(argument, value, allowed):
     """Returns `value` if it is one of `allowed`; else a ValueError that names the nearest one."""
-    if value in allowed:
+    if isinstance(value, (str, int, np.bool_)) and value in allowed:
         return value
     near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,6 +1,7 @@
 """Arrays and configuration in one safetensors file, written whole or not at all.
 
-safetensors holds arrays and strings only: opening a file from a stranger executes nothing.
+safetensors holds arrays and strings only: opening a file from a stranger executes nothing. Nor
+does it take memory that the file does not account for: the header is parsed only up to a bound.
 """
 
 import contextlib
@@ -14,6 +15,16 @@ import safetensors
 import safetensors.numpy
 
 FORMAT = "pixelrnn_np 1"
+# Parsed text takes up to a hundred times its size. A header of 10,000 arrays has about 1 MiB, the
+# description of a run a few KiB.
+LARGEST_HEADER, LARGEST_TEXT = 2**24, 2**20
+
+
+def as_path(path):
+    """`path` as a Path; ValueError unless it is a str or a path without a zero byte."""
+    if not isinstance(path, (str, os.PathLike)) or "\0" in str(path):
+        raise ValueError(f"path is {path!r}; it has to be a str or a Path")
+    return Path(path)
 
 
 def write_atomically(path, data):
@@ -21,7 +32,7 @@ def write_atomically(path, data):
 
     Raises OSError, which names `path`.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
     temporary = _beside(path)
@@ -66,15 +77,14 @@ def save(path, arrays, meta):
 
 def load(path):
     """arrays, meta as they were saved. OSError: cannot be read; ValueError: foreign or damaged."""
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
+    path = as_path(path)
+    _check_header(path)
     try:
         with safetensors.safe_open(path, framework="numpy") as f:
             text = f.metadata() or {}
             arrays = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118  no iteration
+    except MemoryError:
+        raise
     except OSError as e:
         raise OSError(f"{path} cannot be read: {e}") from None
     except Exception as e:
@@ -83,9 +93,26 @@ def load(path):
     if FORMAT not in text:
         raise ValueError(f"{path} was not written by this project (it is not {FORMAT!r})")
     try:
-        meta = json.loads(text[FORMAT])
+        meta = json.loads(text[FORMAT]) if len(text[FORMAT]) <= LARGEST_TEXT else None
     except (ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict):
         raise ValueError(f"{path} has no readable description of its content")
     return arrays, meta
+
+
+def _check_header(path):
+    """OSError or ValueError for what is no plain file, or claims a header beyond the bound."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if not path.is_file():  # to open a pipe may wait for ever
+        raise ValueError(f"{path} is not a plain file")
+    with open(path, "rb") as f:
+        size = int.from_bytes(f.read(8), "little")
+    if size > LARGEST_HEADER:
+        raise ValueError(
+            f"{path} is not a whole safetensors file: it claims a header of {size} bytes, "
+            f"more than {LARGEST_HEADER}"
+        )

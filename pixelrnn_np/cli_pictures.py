@@ -22,6 +22,7 @@ from .cli_options import (
     say_if_compiling,
 )
 from .data import load_data
+from .data.picture import read_picture
 from .experiment import source
 from .explain import influence, pixel_nats
 from .models import is_bound
@@ -56,7 +57,10 @@ def complete(
     pretrained: Pretrained = None,
     mask: Annotated[str, typer.Option(help="known: " + " | ".join(sampling.MASKS))] = "top",
     rows: Annotated[int | None, option("rows that --mask top keeps", 4)] = None,
-    n: Annotated[int, typer.Option("-n", help="number of test images")] = 8,
+    n: Annotated[int | None, option("number of test images", 8, "-n")] = None,
+    image: Annotated[
+        Path | None, option("picture to complete, PNG, JPEG or BMP", "test images")
+    ] = None,
     times: Annotated[int, typer.Option(help="completions of each")] = 6,
     data: Data = None,
     seed: Seed = 0,
@@ -64,7 +68,7 @@ def complete(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Keep a part of test images and draw the rest, as in the paper's Figure 1.
+    """Keep a part of test images, or of --image, and draw the rest, as in the paper's Figure 1.
 
     A drawn pixel takes account of known pixels above it and to its left in its row, not of later
     ones: what is below a hole does not steer what fills it.
@@ -73,21 +77,26 @@ def complete(
     target(output, ".png")
     say_if_compiling(net)
     choose("--mask", mask, sampling.MASKS)
-    images = load_data(split="test", **source(name, net, meta, data))
+    if image is not None and (data, n) != (None, None):
+        raise ValueError(f"--image is {image}; it takes the place of --data and -n")
     if rows is not None and mask != "top":
         raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
     rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
     check_int("--times", times, 1, 1000)
-    images = some(images, n, seed)
+    if image is None:
+        images = load_data(split="test", **source(name, net, meta, data))
+        images = some(images, 8 if n is None else n, seed)
+    else:
+        images = read_picture(image, net.image_shape, net.levels)
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
     drawn = sampling.complete(
         net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
         temperature=temperature, progress=not quiet, threads=threads,
     )  # fmt: skip
     figures.save_completions(
-        output, images, known, drawn.reshape(n, times, *net.image_shape), net.levels
+        output, images, known, drawn.reshape(-1, times, *net.image_shape), net.levels
     )
-    say(f"{output}: {n} images; what is known, {times} completions, original")
+    say(f"{output}: {len(images)} images; what is known, {times} completions, original")
 
 
 def animate(

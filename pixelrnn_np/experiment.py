@@ -64,7 +64,8 @@ def resumed(out, given, threads):
     """The trainer as the checkpoint in `out` left it; ValueError if options disagree."""
     net, arrays, state, meta = load_checkpoint(out)
     saved = state["settings"]
-    data = source(out, net, meta)
+    path = out / CHECKPOINT
+    data = source(path, net, meta)
     before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
               "data": data["name"]}  # fmt: skip
     for name, value in given.items():
@@ -73,9 +74,11 @@ def resumed(out, given, threads):
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     try:
         trainer = Trainer(net, threads=threads, **saved)
+        trainer.restore(arrays, state)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from None
     except TypeError as e:
-        raise ValueError(f"{out}/{CHECKPOINT} has settings that no trainer has: {e}") from None
-    trainer.restore(arrays, state)
+        raise ValueError(f"{path} has settings that no trainer has: {e}") from None
     if not (out / BEST).exists():
         trainer.best = math.inf  # a checkpoint that came alone: the next validation is the best
     trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
@@ -110,7 +113,7 @@ def new_end(trainer, name, epochs):
 def source(path, net, meta, name=None):
     """Arguments for `load_data`: the set that `path` was trained on, or another that is named."""
     saved = meta.get("data")
-    good = isinstance(saved, dict) and "name" in saved
+    good = isinstance(saved, dict) and saved.get("name") in tuple(DATASETS)
     good = good and set(saved) <= {"name", "levels", "stochastic", "seed"}
     if name is None and not good:
         raise ValueError(f"{path} does not say what it was trained on; name it with --data")

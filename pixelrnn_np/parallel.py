@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import backend
 
+MOST_THREADS = 1024
+
 
 def available_threads():
     """The processors that this process may use."""
@@ -31,13 +33,15 @@ def _blas():
 class Pool:
     """`map` over shards with `threads` threads (None: all processors that this process may use).
 
-    Raises ValueError unless threads is None or a positive int.
+    Raises ValueError unless threads is None or an int from 1 to 1024.
     """
 
     def __init__(self, threads=None):
         self.threads = available_threads() if threads is None else threads
-        if not isinstance(self.threads, int) or self.threads < 1:
-            raise ValueError(f"threads is {threads!r}; it has to be a positive int or None")
+        if type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS:
+            raise ValueError(
+                f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
+            )
         self._spaces = [backend.Workspace() for _ in range(self.threads)]
         self._executor = None
 

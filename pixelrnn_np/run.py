@@ -16,6 +16,7 @@ from .models import from_arrays
 from .training import COLUMNS
 
 CHECKPOINT, BEST, CONFIG = "checkpoint.safetensors", "best.safetensors", "config.json"
+LARGEST_CONFIG = 2**22  # bytes; a session takes up about one KiB
 
 
 class Run:
@@ -79,12 +80,16 @@ class Run:
 
 def sessions(folder):
     """What config.json says of each `train` command, oldest first; [] if it does not say."""
+    path = Path(folder) / CONFIG
     try:
-        config = json.loads((Path(folder) / CONFIG).read_text())
+        if not path.is_file() or path.stat().st_size > LARGEST_CONFIG:
+            return []
+        config = json.loads(path.read_text())
         first = {k: config.get(k) for k in ("command", "versions", "threads", "epochs")}
         found = config.get("sessions", [{**first, "from_update": 0}])  # as it was before sessions
+        json.dumps(found, indent=2)  # what is nested too deeply cannot be written again
         return [s for s in found if isinstance(s["from_update"], int)]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
 
 

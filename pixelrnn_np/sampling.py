@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_images, check_int
+from .models.base import check_images, check_int, check_model, check_number
 from .parallel import Pool
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
@@ -30,6 +30,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
     for a model whose weights are not finite.
     """
+    check_model(model)
     check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
@@ -48,7 +49,13 @@ def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False,
     Returns uint8 (n, H, W, C), a new array. Raises ValueError for bad images or a bad mask, and
     as `sample` does.
     """
-    known = np.asarray(known)
+    check_model(model)
+    if not isinstance(images, np.ndarray):
+        check_images(images, model.image_shape, model.levels, "images")
+    try:
+        known = np.asarray(known)
+    except ValueError:
+        raise ValueError("known is ragged; it has to be an array of bool") from None
     if known.dtype != bool:
         raise ValueError(f"known has dtype {known.dtype}; it has to be bool, True where kept")
     try:
@@ -88,11 +95,9 @@ def known_mask(kind, shape, rows, rng):
 
 def _draw(model, x, known, seed, temperature, progress, on_row, threads):
     """Fills x chunk by chunk, and a multi-scale model's networks one after the other."""
-    if (
-        not isinstance(temperature, (int, float, np.integer, np.floating))
-        or not 0 < temperature < np.inf
-    ):
-        raise ValueError(f"temperature is {temperature!r}; it has to be a positive number")
+    temperature = check_number("temperature", temperature, 0, np.inf)
+    if on_row is not None and not callable(on_row):
+        raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
     if not np.isfinite(model.flat).all():
         raise ValueError("the model's weights are not finite; its file is damaged")
     rng, nats = generator(seed), []

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .backend import choose
-from .models.base import check_int
+from .models.base import check_images, check_int, check_model, check_number
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
 from .parallel import Pool
 
@@ -40,7 +40,7 @@ class Trainer:
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
                  clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
                  seed=0, scale=None):  # fmt: skip
-        self.model = model
+        self.model = check_model(model)
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
             "lr": check_number("lr", lr, 0, math.inf),
@@ -144,9 +144,9 @@ class Trainer:
         check_int("epochs", epochs, 1, 10**6)
         check_int("log_every", log_every, 1, 10**9)
         check_int("checkpoint_every", checkpoint_every, 1, 10**9)
-        self.model.check_images(train)
-        if valid is not None:
-            self.model.check_images(valid)
+        for name, images in (("train", train), ("valid", valid)):
+            if images is not None or name == "train":
+                check_images(images, self.model.image_shape, self.model.levels, name)
         batches = math.ceil(len(train) / self.settings["batch_size"])
         self.total_steps = batches * epochs
         bar = tqdm(
@@ -266,16 +266,6 @@ def copy_into(target, source):
             f"an array is {source.dtype} {source.shape}, not {target.dtype} {target.shape}"
         )
     target[...] = source
-
-
-def check_number(argument, value, low, high, low_too=False):
-    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise ValueError(f"{argument} is {value!r}; it has to be a number")
-    if not (low < value < high or (low_too and value == low)):
-        least = "at least" if low_too else "above"
-        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
-    return float(value)
 
 
 @contextlib.contextmanager

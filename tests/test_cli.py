@@ -237,6 +237,25 @@ def test_complete(call, trained, tmp_path):
     assert_picture(tmp_path / "b.png")
 
 
+def test_complete_a_picture(call, trained, refuse, tmp_path):
+    image, out = tmp_path / "picture.png", tmp_path / "a.png"
+    digit = pr.load_data("digits", "test")[0, ..., 0]
+    matplotlib.image.imsave(image, digit.repeat(5, 0).repeat(5, 1), cmap="gray", vmin=0, vmax=16)
+    words = ["complete", trained, "--image", image, "-o", out, "--quiet"]
+    code, shown, said = call(*words, "--times", 2, "--rows", 3)
+    assert (code, shown) == (0, "") and "1 images; what is known, 2 completions" in said
+    sheet = assert_picture(out)[..., 0]
+    factor = len(sheet) // 10
+    small = sheet[::factor, ::factor]
+    cells = [small[1:, 1 + 9 * j :][:8, :8] for j in range(4)]
+    assert (cells[3] * 16 // 255 == digit).mean() > 0.9
+    for cell in cells[:3]:
+        np.testing.assert_array_equal(cell[:3], cells[3][:3])
+    for more in (["--data", "digits"], ["-n", 1]):
+        assert "it takes the place of --data and -n" in refuse(*words, *more)
+    assert "nothing" in refuse(*words[:2], "--image", tmp_path / "nothing.png", *words[4:])
+
+
 def test_check(call):
     code, shown, _ = call("check", "--seed", 1)
     lines = shown.splitlines()

@@ -11,9 +11,13 @@ and has to have the published checksum. The test split is sorted by class.
 """
 
 import hashlib
+import io
+import math
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 
 from .dataset import Dataset
 from .files import check_sum, find, locate
@@ -23,6 +27,7 @@ PACKED = "binarized_mnist.npz"
 SIDE = 28
 PIXELS = SIDE * SIDE
 LINE = 2 * PIXELS  # bytes of text per image
+NPY_HEADER = 10000  # bytes that the header of an array may have; NumPy's own bound
 
 
 class Text(NamedTuple):
@@ -59,22 +64,43 @@ def load(split, levels, rng=None):
 
 def _read_packed(path, split):
     count, sha256 = SPLITS[split]
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            packed = archive[split]
-    except OSError:
-        raise
-    except Exception as error:  # a foreign or cut file makes zipfile and NumPy raise all sorts
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: no split {split!r} can be read from it: {reason}") from error
-    shape, dtype = getattr(packed, "shape", None), getattr(packed, "dtype", None)
-    if shape != (count, PIXELS // 8) or dtype != np.uint8:
-        raise ValueError(
-            f"{path}: split {split!r} is {dtype} {shape}, expected uint8 {(count, PIXELS // 8)}"
-        )
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                packed = _member(archive, f"{split}.npy", (count, PIXELS // 8))
+        except MemoryError:
+            raise
+        except Exception as error:  # a foreign or cut file makes zipfile and NumPy raise all sorts
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: no split {split!r} can be read from it: {reason}") from error
     images = np.unpackbits(packed, axis=1)
     check_sum(f"{path} (split {split!r})", sha256, hashlib.sha256(as_text(images)).hexdigest())
     return images
+
+
+def _member(archive, name, shape):
+    """The uint8 array of that shape in a member of a zip file; ValueError for anything else.
+
+    No more is unpacked than the array and its header take up, whatever the file claims.
+    """
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"it is packed by method {info.compress_type}, which NumPy never does")
+    bound = math.prod(shape) + NPY_HEADER
+    with archive.open(info) as member:
+        data = member.read(bound + 1)
+    if len(data) > bound:
+        raise ValueError(f"it unpacks to more than {bound} bytes")
+    file = io.BytesIO(data)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(file)
+    if version not in read:
+        raise ValueError(f"it is an array file of version {version}")
+    found, _, dtype = read[version](file)
+    if found != shape or dtype != np.uint8:
+        raise ValueError(f"it is {dtype} {found}, expected uint8 {shape}")
+    file.seek(0)
+    return npy.read_array(file, allow_pickle=False)
 
 
 def as_text(images):

@@ -29,6 +29,34 @@ COUNT = 10000  # records per file
 VALID = 5000
 SHAPE = (32, 32, 3)
 RECORD = 1 + 32 * 32 * 3
+OTHER = 2**20  # bytes of the archive besides the records: headers, padding, two short texts
+GARBLED = (ValueError, OverflowError, RecursionError)  # what tarfile makes of some headers
+
+
+class Foreign(Exception):
+    """The archive is whole, and not the published one."""
+
+
+class Bounded:
+    """A file to read, of which no more than `size` bytes are given out: no bomb goes off."""
+
+    def __init__(self, file, size):
+        self.file, self.size = file, size
+        self.tell = file.tell
+
+    def read(self, n):
+        if n < 0:  # tarfile asks for it where a header says so; it would mean everything
+            raise Foreign("claims a negative size")
+        return self._checked(self.file.read(min(n, self.size + 1 - self.tell())))
+
+    def seek(self, position):
+        self.file.seek(min(position, self.size + 1))
+        return self._checked(position)
+
+    def _checked(self, result):
+        if self.tell() > self.size:
+            raise Foreign(f"unpacks to more than {self.size} bytes")
+        return result
 
 
 def load(split, levels, rng=None):
@@ -53,13 +81,14 @@ def read_images(path, names, count):
     images = np.empty((len(names), count, *SHAPE), np.uint8)
     missing = set(TRAIN + TEST)
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) as packed:
+            file = Bounded(packed, len(missing) * count * RECORD + OTHER)
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
-                    _check_member(path, member)
+                    _check_member(member)
                     if member.name not in TRAIN + TEST:
                         continue
-                    _check_records(path, member, count, member.name in missing)
+                    _check_records(member, count, member.name in missing)
                     missing.remove(member.name)
                     if member.name in names:
                         records = _records(archive.extractfile(member), count)
@@ -67,28 +96,32 @@ def read_images(path, names, count):
             # To the end, where gzip compares its checksum.
             while file.read(1 << 20):
                 pass
-    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+    except Foreign as error:
+        raise ValueError(f"{path} {error}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError, *GARBLED) as error:
         raise ValueError(f"{path} is not a whole tar.gz file: {error}") from error
     if missing:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
     return images.reshape(-1, *SHAPE)
 
 
-def _check_member(path, member):
+def _check_member(member):
+    if member.size < 0:  # the next member would be this one, for ever
+        raise Foreign(f"holds {member.name!r} of a negative size")
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
-        raise ValueError(f"{path} holds {member.name!r}, a path that leads elsewhere")
+        raise Foreign(f"holds {member.name!r}, a path that leads elsewhere")
     if not member.isdir() and (not member.isreg() or member.issparse()):
-        raise ValueError(f"{path} holds {member.name!r}, which is not a plain file")
+        raise Foreign(f"holds {member.name!r}, which is not a plain file")
 
 
-def _check_records(path, member, count, first):
+def _check_records(member, count, first):
     size = count * RECORD
     if not first:
-        raise ValueError(f"{path} holds {member.name} twice")
+        raise Foreign(f"holds {member.name} twice")
     if not member.isreg() or member.size != size:
-        raise ValueError(
-            f"{path} should hold {count} records of {RECORD} bytes in {member.name}, "
+        raise Foreign(
+            f"should hold {count} records of {RECORD} bytes in {member.name}, "
             f"{size} bytes, not {member.size}"
         )
 

@@ -31,9 +31,15 @@ def folders():
 
 
 def find(*filenames):
-    """The first of the files in the first folder that has any of them, unverified; else None."""
+    """The first of the files in the first folder that has any of them, unverified; else None.
+
+    Raises ValueError if it is not a plain file: to open a pipe may wait for ever.
+    """
     paths = (folder / name for folder in folders() for name in filenames)
-    return next((path for path in paths if path.exists()), None)
+    path = next((path for path in paths if path.exists()), None)
+    if path is not None and not path.is_file():
+        raise ValueError(f"{path} is not a plain file")
+    return path
 
 
 def locate(filename, sha256, urls, size=None):
@@ -50,6 +56,9 @@ def locate(filename, sha256, urls, size=None):
     path = find(filename)
     if path is None:
         return _download(filename, sha256, urls, size)
+    found = path.stat().st_size
+    if size is not None and found > size:  # no need to read a terabyte of something else
+        check_sum(path, f"{sha256}, {size} bytes", f"{found} bytes")
     check_sum(path, sha256, pooch.file_hash(str(path), alg="sha256"))
     return path
 

@@ -4,13 +4,15 @@ import inspect
 
 from .. import checkpoint
 from ..backend import choose
-from .base import Model
+from .base import Model, check_int, check_shape
 from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
 from .pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN
 
 BASES = {cls.name: cls for cls in (PixelCNN, RowLSTMPixelRNN, DiagonalBiLSTMPixelRNN)}
 MODELS = {**BASES, MultiScale.name: MultiScale}
+# Of one block, skips left out, in units of h².
+BLOCK_WEIGHTS = {"pixelcnn": 13, "row_lstm": 38, "diagonal_bilstm": 34}
 DEFAULT_LAYERS = {"pixelcnn": 15, "row_lstm": 7, "diagonal_bilstm": 7}
 
 __all__ = ["BASES", "MODELS", "Model", "build_model", "load"]
@@ -79,9 +81,11 @@ def from_arrays(arrays, meta, path="the file"):
     known = set(inspect.signature(build_model).parameters)
     if not isinstance(config, dict) or not set(config) <= known or "name" not in config:
         raise ValueError(f"{path} holds no configuration of a model")
-    if not affordable(config, arrays):
-        raise ValueError(f"{path}: the configuration and the arrays differ in size")
     try:
+        weights, blocks = claimed(config)
+        # Before memory is taken: a stranger's configuration may ask for any amount.
+        if weights > sum(a.size for a in arrays.values()) or 4 * blocks > len(arrays):
+            raise ValueError("the configuration and the arrays differ in size")
         model = build_model(**config)
     except (TypeError, ValueError) as e:
         raise ValueError(f"{path}: {e}") from None
@@ -98,13 +102,23 @@ def from_arrays(arrays, meta, path="the file"):
     return model
 
 
-def affordable(config, arrays):
-    """Whether a stranger's configuration asks for no more memory than its arrays take up."""
-    total = sum(a.size for a in arrays.values())
-    layers = config.get("layers", 0)
-    networks = config.get("scales", 1) if config["name"] == MultiScale.name else 1
-    sizes = [config.get("h", 1), config.get("head", 1), layers, networks]
-    if not all(isinstance(n, int) for n in sizes):
-        return False
-    h, head, layers, networks = sizes
-    return max(head**2, h * 98, networks * layers * max(1, h) ** 2) <= total
+def claimed(config):
+    """(weights, blocks) that build_model(**config) makes at least, without making any.
+
+    Weights are those of all kernels but K_fs (§3.6), so at least a third of the parameters. Raises
+    ValueError for numbers out of range.
+    """
+    parameters = inspect.signature(build_model).parameters.values()
+    c = {p.name: p.default for p in parameters} | config
+    name = choose("model", c["name"], tuple(MODELS))
+    kind = choose("base", c["base"], tuple(BASES)) if name == MultiScale.name else name
+    C, levels = check_shape(c["image_shape"])[2], check_int("levels", c["levels"], 2, 256)
+    layers = DEFAULT_LAYERS[kind] if c["layers"] is None else c["layers"]
+    layers, h = check_int("layers", layers, 0, 1000), check_int("h", c["h"], 1, 65536)
+    head = check_int("head", c["head"], 1, 65536)
+    logits = C if levels == 2 else C * levels
+    network = 98 * C * h + head * (2 * h + head + logits) + layers * BLOCK_WEIGHTS[kind] * h**2
+    if name != MultiScale.name:
+        return network, layers
+    scales, factor = check_int("scales", c["scales"], 2, 8), check_int("factor", c["factor"], 2, 64)
+    return scales * network + (scales - 1) * 4 * factor**2 * C * h, scales * layers

@@ -3,6 +3,7 @@
 §2: one parameter set for all pixel positions, and every conditional in one parallel pass.
 """
 
+import math
 from types import MappingProxyType
 
 import numpy as np
@@ -201,6 +202,26 @@ def check_int(argument, value, low, high):
     if not low <= value <= high:
         raise ValueError(f"{argument} is {value}; it has to be from {low} to {high}")
     return int(value)
+
+
+def check_number(argument, value, low, high, low_too=False):
+    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
+    numbers = (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, numbers):
+        raise ValueError(f"{argument} is {value!r}; it has to be a number")
+    if isinstance(value, int) and abs(value) > 1e300:  # beyond what float() takes
+        value = math.inf if value > 0 else -math.inf
+    if not (low < value < high or (low_too and value == low)):
+        least = "at least" if low_too else "above"
+        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
+    return float(value)
+
+
+def check_model(model):
+    """`model` if it is one; else ValueError."""
+    if not isinstance(model, Model):
+        raise ValueError(f"model is a {type(model).__name__}; it has to be one of build_model's")
+    return model
 
 
 def check_shape(image_shape):
