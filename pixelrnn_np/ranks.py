@@ -150,9 +150,15 @@ class Ranks(Alone):
         host.Allreduce(self.MPI.IN_PLACE, mask, self.MPI.MAX)
         return int(mask.sum())
 
+    @staticmethod
+    def _wait(request):
+        """MPI's own waiting burns a processor; this leaves it to the ranks that still compute."""
+        while not request.Test():
+            time.sleep(5e-5)
+
     def _total(self, number):
         total = np.array([number], np.int64)
-        self.comm.Allreduce(self.MPI.IN_PLACE, total)
+        self._wait(self.comm.Iallreduce(self.MPI.IN_PLACE, total))
         return total[0]
 
     def threads(self, wanted=None):
@@ -161,10 +167,10 @@ class Ranks(Alone):
     def gather(self, part):
         part = np.ascontiguousarray(part)
         lengths = np.zeros(self.size, np.int64)
-        self.comm.Allgather(np.array([len(part)], np.int64), lengths)
+        self._wait(self.comm.Iallgather(np.array([len(part)], np.int64), lengths))
         whole = np.empty((lengths.sum(), *part.shape[1:]), part.dtype)
         row = int(np.prod(part.shape[1:], dtype=np.int64))
-        self.comm.Allgatherv(part, [whole, lengths * row])
+        self._wait(self.comm.Iallgatherv(part, [whole, lengths * row]))
         return whole
 
     def sum_step(self, nats, g, place, count, stop):
@@ -177,7 +183,7 @@ class Ranks(Alone):
             for piece in pieces[:, place : place + len(nats)]:
                 piece[...] = nats
                 nats = nats - piece
-            self.comm.Allreduce(self.MPI.IN_PLACE, vector)
+            self._wait(self.comm.Iallreduce(self.MPI.IN_PLACE, vector))
             return pieces.astype(np.float64).sum(axis=0), vector[: g.size], bool(vector[-1])
 
     def alike(self, arrays):
@@ -186,7 +192,7 @@ class Ranks(Alone):
         if equal.all():
             return False
         for a in arrays:
-            self.comm.Bcast(a)
+            self._wait(self.comm.Ibcast(a))
         return True
 
     def _equal(self, data):
@@ -230,7 +236,7 @@ class Ranks(Alone):
         buffer = np.empty(size, np.uint8)
         if self.first:
             buffer[...] = data
-        self.comm.Bcast(buffer)
+        self._wait(self.comm.Ibcast(buffer))
         return buffer.tobytes()
 
     def meet(self):
