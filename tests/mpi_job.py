@@ -5,6 +5,7 @@ mpiexec -n 2 python tests/mpi_job.py fail WHAT train …  the command, with a fa
 sh: every process first writes its id into the file PIDS.RANK, where PIDS is set
 """
 
+import functools
 import os
 import sys
 import zlib
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import cli, sampling, training
+from pixelrnn_np import cli, experiment, sampling, training
 from pixelrnn_np.ranks import world
 
 SHAPE = (3, 4, 1)
@@ -102,7 +103,8 @@ def main():
     if what == "fail":
         fail(name, here)
     else:
-        Path(f"{name}.{os.environ['PMI_RANK']}").write_text(str(os.getpid()))
+        Path(f"{name}.{os.environ.get('PMI_RANK', 0)}").write_text(str(os.getpid()))
+        experiment.build_model = functools.partial(experiment.build_model, dtype="float64")
     sys.argv[1:] = sys.argv[3:]
     cli.main()
 

@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-m", "pixelrnn_np"]
 # Digits are 8×8, 32 to a shard: 5 shards in a batch, 9 updates in an epoch.
 TRAIN = [
     "train", "--model", "pixelcnn", "--layers", "1", "--h", "4", "--batch-size", "150", "--epochs",
-    "6", "--samples", "0", "--quiet", "--checkpoint-every", "2", "--warmup", "5",
+    "3", "--samples", "0", "--quiet", "--checkpoint-every", "2", "--warmup", "5",
 ]  # fmt: skip
 
 
@@ -46,18 +46,17 @@ def alone():
 def undisturbed(tmp_path_factory):
     """The run of one process that no fault touched."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    subprocess.run([*COMMAND, *TRAIN, "--out", out], check=True, capture_output=True)
+    words = [*JOB, "pids", out.with_name("pid"), *TRAIN, "--threads", "1", "--out", out]
+    subprocess.run(words, check=True, capture_output=True)
     return out
 
 
 def assert_close(a, b):
-    """Two runs' checkpoints hold the same training to the rounding of float32."""
+    """Two runs' checkpoints hold the same training, up to the order of float64's summation."""
     (x, _, state_x, _), (y, _, state_y, _) = load_checkpoint(a), load_checkpoint(b)
     same = ("step_count", "epoch", "position", "images", "order_state", "settings")
     assert {k: state_x[k] for k in same} == {k: state_y[k] for k in same}
-    # Adam divides by the root of a mean square: a gradient near 0 carries its rounding over.
-    assert np.abs(x.flat - y.flat).max() < 1e-3 * np.abs(y.flat).max()
-    assert np.linalg.norm(x.flat - y.flat) < 1e-4 * np.linalg.norm(y.flat)
+    assert np.abs(x.flat - y.flat).max() < 1e-9 * np.abs(y.flat).max()
 
 
 @pytest.mark.parametrize("size", [2, 4])
@@ -122,7 +121,8 @@ def test_a_killed_rank_ends_the_job_and_other_numbers_of_ranks_go_on(rank, tmp_p
     code, err = job.signal(rank, signal.SIGKILL)
     assert code != 0 and "KILLED" in err.upper()
     checkpoint.load(out / CHECKPOINT)
-    done = mpi((1 if rank else 4, [*COMMAND, *TRAIN, "--resume", "--out", out]))
+    pids = tmp_path / "pids"
+    done = mpi((1 if rank else 4, [*JOB, "pids", pids, *TRAIN, "--resume", "--out", out]))
     assert done.returncode == 0, done.stderr
     assert_close(out, undisturbed)
 
@@ -134,8 +134,8 @@ def test_a_polite_kill_of_one_rank_stops_all_after_the_same_update(tmp_path, und
     job.wait_for_checkpoint()
     code, err = job.signal(1, signal.SIGTERM)
     assert code == 130 and err.count("saved after update") == 1, err
-    assert load_checkpoint(out)[2]["epoch"] < 6
-    resume = [*COMMAND, *TRAIN, "--resume", "--out"]
+    assert load_checkpoint(out)[2]["epoch"] < 3
+    resume = [*JOB, "pids", tmp_path / "pids", *TRAIN, "--resume", "--out"]
     done = mpi((1, [*resume, out]), (1, [*resume, elsewhere]))
     assert done.returncode == 0, done.stderr
     assert "going on after update" in done.stderr and done.stderr.count("best validation") == 1
@@ -232,6 +232,6 @@ def test_shares_are_consecutive_and_even():
             here = ranks.Alone()
             here.rank, here.size = rank, size
             parts.append(here.part(list(range(5))))
-        assert sum(parts, []) == list(range(5))
+        assert [item for part in parts for item in part] == list(range(5))
         lengths = [len(part) for part in parts]
         assert max(lengths) - min(lengths) <= 1 and lengths[0] == max(lengths)
