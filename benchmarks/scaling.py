@@ -26,7 +26,7 @@ STRONG, WEAK = 64, 16  # images per update; of each rank (or thread)
 
 
 def child(model, batch, threads, steps):
-    """One rank: prints the median of the milliseconds of an update, and of what its Allreduce is."""
+    """One rank: prints the median milliseconds of an update and of its Allreduce."""
     here = world()
     net = pr.build_model(model, (28, 28, 1), 2, h=16, layers=7, head=32)
     trainer = pr.Trainer(net, "adam", threads=threads, ranks=here)

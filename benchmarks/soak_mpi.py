@@ -51,19 +51,15 @@ class Job:
         for path in out.parent.glob("*.pid.*"):
             path.unlink()
         words = [sys.executable, __file__, "child", str(pids), *TRAIN, "--epochs", str(epochs)]
-        self.log = open(out.with_suffix(".log"), "w+")  # noqa: SIM115  as long as the job
-        self.process = subprocess.Popen(
-            [MPIEXEC, "-n", str(size), *words, "--out", str(out)],
-            stdout=self.log, stderr=self.log,
-        )  # fmt: skip
-
-    def words(self):
-        self.log.seek(0)
-        return self.log.read()
+        self.log = out.with_suffix(".log")
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [MPIEXEC, "-n", str(size), *words, "--out", str(out)], stdout=log, stderr=log
+            )
 
     def started(self):
         """Waits until training has begun, or the job has ended."""
-        while self.process.poll() is None and "new run" not in (text := self.words()):
+        while self.process.poll() is None and "new run" not in (text := self.log.read_text()):
             if "going on" in text:
                 break
             time.sleep(0.01)
@@ -122,7 +118,8 @@ def soak(options, folder):
             whom = WHOM[rng.integers(len(WHOM))]
             if kills < options.kills:
                 time.sleep(rng.uniform(0, 2))
-                killed = job.kill(whom, rng)
+                while not (killed := job.kill(whom, rng)) and job.process.poll() is None:
+                    time.sleep(0.05)
             else:
                 killed = False
                 job.process.wait()
@@ -132,15 +129,12 @@ def soak(options, folder):
                 state = found(out)
                 bad += seconds is None or state == "bad"
                 took = "never" if seconds is None else f"{seconds:.1f}"
-                print(
-                    f"| {runs} | {size} | {whom} | {state} | {took} | {'whole' if state != 'bad' else 'BAD'} |",
-                    flush=True,
-                )
+                print(f"| {runs} | {size} | {whom} | {state} | {took} |", flush=True)
             else:
                 code = job.process.wait()
                 if code:
                     bad += 1
-                    print(f"run {runs} ended with code {code}:\n{job.words()}")
+                    print(f"run {runs} ended with code {code}:\n{job.log.read_text()}")
                 done = True
             if seconds is None:
                 job.process.kill()
