@@ -117,7 +117,7 @@ def soak(options, folder):
                 job.started()
             whom = WHOM[rng.integers(len(WHOM))]
             if kills < options.kills:
-                time.sleep(rng.uniform(0, 2))
+                time.sleep(rng.uniform(0, rng.choice([1, 3, 9])))
                 while not (killed := job.kill(whom, rng)) and job.process.poll() is None:
                     time.sleep(0.05)
             else:

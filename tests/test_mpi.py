@@ -14,7 +14,9 @@ import mpi_job
 import numpy as np
 import pytest
 
+import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, ranks
+from pixelrnn_np.cli_ranks import shares
 from pixelrnn_np.run import CHECKPOINT, load_checkpoint
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
@@ -163,7 +165,7 @@ def test_errors_are_said_once(words, said, tmp_path):
     """Those that all ranks meet, and those that only rank 0 does, which alone writes."""
     done = mpi((3, [*COMMAND, *(word.format(tmp=tmp_path) for word in words)]))
     assert done.returncode == 2
-    assert done.stderr.count("error") == 1 and said.format(tmp=tmp_path) in done.stderr
+    assert done.stderr.count("error: ") == 1 and said.format(tmp=tmp_path) in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -192,11 +194,14 @@ def test_evaluate_and_sample_give_the_same_with_ranks(tmp_path):
     assert outputs[0] == outputs[1]
 
 
-def test_too_few_shards_are_told(tmp_path):
-    words = [*TRAIN, "--epochs", "1", "--batch-size", "32", "--out", tmp_path / "run"]
-    done = mpi((2, [*COMMAND, *words]))
-    assert done.returncode == 0
-    assert "only 1 of the 2 ranks have something to do; --batch-size 64 or more" in done.stderr
+def test_too_few_shards_are_told():
+    trainer = pr.Trainer(mpi_job.build(), batch_size=65, threads=2)  # three shards
+    here = ranks.Alone()
+    assert shares(here, trainer) == (
+        "1 rank on 1 host, 2 threads each: a batch of 65 is 3 shards of 32 images"
+    )
+    here.size = 4
+    assert "only 3 of the 4 ranks have something to do; --batch-size 128" in shares(here, trainer)
 
 
 def test_without_mpi4py_several_processes_are_refused(tmp_path):
