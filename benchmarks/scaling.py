@@ -54,6 +54,8 @@ def measure(options, ranks, threads, batch):
     done = subprocess.run(
         [MPIEXEC, "-n", str(ranks), *map(str, words)], capture_output=True, text=True, check=True
     )
+    if options.verbose:
+        print(ranks, threads, batch, done.stdout.strip(), file=sys.stderr, flush=True)
     return json.loads(done.stdout)
 
 
@@ -67,12 +69,14 @@ def main():
     parser.add_argument("--model", default="diagonal_bilstm")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--verbose", action="store_true", help="every measurement on stderr")
     options = parser.parse_args()
     rounds = []
     for _ in range(options.rounds):
         strong = [measure(options, r, t, STRONG) for r, t in LINES]
         weak = [measure(options, r, t, WEAK * r * t) for r, t in LINES]
         rounds.append((strong, weak))
+        print(f"round {len(rounds)} of {options.rounds}", file=sys.stderr, flush=True)
     print(f"{options.model} 7×16, 28×28, {rounds[0][0][0][2]:,} parameters; "
           f"{len(os.sched_getaffinity(0))} processors, {options.rounds} rounds\n")  # fmt: skip
     print(f"| ranks × threads | batch {STRONG}: ms | times as fast | {WEAK} images each: ms | "

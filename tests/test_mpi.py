@@ -197,8 +197,9 @@ def test_evaluate_and_sample_give_the_same_with_ranks(tmp_path):
 def test_too_few_shards_are_told():
     trainer = pr.Trainer(mpi_job.build(), batch_size=65, threads=2)  # three shards
     here = ranks.Alone()
+    here.size = 2
     assert shares(here, trainer) == (
-        "1 rank on 1 host, 2 threads each: a batch of 65 is 3 shards of 32 images"
+        "2 ranks on 1 host, 2 threads each: a batch of 65 is 3 shards of 32 images"
     )
     here.size = 4
     assert "only 3 of the 4 ranks have something to do; --batch-size 128" in shares(here, trainer)
