@@ -103,9 +103,7 @@ def soak(options, folder):
     reference = folder / "alone"
     Job(1, reference, options.epochs).process.wait()
     print(
-        "| run | ranks | killed | after update | job ended after, s | checkpoint |\n"
-        + "|---" * 6
-        + "|"
+        "| run | ranks | killed | checkpoint's update | job ended after, s |\n" + "|---" * 5 + "|"
     )
     while kills < options.kills:
         out, done = folder / f"run{runs}", False
