@@ -1,8 +1,10 @@
 """The command line: train · evaluate · pretrained · check; cli_pictures.py has what draws."""
 
+import contextlib
 import os
 import shlex
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -26,12 +28,14 @@ from .cli_options import (
     say,
     say_if_compiling,
 )
+from .cli_ranks import check_alike, shares, spread_nll
 from .data import DATASETS, load_data
 from .experiment import fresh, new_end, resumed, source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
 from .models.base import check_int
-from .run import CHECKPOINT, Run, load_run
+from .ranks import launched, silent, world
+from .run import BEST, CHECKPOINT, Run, load_run
 from .training import Diverged
 
 app = typer.Typer(
@@ -104,12 +108,17 @@ def train(
     given = {k: v for k, v in given.items() if v is not None}
     check_int("samples", samples, 0, 10**6)
     check_int("checkpoint-every", checkpoint_every, 1, 10**9)
-    if resume and (out / CHECKPOINT).exists():
-        if init is not None:
-            raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
-        trainer, about = resumed(out, given, threads)
-    else:
-        trainer, about = fresh(out, given, threads, init)
+    here = world()
+    with (
+        here.mirrored(out, (CHECKPOINT,)) as near,
+        here.mirrored(init, (CHECKPOINT, BEST)) as start,
+    ):
+        if resume and (near / CHECKPOINT).exists():
+            if init is not None:
+                raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
+            trainer, about = resumed(near, given, threads, here)
+        else:
+            trainer, about = fresh(near, given, threads, start, here)
     total = check_int("epochs", about["epochs"], 1, 10**6)
     say_if_compiling(trainer.model)
     images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
@@ -119,25 +128,18 @@ def train(
         baselines["independent pixels"] = independent_nats(
             images["train"], images["valid"], net.levels
         )
-    run = Run(out, about, baselines)
-    say(
-        f"{net.name}, {net.flat.size:,} parameters, on {about['data']['name']}, {net.levels} levels"
-    )
-    if trainer.epoch >= total:
-        say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
-    elif resume:
-        found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
-        say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
-        if change := new_end(trainer, about["data"]["name"], total):
-            say(change)
-    run.write_config(trainer, total)
+    run = Run(out, about, baselines) if here.first else None
+    here.meet()
+    check_alike(here, trainer, images)
+    if here.first:
+        announce(run, trainer, about, total, resume)
     try:
         trainer.fit(
             images["train"], images["valid"], total, run=run,
             checkpoint_every=checkpoint_every, progress=not quiet,
         )  # fmt: skip
     except Diverged as e:
-        kept = f"; {out}/{CHECKPOINT} is the last good one" if run.has_checkpoint else ""
+        kept = f"; {out}/{CHECKPOINT} is the last good one" if run and run.has_checkpoint else ""
         raise Diverged(f"{e}{kept}") from None
     if trainer.interrupted:
         again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
@@ -147,13 +149,33 @@ def train(
     if trainer.settings["scale"] is not None:
         say(f"that is network {trainer.settings['scale']} alone; its samples need all networks")
     elif samples:
-        best, _ = load_run(out)
+        with here.mirrored(out, (BEST,)) as near:
+            best, _ = load_run(near)
         x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
-                            threads=threads)  # fmt: skip
+                            threads=here.threads(threads), ranks=here)  # fmt: skip
+        if not here.first:
+            return
         figures.save_sheet(out / "samples.png", x, best.levels)
         if hasattr(best, "pyramid"):
             figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
         say(f"pictures: {out}/samples.png, {out}/loss.png")
+
+
+def announce(run, trainer, about, total, resume):
+    """Says what begins, and writes it into the run's config.json."""
+    net, here = trainer.model, trainer.ranks
+    data, out = about["data"]["name"], run.folder
+    say(f"{net.name}, {net.flat.size:,} parameters, on {data}, {net.levels} levels")
+    if here.size > 1:
+        say(shares(here, trainer))
+    if trainer.epoch >= total:
+        say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
+    elif resume:
+        found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
+        say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
+        if change := new_end(trainer, data, total):
+            say(change)
+    run.write_config(trainer, total)
 
 
 @app.command()
@@ -166,6 +188,7 @@ def evaluate(
     threads: Threads = None,
 ):
     """Nats per image and bits per dimension on a split, beside three baselines."""
+    here = world()
     net, meta, name = open_model(run, pretrained)
     say_if_compiling(net)
     found = source(name, net, meta, data)
@@ -174,12 +197,12 @@ def evaluate(
         if not 1 <= limit <= len(images):
             raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
         images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
-    nats = net.nll(images, threads)
+    nats = spread_nll(here, net, images, threads)
     if not np.isfinite(nats).all():
         raise ValueError(f"{name} gives nats that are not finite; its weights are damaged")
     error = nats.std() / np.sqrt(len(nats))
     D, train_images = net.dimensions, load_data(split="train", **found)
-    rows = [*model_rows(net, nats, images, threads),
+    rows = [*model_rows(net, nats, lambda exact: spread_nll(here, exact, images, threads)),
         *card_rows(pretrained, found, split),
         ("independent pixels", independent_nats(train_images, images, net.levels)),
         ("one histogram", channel_nats(train_images, images, net.levels)),
@@ -191,7 +214,7 @@ def evaluate(
         print(f"{name:<20}{value:>12.2f}{bits_per_dim(value, D):>12.4f}")
 
 
-def model_rows(net, nats, images, threads):
+def model_rows(net, nats, nll):
     """(name, nats) of the model; of an inexact multi-scale model its bound, and the exact value."""
     if not is_bound(net):
         return [(net.name, nats.mean())]
@@ -199,7 +222,7 @@ def model_rows(net, nats, images, threads):
     exact.flat[...] = net.flat
     return [
         ("upper bound", nats.mean()),
-        ("same weights, exact", exact.nll(images, threads).mean()),
+        ("same weights, exact", nll(exact).mean()),
     ]
 
 
@@ -218,6 +241,8 @@ def pretrained(
     ] = None,
 ):
     """List the trained weights that come with the package, or tell all about one of them."""
+    if not world().first:
+        return
     if name is None:
         print(shipped.table())
     else:
@@ -232,6 +257,8 @@ def check(
     """Check a model's gradients, causality and normalisation on small images."""
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
+    if not world().first:
+        return
     say_if_compiling()
     text, good = check_table(model, seed)
     print(text)
@@ -246,21 +273,40 @@ for command in (
 
 def main():
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
-    except UsageError as e:
-        code = fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
-    except OSError as e:
-        named = e.filename is not None and e.strerror
-        code = fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)
-    except (ValueError, Diverged, MemoryError) as e:
-        code = fail(e)
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    if code == 130:
-        say("stopped")
+        here = world()
+    except ValueError as e:  # these processes cannot agree who speaks: the launcher says it
+        if launched()[0] == 0:
+            say(f"error: {e}")
+        sys.exit(2)
+    with contextlib.nullcontext() if here.first else silent():
+        code, text = attempt(here)
+        code, text = here.leave(code, text)
+    if text:
+        say(text)
     sys.exit(code)
 
 
+def attempt(here):
+    """Runs the command; (exit code, what to say of an error)."""
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except UsageError as e:
+        return fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
+    except OSError as e:
+        named = e.filename is not None and e.strerror
+        return fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)
+    except (ValueError, Diverged, MemoryError) as e:
+        return fail(e)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except SystemExit as e:
+        code = e.code
+    except Exception:
+        if here.size == 1:
+            raise
+        return 1, traceback.format_exc()  # which rank's it is, is said with it
+    return (130, "stopped") if code == 130 else (code or 0, "")
+
+
 def fail(why):
-    say(f"error: {' '.join(str(why).split())}")
-    return 2
+    return 2, f"error: {' '.join(str(why).split())}"

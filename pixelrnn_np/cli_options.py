@@ -8,7 +8,8 @@ import typer
 
 from . import pretrained as shipped
 from .backend import compiling
-from .run import load_run
+from .ranks import world
+from .run import BEST, CHECKPOINT, load_run
 
 UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 
@@ -44,7 +45,8 @@ def open_model(run, pretrained):
         both = "" if run is None else ", not both"
         raise UsageError(f"name a RUN or --pretrained NAME{both}; `pretrained` lists the names")
     path = shipped.path_of(pretrained) if run is None else run
-    net, meta = load_run(path)
+    with world().mirrored(path, (CHECKPOINT, BEST)) as near:
+        net, meta = load_run(near)
     return net, meta, pretrained or run
 
 

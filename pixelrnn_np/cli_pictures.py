@@ -27,6 +27,7 @@ from .experiment import source
 from .explain import influence, pixel_nats
 from .models import is_bound
 from .models.base import check_int
+from .ranks import world
 
 
 def sample(
@@ -40,12 +41,18 @@ def sample(
     quiet: Quiet = False,
 ):
     """Draw images from a trained model."""
+    here = world()
     net, *_ = open_model(run, pretrained)
-    target(output, ".png")
+    if here.first:
+        target(output, ".png")
+    here.meet()
     say_if_compiling(net)
     x, nats = sampling.sample(
-        net, n, seed, temperature=temperature, return_nll=True, progress=not quiet, threads=threads
-    )
+        net, n, seed, temperature=temperature, return_nll=True, progress=not quiet,
+        threads=here.threads(threads), ranks=here,
+    )  # fmt: skip
+    if not here.first:
+        return
     figures.save_sheet(output, x, net.levels)
     most = "at most " if is_bound(net) else ""
     say(f"{n} images in {output}, {most}{nats.mean():.2f} nats each on average")
@@ -73,8 +80,11 @@ def complete(
     A drawn pixel takes account of known pixels above it and to its left in its row, not of later
     ones: what is below a hole does not steer what fills it.
     """
+    here = world()
     net, meta, name = open_model(run, pretrained)
-    target(output, ".png")
+    if here.first:
+        target(output, ".png")
+    here.meet()
     say_if_compiling(net)
     choose("--mask", mask, sampling.MASKS)
     if image is not None and (data, n) != (None, None):
@@ -91,8 +101,11 @@ def complete(
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
     drawn = sampling.complete(
         net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
-        temperature=temperature, progress=not quiet, threads=threads,
+        temperature=temperature, progress=not quiet,
+        threads=here.threads(threads), ranks=here,
     )  # fmt: skip
+    if not here.first:
+        return
     figures.save_completions(
         output, images, known, drawn.reshape(-1, times, *net.image_shape), net.levels
     )
@@ -112,6 +125,8 @@ def animate(
 ):
     """Show images as they are drawn, row by row: a GIF, or a page with a player."""
     net, *_ = open_model(run, pretrained)
+    if not world().first:
+        return
     target(output, ".gif", ".html")
     say_if_compiling(net)
     check_int("-n", n, 1, 1024)
@@ -139,6 +154,8 @@ def explain(
 ):
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
     net, meta, name = open_model(run, pretrained)
+    if not world().first:
+        return
     target(output, ".png")
     say_if_compiling(net)
     H, W, _ = net.image_shape

@@ -22,7 +22,7 @@ TRAINER_OPTIONS = (
 )  # fmt: skip
 
 
-def fresh(out, given, threads, init=None):
+def fresh(out, given, threads, init=None, ranks=None):
     """A new trainer, and {"data", "epochs"} for the run's files.
 
     given: the options that were named, by the names above; init: a run or model file whose weights
@@ -46,8 +46,9 @@ def fresh(out, given, threads, init=None):
     if init is not None:
         start_from(net, init)
     trainer = Trainer(
-        net, threads=threads, **{k: options[k] for k in TRAINER_OPTIONS if k in options}
-    )
+        net, threads=threads, ranks=ranks,
+        **{k: options[k] for k in TRAINER_OPTIONS if k in options},
+    )  # fmt: skip
     about = {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
     return trainer, about if init is None else {**about, "init": str(init)}
 
@@ -60,7 +61,7 @@ def start_from(net, path):
     net.flat[...] = other.flat
 
 
-def resumed(out, given, threads):
+def resumed(out, given, threads, ranks=None):
     """The trainer as the checkpoint in `out` left it; ValueError if options disagree."""
     net, arrays, state, meta = load_checkpoint(out)
     saved = state["settings"]
@@ -73,7 +74,7 @@ def resumed(out, given, threads):
             was, name = before.get(name), name.replace("_", "-")
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     try:
-        trainer = Trainer(net, threads=threads, **saved)
+        trainer = Trainer(net, threads=threads, ranks=ranks, **saved)
         trainer.restore(arrays, state)
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from None

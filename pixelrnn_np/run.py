@@ -42,7 +42,8 @@ class Run:
 
     def write_config(self, trainer, epochs):
         """Adds the session that begins now; one is what one `train` command did."""
-        session = {**provenance.describe(), "threads": trainer.pool.threads, "epochs": epochs,
+        session = {**provenance.describe(), "threads": trainer.pool.threads,
+                   "ranks": trainer.ranks.size, "hosts": trainer.ranks.hosts, "epochs": epochs,
                    "from_update": trainer.step_count}  # fmt: skip
         # What came after the checkpoint that this session goes on from is done again, and is lost.
         kept = [s for s in sessions(self.folder) if s["from_update"] < trainer.step_count]

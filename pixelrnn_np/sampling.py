@@ -14,19 +14,21 @@ from tqdm import tqdm
 from .likelihood import nats_per_pixel, probabilities
 from .models.base import check_images, check_int, check_model, check_number
 from .parallel import Pool
+from .ranks import Alone
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
 
 
 def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=False, on_row=None,
-           threads=None):  # fmt: skip
+           threads=None, ranks=None):  # fmt: skip
     """Draws n images from the model: uint8 (n, H, W, C).
 
     seed: int, numpy Generator or None (new every time); temperature: divides the logits, 1 is the
     model's own distribution. With return_nll=True also model.nll of the images, (n,), from the same
     pass (an inexact multi-scale model needs one more: its path drew a pair, not an image).
     progress: whether a bar is shown; on_row(images, r): called after every row with the images so
-    far, of the first `CHUNK`; a multi-scale model's smaller images come first.
+    far, of the first `CHUNK`; a multi-scale model's smaller images come first. ranks: None for one
+    process, or `ranks.world()`, each of which draws some of the chunks and returns all images.
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
     for a model whose weights are not finite.
     """
@@ -34,12 +36,12 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
-    x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads)
+    x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks or Alone())
     return (x, nats) if return_nll else x
 
 
 def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False, progress=False,
-             on_row=None, threads=None):  # fmt: skip
+             on_row=None, threads=None, ranks=None):  # fmt: skip
     """Draws the unknown pixels of `images`, given those before them in raster order.
 
     images: uint8 (n, H, W, C); known: bool, broadcast to that shape; known pixels are kept. A drawn
@@ -66,7 +68,7 @@ def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False,
         ) from None
     clean = np.where(known, images, np.zeros((), getattr(images, "dtype", np.uint8)))
     x = check_images(clean, model.image_shape, model.levels, "images")
-    x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads)
+    x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks or Alone())
     return (x, nats) if return_nll else x
 
 
@@ -93,32 +95,46 @@ def known_mask(kind, shape, rows, rng):
     return np.repeat(known, C, axis=3)
 
 
-def _draw(model, x, known, seed, temperature, progress, on_row, threads):
+def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     """Fills x chunk by chunk, and a multi-scale model's networks one after the other."""
     temperature = check_number("temperature", temperature, 0, np.inf)
     if on_row is not None and not callable(on_row):
         raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
     if not np.isfinite(model.flat).all():
         raise ValueError("the model's weights are not finite; its file is damaged")
-    rng, nats = generator(seed), []
+    if seed is None and ranks.size > 1:
+        raise ValueError("seed is None; several ranks need the same one")
+    rng, parts = generator(seed), []
     known = np.broadcast_to(known, x.shape)
     stages = _stages(model)
-    rows = sum(network.image_shape[0] for network, _, _ in stages) * -(-len(x) // CHUNK)
+    chunks = range(0, len(x), CHUNK)
+    mine = ranks.part(chunks)
+    rows = sum(network.image_shape[0] for network, _, _ in stages) * len(mine)
     Pool(threads)  # refuses bad values; drawing itself is one thread's work
     with tqdm(total=rows, unit="row", desc="sampling", disable=not progress) as bar, Pool(1) as one:
-        for i in range(0, len(x), CHUNK):
+        for i in chunks:
             s = slice(i, i + CHUNK)
+            if i not in mine:
+                _skip(stages, len(x[s]), rng)
+                continue
             report = on_row if i == 0 else None
-            parts = one.map(
+            parts += one.map(
                 lambda s: _chunk(stages, x[s], known[s], rng, temperature, bar, report),  # noqa: B023
                 [s],
             )
-            x[s] = parts[0][0]
-            nats.append(parts[0][1])
+    x = ranks.gather(np.concatenate([x[:0], *(images for images, _ in parts)]))
     if len(stages) > 1 and not model.exact:
         # The path that drew a pair of images is not the image's own: see models/multi_scale.py.
-        return x, model.nll(x, threads)
-    return x, np.concatenate(nats)
+        return x, ranks.nats(lambda s: model.nll(x[s], threads), len(x), model.shard_size)
+    return x, ranks.gather(np.concatenate([np.empty(0), *(nats for _, nats in parts)]))
+
+
+def _skip(stages, n, rng):
+    """Takes from rng the numbers of n images that another rank draws."""
+    for network, _, _ in stages:
+        height, width, channels = network.image_shape
+        for _ in range(height):
+            rng.random((n, width, channels))
 
 
 def _stages(model):

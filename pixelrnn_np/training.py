@@ -16,7 +16,8 @@ from tqdm import tqdm
 from .backend import choose
 from .models.base import check_images, check_int, check_model, check_number
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
-from .parallel import Pool
+from .parallel import Pool, cut
+from .ranks import Alone
 
 COLUMNS = ("step", "epoch", "images", "seconds", "lr", "train", "valid")
 
@@ -33,14 +34,16 @@ class Trainer:
     each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
     updates of linear growth; total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
     the moving average of the weights (0: none), which is then what is validated and kept; seed: of
-    the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest.
+    the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
+    ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
+    the same arguments, and hold the same weights after each.
     Raises ValueError for values out of range.
     """
 
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
                  clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
-                 seed=0, scale=None):  # fmt: skip
-        self.model = check_model(model)
+                 seed=0, scale=None, ranks=None):  # fmt: skip
+        self.model, self.ranks = check_model(model), ranks or Alone()
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
             "lr": check_number("lr", lr, 0, math.inf),
@@ -57,7 +60,7 @@ class Trainer:
             if networks == 0:
                 raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
             check_int("scale", scale, 0, networks - 1)
-        self.pool = Pool(threads)
+        self.pool = Pool(self.ranks.threads(threads))
         self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype)
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
@@ -66,7 +69,8 @@ class Trainer:
             check_int("total_steps", total_steps, 1, 10**12)
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
-        self.interrupted = False
+        self.interrupted = self._agreed = False
+        self._asked = lambda: False
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds = 0, 0.0
         self.history, self.best = [], math.inf
@@ -90,10 +94,12 @@ class Trainer:
         return loss
 
     def _gradient(self, x):
+        x = self.model.check_images(x)
+        shards = self.ranks.part(cut(len(x), self.model.shard_size))
         with np.errstate(all="ignore"):  # what overflows is reported below, once
-            nats, g = self.model.flat_gradient(
-                self.model.check_images(x), self.pool, self.settings["scale"]
-            )
+            nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards)
+        place = shards[0].start if shards else 0
+        nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
         loss = float(nats.mean())
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
@@ -137,7 +143,8 @@ class Trainer:
 
         train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
         and pictures; log_every, checkpoint_every: updates between records and checkpoints;
-        progress: whether a bar is shown. Ctrl-C ends the update under way, saves, and returns.
+        progress: whether a bar is shown. Of several ranks only rank 0 has a run and a bar.
+        Ctrl-C ends the update under way, saves, and returns.
         Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
         Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
         """
@@ -153,12 +160,22 @@ class Trainer:
             total=epochs * len(train), initial=self.epoch * len(train) + self.position,
             unit="img", disable=not progress, desc="training", smoothing=0.05,
         )  # fmt: skip
-        with bar, stop_requests() as stopped:
-            self._stopped = stopped
-            while self.epoch < epochs and not stopped():
+        self._agreed = False
+        self._unite()
+        with bar, stop_requests() as self._asked:
+            while self.epoch < epochs and not self._stopped():
                 self._epoch(train, valid, run, bar, log_every, checkpoint_every)
         self.interrupted = self.epoch < epochs
         return self.history
+
+    def _stopped(self):
+        """Whether to stop: ranks say it with their gradients, so that all stop after one update."""
+        return self._agreed if self.ranks.size > 1 else self._asked()
+
+    def _unite(self):
+        """Hosts of unlike processors may round unlike: no difference outlives a checkpoint."""
+        arrays = [self.model.flat, *self.optimizer.arrays.values()]
+        self.ranks.alike(arrays if self.average is None else [*arrays, self.average])
 
     def _epoch(self, train, valid, run, bar, log_every, checkpoint_every):
         self.rng.bit_generator.state = self.order_state
@@ -201,9 +218,13 @@ class Trainer:
 
     def _valid_nats(self, model, valid):
         scale, threads = self.settings["scale"], self.pool.threads
-        if scale is None:
-            return model.nll(valid, threads)
-        return model.stage_nats(scale, valid, threads)
+
+        def nats(part):
+            if scale is None:
+                return model.nll(valid[part], threads)
+            return model.stage_nats(scale, valid[part], threads)
+
+        return self.ranks.nats(nats, len(valid), model.shard_size)
 
     def _record(self, valid):
         nats, images = self.sums
@@ -217,6 +238,7 @@ class Trainer:
         self.sums = [0.0, 0]
 
     def _save(self, run):
+        self._unite()
         if not np.isfinite(self.model.flat).all():
             raise self._diverged("the weights are not finite")
         if run is not None:

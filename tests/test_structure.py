@@ -18,10 +18,10 @@ PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
     ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
-    ["layers", "likelihood", "provenance"], ["models"],
+    ["layers", "likelihood", "provenance", "ranks"], ["models"],
     ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained"],
     ["checks", "training", "animation"], ["run", "course"], ["experiment"],
-    ["cli_options"], ["cli_pictures"], ["cli"],
+    ["cli_options", "cli_ranks"], ["cli_pictures"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 

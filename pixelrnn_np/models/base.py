@@ -134,10 +134,12 @@ class Model(Layer):
             nats, flat = self.flat_gradient(self.check_images(x), pool)
         return float(nats.mean()), self.unflatten(flat)
 
-    def flat_gradient(self, x, pool, only=None):
+    def flat_gradient(self, x, pool, only=None, shards=None):
         """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
 
         only: None, or the one network of a multi-scale model that counts; the others get zeros.
+        shards: None for all, or slices of x: nats are then of these images, and the gradient is
+        their part of the sum.
         """
         names = list(self.params)
         chosen = {} if only is None else {"only": only}
@@ -147,7 +149,9 @@ class Model(Layer):
             grads = self.nll_backward(1 / len(x), cache)
             return nats, np.concatenate([grads[name].ravel() for name in names])
 
-        parts = pool.map(shard, cut(len(x), self.shard_size))
+        parts = pool.map(shard, cut(len(x), self.shard_size) if shards is None else shards)
+        if not parts:
+            return np.empty(0), np.zeros_like(self.flat)
         flat = parts[0][1]
         for _, part in parts[1:]:
             flat += part
