@@ -30,7 +30,7 @@ from .data import DATASETS, load_data
 from .experiment import fresh, new_end, resumed, source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
-from .models.base import check_int
+from .models.base import NotFinite, check_int
 from .run import CHECKPOINT, Run, load_run
 from .training import Diverged
 
@@ -104,56 +104,86 @@ def train(
     given = {k: v for k, v in given.items() if v is not None}
     check_int("samples", samples, 0, 10**6)
     check_int("checkpoint-every", checkpoint_every, 1, 10**9)
-    if resume and (out / CHECKPOINT).exists():
+    with Run(out) as run:
+        trainer, images = prepare(run, given, threads, resume, init)
+        fit(run, trainer, images, checkpoint_every, samples, quiet)
+
+
+def prepare(run, given, threads, resume, init):
+    """A new trainer or the one of the run's checkpoint, and {split: images}; writes config.json."""
+    out, unusable = run.folder, {}
+    going_on = resume and run.has_checkpoint
+    if going_on:
         if init is not None:
             raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
-        trainer, about = resumed(out, given, threads)
+        trainer, run.about = resumed(out, given, threads, unusable)
     else:
-        trainer, about = fresh(out, given, threads, init)
-    total = check_int("epochs", about["epochs"], 1, 10**6)
-    say_if_compiling(trainer.model)
-    images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
-    net = trainer.model
-    baselines = {}
-    if scale is None:
-        baselines["independent pixels"] = independent_nats(
+        trainer, run.about = fresh(out, given, threads, init)
+    net, data, total = trainer.model, run.about["data"], run.about["epochs"]
+    check_int("epochs", total, 1, 10**6)
+    say_if_compiling(net)
+    images = {s: load_data(split=s, **data) for s in ("train", "valid")}
+    if trainer.settings["scale"] is None:
+        run.baselines["independent pixels"] = independent_nats(
             images["train"], images["valid"], net.levels
         )
-    run = Run(out, about, baselines)
-    say(
-        f"{net.name}, {net.flat.size:,} parameters, on {about['data']['name']}, {net.levels} levels"
-    )
+    say(f"{net.name}, {net.flat.size:,} parameters, on {data['name']}, {net.levels} levels")
     if trainer.epoch >= total:
         say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
     elif resume:
         found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
-        say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
-        if change := new_end(trainer, about["data"]["name"], total):
+        say(f"{found if going_on else f'{out} has no checkpoint: a new run'} of {total}")
+        if change := new_end(trainer, data["name"], total):
             say(change)
+    if going_on:
+        run.repair(trainer, unusable)
+    else:
+        run.keep_old_best()
     run.write_config(trainer, total)
+    return trainer, images
+
+
+def fit(run, trainer, images, checkpoint_every, samples, quiet):
+    """Trains to the end or an interruption, says what came of it, and draws samples."""
+    out = run.folder
+    again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
     try:
         trainer.fit(
-            images["train"], images["valid"], total, run=run,
+            images["train"], images["valid"], run.about["epochs"], run=run,
             checkpoint_every=checkpoint_every, progress=not quiet,
         )  # fmt: skip
     except Diverged as e:
         kept = f"; {out}/{CHECKPOINT} is the last good one" if run.has_checkpoint else ""
         raise Diverged(f"{e}{kept}") from None
+    except OSError as e:
+        raise failed(e, run, again) from None
     if trainer.interrupted:
-        again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
         say(f"saved after update {trainer.step_count}; go on with: {again}")
         raise typer.Exit(130)
+    for e in run.unwritten.values():
+        raise failed(e, run, again)
     say(f"best validation: {trainer.best:.2f} nats per image, in {out}/best.safetensors")
     if trainer.settings["scale"] is not None:
         say(f"that is network {trainer.settings['scale']} alone; its samples need all networks")
     elif samples:
-        best, _ = load_run(out)
-        x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
-                            threads=threads)  # fmt: skip
-        figures.save_sheet(out / "samples.png", x, best.levels)
-        if hasattr(best, "pyramid"):
-            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
-        say(f"pictures: {out}/samples.png, {out}/loss.png")
+        draw(out, samples, trainer, quiet)
+
+
+def failed(e, run, again):
+    """The error of a write that failed, with what is left and what to do."""
+    why = f"{os.fspath(e.filename)}: {e.strerror}" if e.filename and e.strerror else e
+    kept = "the last checkpoint is whole" if run.has_checkpoint else "there is no checkpoint yet"
+    return OSError(f"{why}; {kept}. When the cause is mended, go on with: {again}")
+
+
+def draw(out, samples, trainer, quiet):
+    best, _ = load_run(out)
+    x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
+                        threads=trainer.pool.threads)  # fmt: skip
+    figures.save_sheet(out / "samples.png", x, best.levels)
+    if hasattr(best, "pyramid"):
+        figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    say(f"pictures: {out}/samples.png, {out}/loss.png")
 
 
 @app.command()
@@ -174,9 +204,10 @@ def evaluate(
         if not 1 <= limit <= len(images):
             raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
         images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
-    nats = net.nll(images, threads)
-    if not np.isfinite(nats).all():
-        raise ValueError(f"{name} gives nats that are not finite; its weights are damaged")
+    try:
+        nats = net.nll(images, threads)
+    except NotFinite as e:
+        raise NotFinite(f"{name}: {e}") from None
     error = nats.std() / np.sqrt(len(nats))
     D, train_images = net.dimensions, load_data(split="train", **found)
     rows = [*model_rows(net, nats, images, threads),

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_images, check_int
+from .models.base import check_finite, check_images, check_int
 from .parallel import Pool
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
@@ -28,7 +28,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     progress: whether a bar is shown; on_row(images, r): called after every row with the images so
     far, of the first `CHUNK`; a multi-scale model's smaller images come first.
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
-    for a model whose weights are not finite.
+    for a model whose weights, or logits, are not finite.
     """
     check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
@@ -100,7 +100,8 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads):
     stages = _stages(model)
     rows = sum(network.image_shape[0] for network, _, _ in stages) * -(-len(x) // CHUNK)
     Pool(threads)  # refuses bad values; drawing itself is one thread's work
-    with tqdm(total=rows, unit="row", desc="sampling", disable=not progress) as bar, Pool(1) as one:
+    bar = tqdm(total=rows, unit="row", desc="sampling", disable=not progress)
+    with bar, Pool(1) as one, np.errstate(all="ignore"):  # what overflows is said once
         for i in range(0, len(x), CHUNK):
             s = slice(i, i + CHUNK)
             report = on_row if i == 0 else None
@@ -159,7 +160,9 @@ def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
                 pixel[:, k] = network.scale(x[:, r, c, k])
                 logits.append(z)
             network.keep(pixel, state, c)
-        costs = nats_per_pixel(np.stack(logits, axis=1), x[:, r].reshape(n, -1))
+        logits = np.stack(logits, axis=1)
+        check_finite("logits", logits)
+        costs = nats_per_pixel(logits, x[:, r].reshape(n, -1))
         nats += costs.sum(axis=1) if fixed is None else costs @ ~fixed[r].reshape(-1)
         bar.update()
         if on_row is not None:

@@ -17,9 +17,11 @@ from pixelrnn_np.parallel import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
+    ["kernels", "reference"], ["backend"],
+    ["parallel", "checkpoint", "data", "interrupts", "folder"],
     ["layers", "likelihood", "provenance"], ["models"],
-    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained",
+     "state"],
     ["checks", "training", "animation"], ["run", "course"], ["experiment"],
     ["cli_options"], ["cli_pictures"], ["cli"],
 ]  # fmt: skip
