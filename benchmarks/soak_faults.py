@@ -4,27 +4,32 @@
 
 A small run is hit by one to four faults, resumed, and its weights, best weights, metrics (all but
 the seconds) and pictures are compared with those of a run that nothing happened to. Kills are real
-SIGKILLs of real processes; a full disk is a real one where a tmpfs can be mounted, else an error
-put in the place of a write; lost permission is an immutable folder for root, chmod for others.
+SIGKILLs of real processes (forked from one that has imported everything); a full disk is a real one
+where a tmpfs can be mounted, else an error put in the place of a write; lost permission is an
+immutable folder for root, chmod for others.
 """
 
 import argparse
 import collections
 import contextlib
 import errno
+import functools
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from pixelrnn_np import checkpoint
+from pixelrnn_np import checkpoint, cli
 from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, load_checkpoint
 from pixelrnn_np.state import COLUMNS
 
@@ -48,19 +53,35 @@ def must(true, what):
         raise Failed(what)
 
 
+@functools.cache
+def forkserver():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pixelrnn_np.cli", "sklearn.datasets", "matplotlib.figure"])
+    return context
+
+
 def start(folder, *hook):
-    """A process that trains in `folder`, resuming; hook: what `child` shall do to it."""
-    code = [__file__, "--child", *map(str, hook)] if hook else ["-m", "pixelrnn_np"]
-    return subprocess.Popen(
-        [sys.executable, *code, "train", "--out", str(folder), "--resume", *RUN],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    """A process that trains in `folder`, resuming; hook: what `hook_writes` shall do to it."""
+    said, path = tempfile.mkstemp(prefix="soak-said-")
+    os.close(said)
+    process = forkserver().Process(target=train, args=(str(folder), hook, path))
+    process.said = Path(path)
+    process.start()
+    return process
 
 
-def child(what, n, words):
-    """`train` in this process, whose n-th write is killed, cut and killed, or finds no space."""
-    from pixelrnn_np import cli
+def train(folder, hook, said):
+    os.dup2(os.open(said, os.O_WRONLY), 2)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115  until the end
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a kill leaves behind
+    if hook:
+        hook_writes(*hook)
+    sys.argv = ["pixelrnn", "train", "--out", folder, "--resume", *RUN]
+    cli.main()
 
+
+def hook_writes(what, n):
+    """The n-th write of this process is killed, cut and killed, or finds no space."""
     call = "replace" if what == "replace" else "fsync"
     real, left = getattr(os, call), [int(n)]
 
@@ -76,21 +97,21 @@ def child(what, n, words):
         return real(*args)
 
     setattr(os, call, hooked)
-    sys.argv = ["pixelrnn", *words]
-    cli.main()
 
 
 def end(process, *codes):
     """What it said on stderr; its exit code has to be one of `codes`."""
-    said = process.communicate(timeout=300)[1]
-    must(process.returncode in codes, f"exit code {process.returncode}: {said}")
+    process.join(300)
+    said = process.said.read_text()
+    must(process.exitcode in codes, f"exit code {process.exitcode}: {said}")
+    process.said.unlink()
     must("Traceback" not in said, said)
     return said
 
 
 def wait_for_work(process, folder):
     deadline = time.monotonic() + 120
-    while not (folder / ".lock").exists() and process.poll() is None:
+    while not (folder / ".lock").exists() and process.is_alive():
         must(time.monotonic() < deadline, "the process does not begin")
         time.sleep(0.002)
 
@@ -105,7 +126,7 @@ class Soak:
         wait_for_work(process, self.whole)
         begun = time.monotonic()
         end(process, 0)
-        self.duration = time.monotonic() - begun
+        self.duration = time.monotonic() - begun  # of work, without the start
         self.tried, self.survived = collections.Counter(), collections.Counter()
         self.impossible, self.failures = {}, []
 
@@ -125,7 +146,7 @@ class Soak:
             self.check_equal(folder)
             self.survived.update(done)
             shutil.rmtree(folder)
-        except (Failed, subprocess.TimeoutExpired) as e:
+        except Failed as e:
             done = [*done, kind] if kind not in done else done
             self.failures.append(f"trial {number} ({', '.join(kinds)}), kept in {folder}: {e}")
         self.tried.update(done)
@@ -195,7 +216,7 @@ class Soak:
             self.delay()
             fill(disk / "filler", self.rng.integers(0, 20_000))
             said = end(process, 0, 2)
-            if process.returncode:
+            if process.exitcode:
                 must("No space left on device" in said, f"an error of another kind: {said}")
             self.check_checkpoint(there)
             (disk / "filler").unlink()
@@ -217,7 +238,7 @@ class Soak:
         lost = command("chattr", "+i", folder) if os.geteuid() == 0 else not folder.chmod(0o555)
         try:
             said = end(process, 0, 2)
-            if lost and process.returncode:
+            if lost and process.exitcode:
                 must("not permitted" in said or "denied" in said, said)
                 again = end(start(folder), 2)  # and the next one cannot even begin
                 must(str(folder) in again, again)
@@ -259,10 +280,10 @@ class Soak:
         """So that there is something to damage: a run that was killed after two checkpoints."""
         while not (folder / PREVIOUS).exists() or not (folder / CHECKPOINT).exists():
             process = start(folder)
-            while not (folder / PREVIOUS).exists() and process.poll() is None:
+            while not (folder / PREVIOUS).exists() and process.is_alive():
                 time.sleep(0.002)
             process.kill()
-            process.communicate()
+            end(process, -signal.SIGKILL, 0)
 
     def all_damaged(self, folder):
         """A clear error, and nothing is changed; the copies are then put back."""
@@ -285,8 +306,8 @@ class Soak:
         wait_for_work(process, folder)
         second = start(folder)
         said = end(second, 0, 2)
-        if process.poll() is None:
-            must(second.returncode == 2 and "is in use" in said, said)
+        if process.is_alive():
+            must(second.exitcode == 2 and "is in use" in said, said)
         end(process, 0)
 
     def leftovers(self, folder):
@@ -345,8 +366,6 @@ def soak(faults, seed, place, kinds=KINDS, say=print):
 
 
 def main():
-    if sys.argv[1:2] == ["--child"]:
-        return child(sys.argv[2], sys.argv[3], sys.argv[4:])
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--faults", type=int, default=50, help="at least so many (default: 50)")
     parser.add_argument("--seed", type=int, default=0)
