@@ -101,7 +101,7 @@ def hook_writes(what, n):
 
 def end(process, *codes):
     """What it said on stderr; its exit code has to be one of `codes`."""
-    process.join(300)
+    process.join(900)
     said = process.said.read_text()
     must(process.exitcode in codes, f"exit code {process.exitcode}: {said}")
     process.said.unlink()
@@ -110,7 +110,7 @@ def end(process, *codes):
 
 
 def wait_for_work(process, folder):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 900
     while not (folder / ".lock").exists() and process.is_alive():
         must(time.monotonic() < deadline, "the process does not begin")
         time.sleep(0.002)

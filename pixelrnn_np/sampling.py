@@ -114,7 +114,9 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads):
     if len(stages) > 1 and not model.exact:
         # The path that drew a pair of images is not the image's own: see models/multi_scale.py.
         return x, model.nll(x, threads)
-    return x, np.concatenate(nats)
+    nats = np.concatenate(nats)
+    check_finite("nats", nats)
+    return x, nats
 
 
 def _stages(model):

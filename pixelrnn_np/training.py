@@ -99,7 +99,7 @@ class Trainer:
             nats, g = self.model.flat_gradient(
                 self.model.check_images(x), self.pool, self.settings["scale"]
             )
-        loss = float(nats.mean())
+            loss = float(nats.mean())
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
         if not np.isfinite(g).all():

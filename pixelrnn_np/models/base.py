@@ -141,9 +141,10 @@ class Model(Layer):
         """
         with Pool(threads) as pool, np.errstate(all="ignore"):
             nats, flat = self.flat_gradient(self.check_images(x), pool)
-        check_finite("nats", nats)
+            loss = float(nats.mean())
+        check_finite("nats", loss)
         check_finite("gradients", flat)
-        return float(nats.mean()), self.unflatten(flat)
+        return loss, self.unflatten(flat)
 
     def flat_gradient(self, x, pool, only=None):
         """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
