@@ -302,6 +302,7 @@ class Soak:
 
     def second_run(self, folder):
         """Is refused and disturbs nothing."""
+        (folder / ".lock").unlink(missing_ok=True)  # a kill's, which says nothing of the first
         process = start(folder)
         wait_for_work(process, folder)
         second = start(folder)
@@ -356,11 +357,12 @@ def soak(faults, seed, place, kinds=KINDS, say=print):
     """Trials of one to four faults until `faults` have been tried; the Soak with its counts."""
     s, number = Soak(place, seed), 0
     shares = np.array([kinds[k] for k in kinds]) / sum(kinds.values())
-    while s.tried.total() < faults and len(s.failures) < 10:
-        chosen = s.rng.choice(list(kinds), s.rng.integers(1, 5), p=shares)
-        s.trial([str(k) for k in chosen], number)
-        number += 1
-        say(f"\r{s.tried.total()} of {faults} faults", end="", file=sys.stderr, flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # it then reports what was tried so far
+        while s.tried.total() < faults and len(s.failures) < 10:
+            chosen = s.rng.choice(list(kinds), s.rng.integers(1, 5), p=shares)
+            s.trial([str(k) for k in chosen], number)
+            number += 1
+            say(f"\r{s.tried.total()} of {faults} faults", end="", file=sys.stderr, flush=True)
     say(file=sys.stderr)
     return s
 
