@@ -144,6 +144,7 @@ def with_threads(name, levels, n, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=10_000, help="updates per training")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="learning rates")
     parser.add_argument("--seed", type=int, default=0)
     o = parser.parse_args()
     wrong = []
@@ -154,10 +155,10 @@ def main():
             finite, refused = outcomes(found)
             print(f"{f'{name} {dtype} {levels} levels':<34}{finite:>8}{refused:>9}", flush=True)
             wrong += bad
-    print(f"\n{'updates until it was stopped':<34}" + "".join(f"{r:>9g}" for r in RATES))
+    print(f"\n{'updates until it was stopped':<34}" + "".join(f"{r:>9g}" for r in o.rates))
     for name in MODELS:
         for optimizer in OPTIMIZERS:
-            results = [train(name, optimizer, rate, o.steps, o.seed) for rate in RATES]
+            results = [train(name, optimizer, rate, o.steps, o.seed) for rate in o.rates]
             shown = "".join(f"{steps:>9,}" for steps, _ in results)
             print(f"{f'{name} {optimizer}':<34}{shown}", flush=True)
             wrong += [w for _, bad in results for w in bad]

@@ -264,11 +264,20 @@ def load_run(path):
     path = Path(path)
     if path.is_dir():
         if (path / BEST).exists():
-            path = path / BEST
-        elif has_checkpoint(path):
+            return _load_best(path)
+        if has_checkpoint(path):
             model, _, _, meta = load_checkpoint(path)
             return model, meta
-        else:
-            raise FileNotFoundError(f"{path} holds no {BEST}; name the folder of a training run")
+        raise FileNotFoundError(f"{path} holds no {BEST}; name the folder of a training run")
     arrays, meta = checkpoint.load(path)
     return from_arrays(arrays, meta, path), meta
+
+
+def _load_best(folder):
+    try:
+        return load_run(folder / BEST)
+    except ValueError as e:
+        if not has_checkpoint(folder):
+            raise
+        again = f"train --out {folder} --resume makes it again from the checkpoint"
+        raise ValueError(f"{e}; {again}") from None

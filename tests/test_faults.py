@@ -159,6 +159,14 @@ def test_reading_falls_back_and_changes_nothing(out):
     assert np.isfinite(model.flat).all() and files(out) == before
 
 
+def test_damaged_best_weights_say_how_they_come_back(out):
+    flip(out / BEST)
+    before = files(out)
+    with pytest.raises(ValueError, match="--resume makes it again from the checkpoint"):
+        run.load_run(out)
+    assert files(out) == before
+
+
 def test_all_checkpoints_damaged(out):
     flip(out / CHECKPOINT)
     (out / PREVIOUS).write_bytes(b"")
