@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import io
+import itertools
 import json
 import os
 import shutil
@@ -41,8 +43,6 @@ def out(whole, tmp_path):
 
 def train(out, *more):
     """(exit code, stderr) of the small run of the harness, in this process."""
-    import io
-
     said = io.StringIO()
     words = ["train", "--out", str(out), "--resume", *soak_faults.RUN, *map(str, more)]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
@@ -184,8 +184,11 @@ def test_all_checkpoints_damaged(out):
 HARMS = {Path.unlink: "gone", flip: "flipped", lambda p: p.write_bytes(b""): "empty"}
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=HARMS.values())
-@pytest.mark.parametrize("name", [BEST, CONFIG, METRICS, CURVE, "samples.png"])
+ONCE = zip((METRICS, CURVE, "samples.png"), HARMS, strict=True)
+HARMED = [*itertools.product((BEST, CONFIG), HARMS), *ONCE]
+
+
+@pytest.mark.parametrize(("name", "harm"), HARMED, ids=lambda v: HARMS.get(v, v))
 def test_each_file_is_made_again(out, whole, name, harm):
     sessions = run.sessions(out)
     harm(out / name)
