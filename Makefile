@@ -7,10 +7,12 @@ RUN := runs/demo
 
 NB ?=
 
-.PHONY: help demo test lint notebooks golden torch bench profile clean
+.PHONY: help demo test soak lint notebooks golden torch bench profile clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
+	@echo "make soak    the long tests: faults, hostile files, numbers, memory, ranks; one of them by"
+	@echo '             OPTIONS="faults --faults 200 --seed 1"'
 	@echo "make lint    ruff: errors and format"
 	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
@@ -32,6 +34,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+soak: $(READY)
+	$(BIN)/python benchmarks/soak.py $(OPTIONS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -128,6 +128,8 @@ class Shipment:
             for name in (CHECKPOINT, BEST):
                 arrays, meta = checkpoint.load(self.run / name)
                 meta.pop("init", None)
+                if "sessions" in meta:
+                    meta["sessions"] = self.sessions(self.trainer.step_count)
                 checkpoint.save(Path(folder) / name, arrays, meta)
                 files[name] = (Path(folder) / name).read_bytes()
         config = {"model": self.trainer.model.config, "data": self.data,

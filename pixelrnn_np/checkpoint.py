@@ -1,10 +1,13 @@
 """Arrays and configuration in one safetensors file, written whole or not at all.
 
 safetensors holds arrays and strings only: opening a file from a stranger executes nothing. Nor
-does it take memory that the file does not account for: the header is parsed only up to a bound.
+does it take memory that the file does not account for: the header is parsed only up to a bound. It
+has no checksum, so the description carries one of itself and of the arrays; files without are
+older.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -15,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 FORMAT = "pixelrnn_np 1"
+CHECKSUM = "sha256"
 # Parsed text takes up to a hundred times its size. A header of 10,000 arrays has about 1 MiB, the
 # description of a run a few KiB.
 LARGEST_HEADER, LARGEST_TEXT = 2**24, 2**20
@@ -27,9 +31,10 @@ def as_path(path):
     return Path(path)
 
 
-def write_atomically(path, data):
+def write_atomically(path, data, before=None):
     """Writes bytes so that `path` holds the old content or the new one, whatever happens.
 
+    before: called when the new content is on the disk, and before it takes the name `path`.
     Raises OSError, which names `path`.
     """
     path = as_path(path)
@@ -41,7 +46,10 @@ def write_atomically(path, data):
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
+        if before is not None:
+            before()
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except OSError as e:
         raise type(e)(e.errno, e.strerror, str(path)) from None
     finally:
@@ -61,6 +69,16 @@ def check_writable(path):
         raise type(e)(e.errno, e.strerror, str(path)) from None
 
 
+def _sync_folder(folder):
+    """After a power cut the folder has the new name; where a system cannot do it, it does not."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
 def _beside(path):
     if not path.parent.is_dir():
         missing = "is not a folder" if path.parent.exists() else "does not exist; create it first"
@@ -68,11 +86,21 @@ def _beside(path):
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
-def save(path, arrays, meta):
-    """arrays: {name: ndarray}; meta: anything that JSON holds. Raises OSError."""
+def save(path, arrays, meta, before=None):
+    """arrays: {name: ndarray}; meta: a dict that JSON holds; before: see above. Raises OSError."""
     tensors = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    meta = {**meta, CHECKSUM: checksum(tensors, meta)}
     # One key: safetensors puts several in any order, and the same run has to give the same bytes.
-    write_atomically(path, safetensors.numpy.save(tensors, {FORMAT: json.dumps(meta)}))
+    write_atomically(path, safetensors.numpy.save(tensors, {FORMAT: json.dumps(meta)}), before)
+
+
+def checksum(arrays, meta):
+    """SHA-256 of contiguous arrays, their names, types and shapes, and of meta as JSON."""
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    for name, a in sorted(arrays.items()):
+        digest.update(f"{name} {a.dtype.str} {a.shape}".encode())
+        digest.update(a.data)
+    return digest.hexdigest()
 
 
 def load(path):
@@ -98,6 +126,9 @@ def load(path):
         meta = None
     if not isinstance(meta, dict):
         raise ValueError(f"{path} has no readable description of its content")
+    found = meta.pop(CHECKSUM, None)
+    if found is not None and found != checksum(arrays, meta):
+        raise ValueError(f"{path} is damaged: its content differs from what was written")
     return arrays, meta
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from . import cli_pictures, figures, sampling
+from . import cli_pictures, cli_train
 from . import pretrained as shipped
 from .backend import choose
 from .baselines import channel_nats, independent_nats, uniform_nats
@@ -28,14 +27,13 @@ from .cli_options import (
     say,
     say_if_compiling,
 )
-from .cli_ranks import check_alike, shares, spread_nll
+from .cli_ranks import spread_nll
 from .data import DATASETS, load_data
-from .experiment import fresh, new_end, resumed, source
+from .experiment import source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
-from .models.base import check_int
+from .models.base import NotFinite, check_int
 from .ranks import launched, silent, world
-from .run import BEST, CHECKPOINT, Run, load_run
 from .training import Diverged
 
 app = typer.Typer(
@@ -108,74 +106,8 @@ def train(
     given = {k: v for k, v in given.items() if v is not None}
     check_int("samples", samples, 0, 10**6)
     check_int("checkpoint-every", checkpoint_every, 1, 10**9)
-    here = world()
-    with (
-        here.mirrored(out, (CHECKPOINT,)) as near,
-        here.mirrored(init, (CHECKPOINT, BEST)) as start,
-    ):
-        if resume and (near / CHECKPOINT).exists():
-            if init is not None:
-                raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
-            trainer, about = resumed(near, given, threads, here)
-        else:
-            trainer, about = fresh(near, given, threads, start, here)
-    total = check_int("epochs", about["epochs"], 1, 10**6)
-    say_if_compiling(trainer.model)
-    images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
-    net = trainer.model
-    baselines = {}
-    if scale is None:
-        baselines["independent pixels"] = independent_nats(
-            images["train"], images["valid"], net.levels
-        )
-    run = Run(out, about, baselines) if here.first else None
-    here.meet()
-    check_alike(here, trainer, images)
-    if here.first:
-        announce(run, trainer, about, total, resume)
-    try:
-        trainer.fit(
-            images["train"], images["valid"], total, run=run,
-            checkpoint_every=checkpoint_every, progress=not quiet,
-        )  # fmt: skip
-    except Diverged as e:
-        kept = f"; {out}/{CHECKPOINT} is the last good one" if run and run.has_checkpoint else ""
-        raise Diverged(f"{e}{kept}") from None
-    if trainer.interrupted:
-        again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
-        say(f"saved after update {trainer.step_count}; go on with: {again}")
-        raise typer.Exit(130)
-    say(f"best validation: {trainer.best:.2f} nats per image, in {out}/best.safetensors")
-    if trainer.settings["scale"] is not None:
-        say(f"that is network {trainer.settings['scale']} alone; its samples need all networks")
-    elif samples:
-        with here.mirrored(out, (BEST,)) as near:
-            best, _ = load_run(near)
-        x = sampling.sample(best, samples, trainer.settings["seed"], progress=not quiet,
-                            threads=here.threads(threads), ranks=here)  # fmt: skip
-        if not here.first:
-            return
-        figures.save_sheet(out / "samples.png", x, best.levels)
-        if hasattr(best, "pyramid"):
-            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
-        say(f"pictures: {out}/samples.png, {out}/loss.png")
-
-
-def announce(run, trainer, about, total, resume):
-    """Says what begins, and writes it into the run's config.json."""
-    net, here = trainer.model, trainer.ranks
-    data, out = about["data"]["name"], run.folder
-    say(f"{net.name}, {net.flat.size:,} parameters, on {data}, {net.levels} levels")
-    if here.size > 1:
-        say(shares(here, trainer))
-    if trainer.epoch >= total:
-        say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
-    elif resume:
-        found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
-        say(f"{found if run.has_checkpoint else f'{out} has no checkpoint: a new run'} of {total}")
-        if change := new_end(trainer, data, total):
-            say(change)
-    run.write_config(trainer, total)
+    cli_train.train(out, given, resume=resume, init=init, threads=threads,
+                    checkpoint_every=checkpoint_every, samples=samples, quiet=quiet)  # fmt: skip
 
 
 @app.command()
@@ -197,9 +129,10 @@ def evaluate(
         if not 1 <= limit <= len(images):
             raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
         images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
-    nats = spread_nll(here, net, images, threads)
-    if not np.isfinite(nats).all():
-        raise ValueError(f"{name} gives nats that are not finite; its weights are damaged")
+    try:
+        nats = spread_nll(here, net, images, threads)
+    except NotFinite as e:
+        raise NotFinite(f"{name}: {e}") from None
     error = nats.std() / np.sqrt(len(nats))
     D, train_images = net.dimensions, load_data(split="train", **found)
     rows = [*model_rows(net, nats, lambda exact: spread_nll(here, exact, images, threads)),

@@ -6,7 +6,8 @@ from .backend import choose
 from .data import DATASETS, dataset_levels
 from .models import MODELS, build_model
 from .optim import learning_rate
-from .run import BEST, CHECKPOINT, load_checkpoint, load_run
+from .parallel import Pool
+from .run import BEST, has_checkpoint, load_run, newest, read_checkpoint
 from .training import Trainer
 
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
@@ -28,7 +29,7 @@ def fresh(out, given, threads, init=None, ranks=None):
     given: the options that were named, by the names above; init: a run or model file whose weights
     are the first ones. Raises ValueError if `out` has a run already and for what does not fit.
     """
-    if (out / CHECKPOINT).exists():
+    if has_checkpoint(out):
         raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
     options = {**DEFAULTS, **given}
     data = {"name": choose("data", options["data"], tuple(DATASETS)),
@@ -61,29 +62,56 @@ def start_from(net, path):
     net.flat[...] = other.flat
 
 
-def resumed(out, given, threads, ranks=None):
-    """The trainer as the checkpoint in `out` left it; ValueError if options disagree."""
-    net, arrays, state, meta = load_checkpoint(out)
-    saved = state["settings"]
-    path = out / CHECKPOINT
-    data = source(path, net, meta)
+def resumed(out, given, threads, unusable=None, ranks=None):
+    """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
+
+    unusable: see `run.newest`. Raises ValueError if options disagree, or no checkpoint is whole.
+    """
+    Pool(threads)  # refuses bad values, which are no fault of a checkpoint
+    trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)
+    net, saved = trainer.model, trainer.settings
+    data = source(out, net, meta)
     before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
               "data": data["name"]}  # fmt: skip
     for name, value in given.items():
         if name != "epochs" and before.get(name) != value:
             was, name = before.get(name), name.replace("_", "-")
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
+    _find_best(trainer, out)
+    trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
+    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
+
+
+def _trainer(path, threads, ranks):
+    """The trainer of one checkpoint, and the rest of what the file says."""
+    net, arrays, state, meta = read_checkpoint(path)
     try:
-        trainer = Trainer(net, threads=threads, ranks=ranks, **saved)
+        trainer = Trainer(net, threads=threads, ranks=ranks, **state["settings"])
+    except TypeError as e:
+        raise ValueError(f"{path} has settings that no trainer has: {e}") from None
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from None
+    try:
         trainer.restore(arrays, state)
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from None
-    except TypeError as e:
-        raise ValueError(f"{path} has settings that no trainer has: {e}") from None
-    if not (out / BEST).exists():
-        trainer.best = math.inf  # a checkpoint that came alone: the next validation is the best
-    trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
-    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
+    return trainer, meta
+
+
+def _find_best(trainer, out):
+    """An older checkpoint has the best nats without their weights, which are in a file beside it.
+
+    Without the file the next validation is the best.
+    """
+    if trainer.best_weights is not None or math.isinf(trainer.best):
+        return
+    try:
+        model, meta = load_run(out / BEST)
+    except (FileNotFoundError, ValueError):
+        trainer.best = math.inf
+        return
+    if model.config == trainer.model.config and meta.get("valid_nats") == trainer.best:
+        trainer.best_weights, trainer.best_updates = model.flat.copy(), meta["updates"]
 
 
 def steps(trainer, name, epochs):

@@ -278,6 +278,7 @@ class Ranks(Alone):
         """Ends all ranks: the others are waiting in an Allreduce for one that will not come."""
         name = f"{self._name(self.rank)}, on {platform.node()}"
         print(f"{name}: {text}", file=sys.__stderr__, flush=True)
+        time.sleep(0.5)  # an abort may overtake the words on their way through the launcher
         self.comm.Abort(code)
         time.sleep(10)  # MPICH's returns; the launcher ends this process meanwhile
         os._exit(code)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_images, check_int, check_model, check_number
+from .models.base import check_finite, check_images, check_int, check_model, check_number
 from .parallel import Pool
 from .ranks import Alone
 
@@ -30,7 +30,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     far, of the first `CHUNK`; a multi-scale model's smaller images come first. ranks: None for one
     process, or `ranks.world()`, each of which draws some of the chunks and returns all images.
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
-    for a model whose weights are not finite.
+    for a model whose weights, or logits, are not finite.
     """
     check_model(model)
     check_int("n", n, 1, 10**7)
@@ -111,7 +111,8 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     mine = ranks.part(chunks)
     rows = sum(network.image_shape[0] for network, _, _ in stages) * len(mine)
     Pool(threads)  # refuses bad values; drawing itself is one thread's work
-    with tqdm(total=rows, unit="row", desc="sampling", disable=not progress) as bar, Pool(1) as one:
+    bar = tqdm(total=rows, unit="row", desc="sampling", disable=not progress)
+    with bar, Pool(1) as one, np.errstate(all="ignore"):  # what overflows is said once
         for i in chunks:
             s = slice(i, i + CHUNK)
             if i not in mine:
@@ -126,7 +127,9 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     if len(stages) > 1 and not model.exact:
         # The path that drew a pair of images is not the image's own: see models/multi_scale.py.
         return x, ranks.nats(lambda s: model.nll(x[s], threads), len(x), model.shard_size)
-    return x, ranks.gather(np.concatenate([np.empty(0), *(nats for _, nats in parts)]))
+    nats = ranks.gather(np.concatenate([np.empty(0), *(nats for _, nats in parts)]))
+    check_finite("nats", nats)
+    return x, nats
 
 
 def _skip(stages, n, rng):
@@ -180,7 +183,9 @@ def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
                 pixel[:, k] = network.scale(x[:, r, c, k])
                 logits.append(z)
             network.keep(pixel, state, c)
-        costs = nats_per_pixel(np.stack(logits, axis=1), x[:, r].reshape(n, -1))
+        logits = np.stack(logits, axis=1)
+        check_finite("logits", logits)
+        costs = nats_per_pixel(logits, x[:, r].reshape(n, -1))
         nats += costs.sum(axis=1) if fixed is None else costs @ ~fixed[r].reshape(-1)
         bar.update()
         if on_row is not None:

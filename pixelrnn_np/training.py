@@ -6,24 +6,28 @@ clipped elementwise; the paper gives neither a clip nor a learning rate.
 
 import contextlib
 import math
-import signal
-import threading
 import time
 
 import numpy as np
 from tqdm import tqdm
 
+from . import state
 from .backend import choose
-from .models.base import check_images, check_int, check_model, check_number
+from .interrupts import stop_requests
+from .models.base import NotFinite, check_images, check_int, check_model, check_number
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
 from .parallel import Pool, cut
 from .ranks import Alone
+from .state import COLUMNS
 
-COLUMNS = ("step", "epoch", "images", "seconds", "lr", "train", "valid")
+__all__ = ["COLUMNS", "Diverged", "Trainer"]
 
 
 class Diverged(ArithmeticError):
-    """The loss or a gradient became NaN or infinite; the weights are those before that update."""
+    """The loss, a gradient or a weight became NaN or infinite.
+
+    The weights are those before that update.
+    """
 
 
 class Trainer:
@@ -74,6 +78,7 @@ class Trainer:
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds = 0, 0.0
         self.history, self.best = [], math.inf
+        self.best_weights = self.best_updates = None  # those with `best` nats, and when
 
     @property
     def lr(self):
@@ -98,9 +103,9 @@ class Trainer:
         shards = self.ranks.part(cut(len(x), self.model.shard_size))
         with np.errstate(all="ignore"):  # what overflows is reported below, once
             nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards)
-        place = shards[0].start if shards else 0
-        nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
-        loss = float(nats.mean())
+            place = shards[0].start if shards else 0
+            nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
+            loss = float(nats.mean())
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
         if not np.isfinite(g).all():
@@ -116,8 +121,12 @@ class Trainer:
     def _update(self, g):
         g /= self.model.dimensions
         np.clip(g, -self.settings["clip"], self.settings["clip"], out=g)
+        before = self.model.flat.copy()
         with np.errstate(all="ignore"):
             self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
+            if not np.isfinite(self.model.flat).all():
+                self.model.flat[...] = before
+                raise self._diverged("the weights are not finite")
             self.step_count += 1
             if self.average is not None:
                 # A young average would remember the random start: let it forget faster at first.
@@ -207,11 +216,12 @@ class Trainer:
         score = math.nan
         if valid is not None:
             with self.averaged() as model, np.errstate(all="ignore"):
-                score = float(self._valid_nats(model, valid).mean())
+                score = self._valid_nats(model, valid)
                 if not math.isfinite(score):
                     raise self._diverged(f"the validation loss is {score}")
                 if score < self.best:
-                    self.best = score
+                    self.best, self.best_updates = score, self.step_count
+                    self.best_weights = model.flat.copy()
                     if run is not None:
                         run.save_best(self, score)
         self._record(score)
@@ -220,11 +230,14 @@ class Trainer:
         scale, threads = self.settings["scale"], self.pool.threads
 
         def nats(part):
-            if scale is None:
-                return model.nll(valid[part], threads)
-            return model.stage_nats(scale, valid[part], threads)
+            try:
+                if scale is None:
+                    return model.nll(valid[part], threads)
+                return model.stage_nats(scale, valid[part], threads)
+            except NotFinite:
+                return np.full(len(valid[part]), math.nan)
 
-        return self.ranks.nats(nats, len(valid), model.shard_size)
+        return float(self.ranks.nats(nats, len(valid), model.shard_size).mean())
 
     def _record(self, valid):
         nats, images = self.sums
@@ -239,76 +252,16 @@ class Trainer:
 
     def _save(self, run):
         self._unite()
-        if not np.isfinite(self.model.flat).all():
-            raise self._diverged("the weights are not finite")
+        for weights in (self.model.flat, self.average):
+            if weights is not None and not np.isfinite(weights).all():
+                raise self._diverged("the weights are not finite")
         if run is not None:
             run.save_checkpoint(self)
 
     def state(self):
         """Everything a resumed run needs besides the weights: arrays, and what JSON holds."""
-        arrays = {f"optimizer.{k}": a for k, a in self.optimizer.arrays.items()}
-        arrays["history"] = np.array(
-            [[h[c] for c in COLUMNS] for h in self.history], np.float64
-        ).reshape(-1, len(COLUMNS))
-        if self.average is not None:
-            arrays["average"] = self.average
-        meta = {
-            "settings": self.settings, "order_state": self.order_state, "sums": self.sums,
-            "best": None if math.isinf(self.best) else self.best, "images": self.images,
-            "seconds": self.seconds, "step_count": self.step_count, "epoch": self.epoch,
-            "position": self.position,
-        }  # fmt: skip
-        return arrays, meta
+        return state.gather(self)
 
     def restore(self, arrays, meta):
         """The inverse of `state`; ValueError if the state is another trainer's or damaged."""
-        try:
-            for name, a in self.optimizer.arrays.items():
-                copy_into(a, arrays[f"optimizer.{name}"])
-            if self.average is not None:
-                copy_into(self.average, arrays["average"])
-            self.rng.bit_generator.state = meta["order_state"]
-            self.order_state = self.rng.bit_generator.state
-            self.sums = [float(meta["sums"][0]), int(meta["sums"][1])]
-            self.best = math.inf if meta["best"] is None else float(meta["best"])
-            for name in ("step_count", "epoch", "position", "images"):
-                setattr(self, name, check_int(name, meta[name], 0, 2**62))
-            self.seconds = float(meta["seconds"])
-            rows = arrays["history"].reshape(-1, len(COLUMNS)).tolist()
-            self.history = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-            for record in self.history:
-                record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
-        except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as e:
-            raise ValueError(f"the checkpoint lacks or garbles the trainer's state: {e}") from None
-
-
-def copy_into(target, source):
-    if target.shape != source.shape or target.dtype != source.dtype:
-        raise ValueError(
-            f"an array is {source.dtype} {source.shape}, not {target.dtype} {target.shape}"
-        )
-    target[...] = source
-
-
-@contextlib.contextmanager
-def stop_requests():
-    """Ctrl-C or a polite kill asks the loop to stop after this update; a second one stops at once.
-
-    Yields a function that says whether somebody asked. Signals reach the main thread only.
-    """
-    asked = threading.Event()
-
-    def handler(number, frame):
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for s, old in before.items():
-            signal.signal(s, old)
+        state.restore(self, arrays, meta)

@@ -106,7 +106,7 @@ def test_a_run_comes_back(tmp_path):
     run.write_config(trainer, 1)
     trainer.fit(x, x, epochs=1, run=run, progress=False)
     assert run.has_checkpoint
-    names = {BEST, CHECKPOINT, CONFIG, "metrics.csv", "loss.png"}
+    names = {BEST, CHECKPOINT, CONFIG, "metrics.csv", "loss.png", ".lock"}
     assert {p.name for p in folder.iterdir()} == names
 
     best, meta = load_run(folder)

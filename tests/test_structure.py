@@ -17,11 +17,13 @@ from pixelrnn_np.parallel import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference"], ["backend"], ["parallel", "checkpoint", "data"],
+    ["kernels", "reference"], ["backend"],
+    ["parallel", "checkpoint", "data", "interrupts", "folder"],
     ["layers", "likelihood", "provenance", "ranks"], ["models"],
-    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained"],
+    ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained",
+     "state"],
     ["checks", "training", "animation"], ["run", "course"], ["experiment"],
-    ["cli_options", "cli_ranks"], ["cli_pictures"], ["cli"],
+    ["cli_options", "cli_ranks"], ["cli_pictures", "cli_train"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 

@@ -446,6 +446,7 @@ def test_a_huge_learning_rate_leaves_the_last_good_checkpoint(tmp_path, optimize
     assert np.isfinite(kept.nll(x)).all(), "the checkpoint was poisoned"
     assert np.isfinite(load_run(tmp_path)[0].nll(x)).all()
     Trainer(kept, **state["settings"]).restore(arrays, state)
+    run.close()
     assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

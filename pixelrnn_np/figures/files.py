@@ -97,7 +97,8 @@ def save_loss_curve(path, history, baselines=None):
     axes.set(xlabel="update", ylabel="nats per image")
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+        # The best place takes a search, and matplotlib warns if a busy machine makes it slow.
+        axes.legend(frameon=False, loc="upper right")
     _write(path, lambda f: figure.savefig(f, format="png", dpi=120))
 
 

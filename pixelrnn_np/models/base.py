@@ -17,6 +17,10 @@ DTYPES = ("float32", "float64")
 SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why
 
 
+class NotFinite(ValueError):
+    """Logits, nats or gradients are NaN or infinite, as the weights are, or are too large."""
+
+
 class Model(Layer):
     """A layer of layers from images to logits, and its likelihood.
 
@@ -108,31 +112,40 @@ class Model(Layer):
         raise NotImplementedError
 
     def logits(self, x, threads=None):
-        """The logits of uint8 images x (B, H, W, C); see `forward` for their shape."""
+        """The logits of uint8 images x (B, H, W, C); see `forward` for their shape.
+
+        Raises ValueError as `nll` does.
+        """
         x = self.check_images(x)
-        return self._mapped(lambda s: self.forward(x[s])[0].copy(), len(x), threads)
+        return self._mapped("logits", lambda s: self.forward(x[s])[0].copy(), len(x), threads)
 
     def nll(self, x, threads=None):
         """Nats per image, -ln p(x): float64 (B,). Works shard by shard, so memory stays small.
 
         x: uint8 (B, H, W, C) in [0, levels); threads: None for all processors. §5.1.
-        Raises ValueError for images of another dtype, shape or range, and for an empty batch.
+        Raises ValueError for images of another dtype, shape or range, for an empty batch, and
+        (NotFinite) for weights with which the result is not finite.
         """
         x = self.check_images(x)
-        return self._mapped(lambda s: self.nll_forward(x[s])[0], len(x), threads)
+        return self._mapped("nats", lambda s: self.nll_forward(x[s])[0], len(x), threads)
 
-    def _mapped(self, function, count, threads):
-        with Pool(threads) as pool:
-            return np.concatenate(pool.map(function, cut(count, self.shard_size)))
+    def _mapped(self, what, function, count, threads):
+        with Pool(threads) as pool, np.errstate(all="ignore"):  # what overflows is said once
+            found = np.concatenate(pool.map(function, cut(count, self.shard_size)))
+        check_finite(what, found)
+        return found
 
     def loss_and_grads(self, x, threads=None):
         """Mean nats per image over the batch, and {name: gradient} of that mean.
 
         x: as for `nll`, which says what is raised.
         """
-        with Pool(threads) as pool:
+        with Pool(threads) as pool, np.errstate(all="ignore"):
             nats, flat = self.flat_gradient(self.check_images(x), pool)
-        return float(nats.mean()), self.unflatten(flat)
+            loss = float(nats.mean())
+        check_finite("nats", loss)
+        check_finite("gradients", flat)
+        return loss, self.unflatten(flat)
 
     def flat_gradient(self, x, pool, only=None, shards=None):
         """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
@@ -197,6 +210,14 @@ class Model(Layer):
         Raises OSError if that is not possible; a file that was there is then unchanged.
         """
         checkpoint.save(path, dict(self.params), {"model": self.config})
+
+
+def check_finite(what, array):
+    if not np.isfinite(array).all():
+        raise NotFinite(
+            f"the model's {what} are not finite: its weights are damaged, or too large for "
+            "their dtype"
+        )
 
 
 def check_int(argument, value, low, high):

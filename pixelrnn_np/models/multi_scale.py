@@ -95,7 +95,9 @@ class MultiScale(Model):
         check_images(small, self.shapes[-2], self.levels, "given")
         if len(small) != len(x):
             raise ValueError(f"given has {len(small)} images for {len(x)} in x")
-        return self._mapped(lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads)
+        return self._mapped(
+            "logits", lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads
+        )
 
     def stage_nll(self, s, x):
         """Nats of network s alone, for a shard of whole images x: (B,), cache."""
@@ -109,7 +111,7 @@ class MultiScale(Model):
     def stage_nats(self, s, x, threads=None):
         """Nats of network s alone: whole images x, uint8 (B, H, W, C) → float64 (B,)."""
         x = self.check_images(x)
-        return self._mapped(lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
+        return self._mapped("nats", lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
 
     def nll_forward(self, x, only=None):
         """The sum over all networks, or the nats of network `only`."""
