@@ -1,4 +1,4 @@
-"""Matrix products held in registers: some rows by 16 columns at a time, read where they lie.
+"""Matrix products held in registers: a few rows by 16 or 32 columns, read where they lie.
 
 BLAS wants each factor as one block of memory, so that what the taps of a kernel read has first to
 be gathered, and bias, ReLU and sums are passes of their own over its result. Here row m of a factor
