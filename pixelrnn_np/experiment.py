@@ -7,7 +7,7 @@ from .data import DATASETS, dataset_levels
 from .models import MODELS, build_model
 from .optim import learning_rate
 from .parallel import Pool
-from .run import BEST, has_checkpoint, load_run, newest, read_checkpoint
+from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 from .training import Trainer
 
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
@@ -70,7 +70,7 @@ def resumed(out, given, threads, unusable=None, ranks=None):
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
     trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)
     net, saved = trainer.model, trainer.settings
-    data = source(out, net, meta)
+    data = source(out / CHECKPOINT, net, meta)
     before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
               "data": data["name"]}  # fmt: skip
     for name, value in given.items():

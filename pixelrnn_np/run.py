@@ -10,6 +10,7 @@ metrics.csv  loss.png  samples.png  scales.png (multi-scale)
 """
 
 import csv
+import gc
 import io
 import json
 import sys
@@ -158,6 +159,7 @@ class Run:
             CURVE, lambda path: figures.save_loss_curve(path, history, self.baselines)
         ):
             self._drawn = len(history)
+            gc.collect()  # a figure is a megabyte of cyclic garbage
 
     def _attempt(self, name, write):
         try:
