@@ -97,7 +97,8 @@ def complete(
         images = load_data(split="test", **source(name, net, meta, data))
         images = some(images, 8 if n is None else n, seed)
     else:
-        images = read_picture(image, net.image_shape, net.levels)
+        with here.mirrored(image) as near:
+            images = read_picture(near, net.image_shape, net.levels)
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
     drawn = sampling.complete(
         net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,

@@ -44,8 +44,9 @@ def prepare(here, run, out, given, threads, resume, init):
             trainer, about = fresh(near, given, threads, start, here)
     check_int("epochs", about["epochs"], 1, 10**6)
     say_if_compiling(trainer.model)
-    images = {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
-    here.meet()
+    images = here.first_then_all(
+        lambda: {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
+    )
     check_alike(here, trainer, images)
     if here.first:
         run.about = about

@@ -123,6 +123,16 @@ class Alone:
     def meet(self):
         """Waits for all ranks; SystemExit where one of them came with an error."""
 
+    def first_then_all(self, load):
+        """load(), on rank 0 before the others: what it downloads lies in the cache for them."""
+        if self.first:
+            loaded = load()
+        self.meet()
+        if not self.first:
+            loaded = load()
+        self.meet()
+        return loaded
+
     def leave(self, code, text):
         """The last words, which all ranks exchange: the job's exit code, and what to print here."""
         return code, text
@@ -259,7 +269,8 @@ class Ranks(Alone):
     def _exchange(self, code, text):
         """(code, text) of every rank; None if this one has an error and not all came in time."""
         mine, every = np.zeros(MESSAGE, np.uint8), np.empty((self.size, MESSAGE), np.uint8)
-        data = f"{code} {text}".encode()[:MESSAGE]
+        data = f"{code} ".encode()
+        data += text.encode()[-(MESSAGE - len(data)) :]  # a traceback ends with what happened
         mine[: len(data)] = np.frombuffer(data, np.uint8)
         request = self._control.Iallgather(mine, every)
         # The lowest rank with an error is the first to give up: the others then never speak.

@@ -136,10 +136,10 @@ class Run:
         except ValueError as e:
             self._set_aside(path, e)
             return False
-        updates, least = meta.get("updates"), trainer.best_updates or 0
-        if model.config == trainer.model.config and isinstance(updates, int) and updates >= least:
+        updates, known = meta.get("updates"), trainer.best_updates
+        if model.config == trainer.model.config and known in (None, updates):
             return True
-        self._set_aside(path, "it is another run's, or older than the checkpoint")
+        self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
         return False
 
     def keep_old_best(self):

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_finite, check_images, check_int, check_model, check_number
+from .models.base import check_finite, check_images, check_int, check_number, require_model
 from .parallel import Pool
 from .ranks import Alone
 
@@ -32,7 +32,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
     for a model whose weights, or logits, are not finite.
     """
-    check_model(model)
+    require_model(model)
     check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
@@ -51,7 +51,7 @@ def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False,
     Returns uint8 (n, H, W, C), a new array. Raises ValueError for bad images or a bad mask, and
     as `sample` does.
     """
-    check_model(model)
+    require_model(model)
     if not isinstance(images, np.ndarray):
         check_images(images, model.image_shape, model.levels, "images")
     try:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from . import state
 from .backend import choose
 from .interrupts import stop_requests
-from .models.base import NotFinite, check_images, check_int, check_model, check_number
+from .models.base import NotFinite, check_images, check_int, check_number, require_model
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
 from .parallel import Pool, cut
 from .ranks import Alone
@@ -47,7 +47,7 @@ class Trainer:
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
                  clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
                  seed=0, scale=None, ranks=None):  # fmt: skip
-        self.model, self.ranks = check_model(model), ranks or Alone()
+        self.model, self.ranks = require_model(model), ranks or Alone()
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
             "lr": check_number("lr", lr, 0, math.inf),

@@ -17,7 +17,8 @@ The readable twin is reference/conv_block.py; shapes and derivation are in layer
 import numpy as np
 
 from .jit import kernel
-from .products import add_rows
+from .pointwise import relu_forward
+from .products import add, add_rows
 from .residual import (
     CHUNK,
     halves,
@@ -47,7 +48,7 @@ def conv_block_forward(
         for r in range(0, H, rows):
             m = min(rows, H - r)
             p, M, place = (n * H + r) * W, m * W, top + r * wide * h
-            _relu(x2[p : p + M], active[:M])
+            relu_forward(x2[p : p + M], active[:M])
             product(
                 matrix(down, p * h, h), NOTHING, NOTHING, zero, b_down, matrix(active, 0, F),
                 HERE, downs, M, h,
@@ -104,7 +105,7 @@ def conv_block_backward(
             )  # fmt: skip
             _copy_rows(out, 0, wide * h, du, 0, W * h, m, W * h)
             add_rows(du[:M], db_down)
-            _relu(x2[p : p + M], active[:M])
+            relu_forward(x2[p : p + M], active[:M])
             add_outer(matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h)
             _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
 
@@ -155,15 +156,15 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     left = K_row.shape[0] - 1
     active, down = np.empty_like(x), np.empty((M, h), x.dtype)
     a, part = np.empty_like(down), np.empty_like(down)
-    _relu(x, active)
+    relu_forward(x, active)
     np.dot(active, K_down, down)
     _bias_relu(down, b_down)
     row[column + left] = down
     a[:] = above
     for v in range(left + 1):
         np.dot(row[column + v], K_row[v], part)
-        _add(part, a)
-    _relu(a, a)
+        add(part, a)
+    relu_forward(a, a)
     before = _as_map(x if residual else x[:0])
     residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
 
@@ -174,26 +175,11 @@ def _as_map(x):
 
 
 @kernel
-def _relu(x, y):
-    for m in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            v = x[m, j]
-            y[m, j] = 0 if v < 0 else v
-
-
-@kernel
 def _bias_relu(y, b):
     for m in range(y.shape[0]):
         for j in range(b.size):
             v = y[m, j] + b[j]
             y[m, j] = 0 if v < 0 else v
-
-
-@kernel
-def _add(a, total):
-    for m in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            total[m, j] += a[m, j]
 
 
 @kernel

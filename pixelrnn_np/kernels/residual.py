@@ -2,9 +2,9 @@
 
 K is [K_up | K_skip], (h, 2h + 2h), or K_up alone. y = x + a K_up + b_up and skips += a K_skip +
 b_skip; an empty x means no residual connection, an empty `skips` no skip connection. Backward also
-writes dx = dy, unless dx is empty, for the inner layer to add to. A chunk of pixels at a time, so
-that their maps are read from the cache by the second product; the sums happen inside the products
-(see tiles.py). conv_block.py does the same with chunks of its own.
+writes dx = dy, unless dx is empty, for the inner layer to add to; dx may be dy. A chunk of pixels
+at a time, so that their maps are read from the cache by the second product; the sums happen inside
+the products (see tiles.py). conv_block.py does the same with chunks of its own.
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 

@@ -242,7 +242,7 @@ def check_number(argument, value, low, high, low_too=False):
     return float(value)
 
 
-def check_model(model):
+def require_model(model):
     """`model` if it is one; else ValueError."""
     if not isinstance(model, Model):
         raise ValueError(f"model is a {type(model).__name__}; it has to be one of build_model's")

@@ -15,7 +15,7 @@ import numpy as np
 from .. import likelihood
 from ..layers.masked_conv import MaskedConv
 from ..layers.row_lstm import RowLSTM
-from ..models.base import check_model
+from ..models.base import require_model
 from .lstm import scan, scan_back
 from .tape import Record, Tape
 
@@ -29,7 +29,7 @@ def record(model, x):
     run, each under its prefix "networks.0.". Raises ValueError as `model.nll` does, RuntimeError if
     this interpreter and the model disagree.
     """
-    x = check_model(model).check_images(x)
+    x = require_model(model).check_images(x)
     tape = Tape()
     if hasattr(model, "networks"):
         images = model.pyramid(x)
