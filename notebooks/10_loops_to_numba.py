@@ -510,8 +510,8 @@ figures.bars(
 image = np.maximum(rng.standard_normal((H, W, F)), 0).astype("float32")
 cols, one, two = (np.zeros((H * (W + 1), n), "float32") for n in (5 * F, F, F))
 wide = W + 1  # one pixel of zeros behind each row is also the one before the next
-around = np.zeros((H + 2, wide, F), "float32")
-around[1:-1, :W] = image
+around = np.zeros((H + 3, wide, F), "float32")  # the first tap of the first pixel is 30 before it
+around[2:-1, :W] = image
 distances = (offsets[:, 0] * wide + offsets[:, 1]) * F
 
 
@@ -538,7 +538,7 @@ ways = {
     "gather, product, bias and ReLU": timed(
         lambda: gathered_and_multiplied(image, offsets, K, b, *exact)
     ),
-    "in registers": timed(lambda: in_registers(around, wide * F, distances, K_panels, b, two)),
+    "in registers": timed(lambda: in_registers(around, 2 * wide * F, distances, K_panels, b, two)),
 }
 assert np.allclose(one[: H * W].reshape(H, W, F), two.reshape(H, wide, F)[:, :W], atol=1e-4)
 figures.bars(
