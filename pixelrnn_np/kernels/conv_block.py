@@ -2,19 +2,34 @@
 
 Forward goes down the image. A block of rows passes through all of ReLU → 1×1 → ReLU → 3×3 → ReLU →
 1×1 while it is in the cache; the 3×3 reads rows that are finished, since mask B looks up.
-Backward goes up the image, since what a pixel sends back comes from rows below. There dz is
-gathered at the mirrored taps, once for both products of the 3×3:
+Backward goes up the image, since what a pixel sends back comes from rows below. There dz is read at
+the mirrored taps, which serves both products of the 3×3:
     dx[q]  = Σ_t dz[q-t] W[t]ᵀ       dW[t] = Σ_q x[q]ᵀ dz[q-t]
-where gathering x would need a scatter for dx besides.
+where reading x at the taps would need a scatter for dx besides.
+
+What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels behind each row,
+which are also those before the next, and whole rows where the kernel leaves the image. There a tap
+is one distance for all pixels, so that nothing is gathered (see tiles.py). The products of the 3×3
+run over the pixels behind the rows too, one in 29, and nobody reads what they give.
 The readable twin is reference/conv_block.py; shapes and derivation are in layers/residual.py.
 """
 
 import numpy as np
 
 from .jit import kernel
-from .products import LARGEST, add_products
-from .residual import add_outputs, beside, pixels
-from .taps import gather
+from .pointwise import relu_forward
+from .products import add, add_rows
+from .residual import (
+    CHUNK,
+    halves,
+    halves_transposed,
+    inner_gradient,
+    outputs,
+    pixels,
+    residual_forward,
+)
+from .runs import copy
+from .tiles import HERE, NOTHING, add_outer, matrix, panels, product, transposed_taps
 
 
 @kernel
@@ -22,25 +37,31 @@ def conv_block_forward(
     x, K_down, b_down, K_conv, offsets, b_conv, given, K_out, b_out, residual, down, a, y, skips
 ):
     B, H, W, F = x.shape
-    h, T = K_down.shape[1], len(offsets)
-    rows = max(1, LARGEST // W)
-    active, cols = np.empty((rows * W, F), x.dtype), np.empty((rows * W, T * h), x.dtype)
-    out, before = np.empty((rows * W, K_out.shape[1]), x.dtype), x if residual else x[:0]
-    x2, down2, a2 = pixels(x), pixels(down), pixels(a)
+    T, h, _ = K_conv.shape
+    rows, wide, top, taps = _surroundings(offsets, W, h)
+    active, out = np.empty((rows * W, F), x.dtype), np.empty(rows * wide * h, x.dtype)
+    around = np.zeros(top + (H + 1) * wide * h, x.dtype)
+    downs, convs, (up, skip) = panels(K_down), panels(K_conv.reshape(T * h, h)), halves(K_out, F)
+    zero, x2, before = x.dtype.type(0), pixels(x), x if residual else x[:0]
+    low = zero if given.size == 0 else x.dtype.type(-np.inf)
     for n in range(B):
         for r in range(0, H, rows):
             m = min(rows, H - r)
-            p, M = (n * H + r) * W, m * W
-            _relu(x2[p : p + M], active[:M])
-            np.dot(active[:M], K_down, down2[p : p + M])
-            _bias_relu(down2[p : p + M], b_down)
-            gather(down[n], offsets, r, m, cols, 0)
-            np.dot(cols[:M], K_conv.reshape(T * h, h), a2[p : p + M])
+            p, M, place = (n * H + r) * W, m * W, top + r * wide * h
+            relu_forward(x2[p : p + M], active[:M])
+            product(
+                matrix(down, p * h, h), NOTHING, NOTHING, zero, b_down, matrix(active, 0, F),
+                HERE, downs, M, h,
+            )  # fmt: skip
+            _copy_rows(down, p * h, W * h, around, place, wide * h, m, W * h)
+            product(
+                (out, 0, h), NOTHING, NOTHING, low, b_conv, (around, place, h), taps, convs,
+                m * wide, h,
+            )  # fmt: skip
+            _copy_rows(out, 0, wide * h, a, p * h, W * h, m, W * h)
             if given.size > 0:
-                _add(pixels(given)[p : p + M], a2[p : p + M])
-            _bias_relu(a2[p : p + M], b_conv)
-            np.dot(a2[p : p + M], K_out, out[:M])
-            add_outputs(out[:M], b_out, before, y, skips, p)
+                _add_relu(pixels(given)[p : p + M], pixels(a)[p : p + M])
+            outputs(a, up, skip, b_out, before, y, skips, p, M)
 
 
 @kernel
@@ -49,37 +70,84 @@ def conv_block_backward(
     dx, dz, dK_down, db_down, dK_conv, db_conv, dK_out, db_out
 ):  # fmt: skip
     B, H, W, F = x.shape
-    h, T = K_down.shape[1], len(offsets)
-    rows = max(1, LARGEST // W)
-    active, cols = np.empty((rows * W, F), x.dtype), np.empty((rows * W, T * h), x.dtype)
-    both, ddown = np.empty((rows * W, K_out.shape[1]), x.dtype), np.empty((rows * W, h), x.dtype)
-    mirrored, back = _mirror(K_conv, offsets)
-    dmirrored, nothing = np.zeros((h, T * h), x.dtype), np.empty(0, x.dtype)
-    K_down_t, K_out_t = np.ascontiguousarray(K_down.T), np.ascontiguousarray(K_out.T)
-    part_down, part_out = np.empty(K_down.shape, x.dtype), np.empty(K_out.shape, x.dtype)
-    part_conv = np.empty(dmirrored.shape, x.dtype)
-    for total in (dK_down.reshape(-1), dK_out.reshape(-1), db_down, db_conv, db_out):
-        total[:] = 0
-    x2, dy2, dx2 = pixels(x), pixels(dy), pixels(dx)
-    down2, a2, dz2 = pixels(down), pixels(a), pixels(dz)
+    T, h, _ = K_conv.shape
+    rows, wide, top, taps = _surroundings(offsets, W, h)
+    active, d = np.empty((rows * W, F), x.dtype), np.empty((rows * W, h), x.dtype)
+    du = np.empty_like(d)
+    # The zeros of these two stay: only pixels of the image are written.
+    around, behind = np.zeros(H * wide * h + top, x.dtype), np.zeros(rows * wide * h, x.dtype)
+    out = np.empty(rows * wide * h, x.dtype)
+    convs, downs = panels(transposed_taps(K_conv)), panels(np.ascontiguousarray(K_down.T))
+    up, skip = halves_transposed(K_out, F)
+    _clear(dK_down, db_down)
+    _clear(dK_conv, db_conv)
+    _clear(dK_out, db_out)
+    x2 = pixels(x)
     for n in range(B):
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
-            p, M = (n * H + r) * W, m * W
-            beside(dy, dskip, p, both[:M])
-            add_products(a2[p : p + M], both[:M], part_out, dK_out, db_out)
-            np.dot(both[:M], K_out_t, dz2[p : p + M])
-            _relu_backward(a2[p : p + M], dz2[p : p + M], db_conv)
-            gather(dz[n], back, r, m, cols, 0)
-            add_products(down2[p : p + M], cols[:M], part_conv, dmirrored, nothing)
-            np.dot(cols[:M], mirrored, ddown[:M])
-            _relu_backward(down2[p : p + M], ddown[:M], nothing)
-            _relu(x2[p : p + M], active[:M])
-            add_products(active[:M], ddown[:M], part_down, dK_down, db_down)
-            np.dot(ddown[:M], K_down_t, active[:M])
-            _into_trunk(active[:M], x2[p : p + M], dy2[p : p + M], residual, dx2[p : p + M])
-    for t in range(T):
-        dK_conv[t] = dmirrored[:, (T - 1 - t) * h : (T - t) * h]
+            p, M, place = (n * H + r) * W, m * W, r * wide * h
+            gate = matrix(a, p * h, h)
+            inner_gradient(dy, dskip, a, up, skip, gate, matrix(d, 0, h), dK_out, db_out, p, M)
+            add_rows(d[:M], db_conv)
+            if dz.size > 0:
+                _copy_rows(d, 0, M * h, dz, p * h, 0, 1, M * h)
+            _copy_rows(d, 0, W * h, around, place, wide * h, m, W * h)
+            _copy_rows(down, p * h, W * h, behind, 0, wide * h, m, W * h)
+            for t in range(T):
+                add_outer(
+                    matrix(dK_conv, t * h * h, h), (behind, 0, h), (around, place - taps[t], h),
+                    m * wide, h, h,
+                )  # fmt: skip
+            product(
+                (out, 0, h), NOTHING, (behind, 0, h), None, None, (around, place, h), -taps, convs,
+                m * wide, h,
+            )  # fmt: skip
+            _copy_rows(out, 0, wide * h, du, 0, W * h, m, W * h)
+            add_rows(du[:M], db_down)
+            relu_forward(x2[p : p + M], active[:M])
+            add_outer(matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h)
+            _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
+
+
+@kernel
+def _into_trunk(dy, x, residual, du, downs, dx, p, M):
+    """dx = dy + [x > 0] ⊙ du K_downᵀ of the M pixels from p on; dx may be dy."""
+    F = x.shape[3]
+    target, passes, above = matrix(dx, p * F, F), matrix(x, p * F, F), matrix(dy, p * F, F)
+    if residual:
+        product(target, above, passes, None, None, du, HERE, downs, M, F)
+    else:
+        product(target, NOTHING, passes, None, None, du, HERE, downs, M, F)
+
+
+@kernel
+def _clear(dK, db):
+    dK.reshape(dK.size)[:] = 0
+    db[:] = 0
+
+
+@kernel
+def _surroundings(offsets, W, h):
+    """rows, wide, top, taps of the map with zeros around an image.
+
+    rows: image rows of a chunk; wide: pixels of a row with those behind it; top: numbers before
+    the first row, or behind the last where the taps are mirrored; taps: (T,) distances in numbers.
+    """
+    reach, above = 0, 0
+    for t in range(offsets.shape[0]):
+        above, reach = max(above, -offsets[t, 0]), max(reach, abs(offsets[t, 1]))
+    wide = W + reach
+    taps = (offsets[:, 0] * wide + offsets[:, 1]) * h
+    return max(1, CHUNK // W), wide, (above + 1) * wide * h, taps
+
+
+@kernel
+def _copy_rows(source, s, source_stride, target, t, target_stride, rows, count):
+    """`count` numbers of each of `rows` rows, from arrays of any shape taken as flat."""
+    source, target = source.reshape(source.size), target.reshape(target.size)
+    for k in range(rows):
+        copy(target, t + k * target_stride, source, s + k * source_stride, count)
 
 
 @kernel
@@ -88,42 +156,22 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     left = K_row.shape[0] - 1
     active, down = np.empty_like(x), np.empty((M, h), x.dtype)
     a, part = np.empty_like(down), np.empty_like(down)
-    out = np.empty((M, K_out.shape[1]), x.dtype)
-    _relu(x, active)
+    relu_forward(x, active)
     np.dot(active, K_down, down)
     _bias_relu(down, b_down)
     row[column + left] = down
     a[:] = above
     for v in range(left + 1):
         np.dot(row[column + v], K_row[v], part)
-        _add(part, a)
-    _relu(a, a)
-    np.dot(a, K_out, out)
-    add_outputs(out, b_out, _as_map(x if residual else x[:0]), _as_map(y), _as_map(skips), 0)
+        add(part, a)
+    relu_forward(a, a)
+    before = _as_map(x if residual else x[:0])
+    residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
 
 
 @kernel
 def _as_map(x):
     return x.reshape(1, 1, x.shape[0], x.shape[1])
-
-
-@kernel
-def _mirror(W, offsets):
-    """Wᵀ of each tap, last tap first, and where those taps lie seen from the pixel read."""
-    T, I, O = W.shape
-    mirrored, back = np.empty((T * O, I), W.dtype), np.empty_like(offsets)
-    for t in range(T):
-        mirrored[(T - 1 - t) * O : (T - t) * O] = W[t].T
-        back[T - 1 - t] = -offsets[t]
-    return mirrored, back
-
-
-@kernel
-def _relu(x, y):
-    for m in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            v = x[m, j]
-            y[m, j] = 0 if v < 0 else v
 
 
 @kernel
@@ -135,29 +183,8 @@ def _bias_relu(y, b):
 
 
 @kernel
-def _relu_backward(y, d, db):
-    """d becomes 0 where y is 0; its columns are added to db, unless that is empty."""
-    for m in range(y.shape[0]):
-        for j in range(y.shape[1]):
-            d[m, j] = d[m, j] if y[m, j] > 0 else 0
-        for j in range(db.size):
-            db[j] += d[m, j]
-
-
-@kernel
-def _into_trunk(d, x, dy, residual, dx):
-    """dx = dy + d where x > 0: through the first ReLU, and beside it."""
-    for m in range(x.shape[0]):
-        if residual:
-            for j in range(x.shape[1]):
-                dx[m, j] = dy[m, j] + (d[m, j] if x[m, j] > 0 else 0)
-        else:
-            for j in range(x.shape[1]):
-                dx[m, j] = d[m, j] if x[m, j] > 0 else 0
-
-
-@kernel
-def _add(a, total):
+def _add_relu(a, total):
     for m in range(a.shape[0]):
         for j in range(a.shape[1]):
-            total[m, j] += a[m, j]
+            v = total[m, j] + a[m, j]
+            total[m, j] = 0 if v < 0 else v

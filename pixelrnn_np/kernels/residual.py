@@ -1,17 +1,21 @@
-"""§3.3 What leaves a residual block: up and skip as one product, and the sums they go into.
+"""§3.3 What leaves a residual block: up and skip of one inner map, and the sums they go into.
 
 K is [K_up | K_skip], (h, 2h + 2h), or K_up alone. y = x + a K_up + b_up and skips += a K_skip +
 b_skip; an empty x means no residual connection, an empty `skips` no skip connection. Backward also
-writes dx = dy, unless dx is empty, for the inner layer to add to. A block of pixels at a time, so
-that products and sums meet in the cache.
+writes dx = dy, unless dx is empty, for the inner layer to add to; dx may be dy. A chunk of pixels
+at a time, so that their maps are read from the cache by the second product; the sums happen inside
+the products (see tiles.py). conv_block.py does the same with chunks of its own.
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 
 import numpy as np
 
 from .jit import kernel
-from .products import add_products, block_rows
+from .products import add_rows
 from .runs import copy
+from .tiles import HERE, NOTHING, add_outer, matrix, panels, product
+
+CHUNK = 168  # pixels, whose maps stay in the cache meanwhile
 
 
 @kernel
@@ -21,64 +25,63 @@ def pixels(x):
 
 
 @kernel
-def residual_forward(a, x, K, b, y, skips):
-    M, h = y.size // y.shape[3], K.shape[0]
-    out = np.empty((block_rows(h, K.shape[1]), K.shape[1]), a.dtype)
-    for p in range(0, M, out.shape[0]):
-        m = min(out.shape[0], M - p)
-        np.dot(pixels(a)[p : p + m], K, out[:m])
-        add_outputs(out[:m], b, x, y, skips, p)
+def halves(K, F):
+    """Panels of K_up and K_skip."""
+    return panels(np.ascontiguousarray(K[:, :F])), panels(np.ascontiguousarray(K[:, F:]))
 
 
 @kernel
-def add_outputs(out, b, x, y, skips, first):
-    """The sums of the pixels from `first` on, of which `out` (m, 2h or 4h) holds the products."""
+def halves_transposed(K, F):
+    """Panels of K_upᵀ and K_skipᵀ."""
+    return panels(np.ascontiguousarray(K[:, :F].T)), panels(np.ascontiguousarray(K[:, F:].T))
+
+
+@kernel
+def residual_forward(a, x, K, b, y, skips):
     F = y.shape[3]
-    x1, y1, s1 = pixels(x), pixels(y), pixels(skips)
-    for m in range(out.shape[0]):
-        p = first + m
-        if x.size > 0:
-            for j in range(F):
-                y1[p, j] = x1[p, j] + (out[m, j] + b[j])
-        else:
-            for j in range(F):
-                y1[p, j] = out[m, j] + b[j]
-        if skips.size > 0:
-            for j in range(F):
-                s1[p, j] += out[m, F + j] + b[F + j]
+    up, skip = halves(K, F)
+    for p in range(0, y.size // F, CHUNK):
+        outputs(a, up, skip, b, x, y, skips, p, min(CHUNK, y.size // F - p))
+
+
+@kernel
+def outputs(a, up, skip, b, x, y, skips, p, M):
+    """y and skips of the M pixels from p on."""
+    F, h = y.shape[3], a.shape[3]
+    inner, target, sums = matrix(a, p * h, h), matrix(y, p * F, F), matrix(skips, p * F, F)
+    if x.size > 0:
+        product(target, matrix(x, p * F, F), NOTHING, None, b[:F], inner, HERE, up, M, F)
+    else:
+        product(target, NOTHING, NOTHING, None, b[:F], inner, HERE, up, M, F)
+    if skips.size > 0:
+        product(sums, sums, NOTHING, None, b[F:], inner, HERE, skip, M, F)
 
 
 @kernel
 def residual_backward(dy, dskip, a, K, da, dx, dK, db):
-    M, h = dy.size // dy.shape[3], K.shape[0]
-    K_t = np.ascontiguousarray(K.T)
-    both = np.empty((block_rows(h, K.shape[1]), K.shape[1]), a.dtype)
-    part = np.empty(K.shape, a.dtype)
+    F, h = dy.shape[3], K.shape[0]
+    up, skip = halves_transposed(K, F)
     dK[:] = 0
     db[:] = 0
-    for p in range(0, M, both.shape[0]):
-        m = min(both.shape[0], M - p)
-        beside(dy, dskip, p, both[:m])
-        add_products(pixels(a)[p : p + m], both[:m], part, dK, db)
-        np.dot(both[:m], K_t, pixels(da)[p : p + m])
+    for p in range(0, dy.size // F, CHUNK):
+        M = min(CHUNK, dy.size // F - p)
+        inner_gradient(dy, dskip, a, up, skip, NOTHING, matrix(da, p * h, h), dK, db, p, M)
         if dx.size > 0:
-            copy(
-                dx.reshape(dx.size),
-                p * dy.shape[3],
-                dy.reshape(dy.size),
-                p * dy.shape[3],
-                m * dy.shape[3],
-            )
+            copy(dx.reshape(dx.size), p * F, dy.reshape(dy.size), p * F, M * F)
 
 
 @kernel
-def beside(dy, dskip, first, both):
-    """both[m] = [dy | dskip] of pixel first + m, or dy alone where there is no skip."""
-    F = dy.shape[3]
-    y1, s1 = pixels(dy), pixels(dskip)
-    for m in range(both.shape[0]):
-        for j in range(F):
-            both[m, j] = y1[first + m, j]
-        if both.shape[1] > F:
-            for j in range(F):
-                both[m, F + j] = s1[first + m, j]
+def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
+    """da = [gate > 0] ⊙ (dy K_upᵀ + dskip K_skipᵀ) of the M pixels from p on; adds to dK and db.
+
+    gate, da: matrices as in tiles.py.
+    """
+    F, h, N = dy.shape[3], a.shape[3], dK.shape[1]
+    inner, above, beside = matrix(a, p * h, h), matrix(dy, p * F, F), matrix(dskip, p * F, F)
+    product(da, NOTHING, gate, None, None, above, HERE, up, M, h)
+    add_outer(matrix(dK, 0, N), inner, above, M, h, F)
+    add_rows(pixels(dy)[p : p + M], db[:F])
+    if dskip.size > 0:
+        product(da, da, gate, None, None, beside, HERE, skip, M, h)
+        add_outer(matrix(dK, F, N), inner, beside, M, h, F)
+        add_rows(pixels(dskip)[p : p + M], db[F:])

@@ -1,41 +1,45 @@
 """§3.1 Row LSTM, a whole row of all images at a time.
 
 Gates and c are stored row after row, (H, B, W, F), so that a row is one contiguous block. A step is
-    inputs = [x at the unmasked taps | h of the row above at k columns]      gathered
-    z      = inputs · [K_is; K_ss]                                           one matrix product
-    gates, c, h = cell(z + b)                                                vectorised, in place
-`inputs` is not kept; see kernels/diagonal_lstm.py for why. The readable twin is
-reference/row_lstm.py.
+    z = Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     products in registers
+    gates, c, h = cell(z + b)                                      vectorised, in place
+What the taps read, a row of x and the row of h above, is copied between zeros; there a tap is one
+distance for all pixels of a row, and nothing is gathered (see tiles.py). Backward keeps dz of a row
+between zeros: what a pixel is sent back is read from it at the mirrored taps, without a scatter.
+The readable twin is reference/row_lstm.py.
 """
 
 import numpy as np
 
 from .jit import kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale
-from .products import add_products, add_rows, block_rows
+from .products import add_rows
 from .runs import accumulate, copy
-from .taps import gather, scatter
+from .tiles import NOTHING, add_outer, matrix, panels, product, transposed_taps
 
 
 @kernel
 def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
     B, H, W, I = x.shape
-    F, T, V, M = h0.size, taps.size, K_ss.shape[0], x.shape[0] * x.shape[2]
+    F, T, V, M = h0.size, taps.size, K_ss.shape[0], B * W
     scale = gate_scale(b)
-    K, bias = _stack(K_is, K_ss) * scale, b * scale
+    bias, reach, ss_taps = b * scale, _reach(taps, V), np.arange(V) - V // 2
+    inputs, states = (
+        panels(K_is.reshape(T * I, 4 * F) * scale), panels(K_ss.reshape(V * F, 4 * F) * scale)
+    )  # fmt: skip
     Z, C = gates.reshape((H, M, 4 * F)), c.reshape((H, M, F))
-    inputs = np.empty((M, T * I + V * F), x.dtype)
-    top, c_before, h_now = (
-        np.empty((1, W, F), x.dtype),
-        np.empty((M, F), x.dtype),
-        np.empty((M, F), x.dtype),
-    )
-    top[:] = h0
+    x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
+    c_before, h_now = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     c_before[:] = c0
-    is_taps, ss_taps = _offsets(taps, V)
+    h_now[:] = h0
     for r in range(H):
-        _gather(x, h, top, r, is_taps, ss_taps, inputs)
-        np.dot(inputs, K, Z[r])
+        _put(x, H, r, x_row, reach)
+        _put(h_now, 1, 0, h_row, reach)
+        for n in range(B):
+            z = matrix(Z, (r * M + n * W) * 4 * F, 4 * F)
+            here, above = _at(x_row, n, reach), _at(h_row, n, reach)
+            product(z, NOTHING, NOTHING, None, None, here, taps * I, inputs, W, 4 * F)
+            product(z, z, NOTHING, None, None, above, ss_taps * F, states, W, 4 * F)
         cell_forward(Z[r], bias, scale, c_before, C[r], h_now)
         c_before = C[r]
         for n in range(B):
@@ -45,80 +49,80 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
 @kernel
 def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, db, dh0, dc0):
     B, H, W, I = x.shape
-    F, T, V, M = h0.size, taps.size, K_ss.shape[0], x.shape[0] * x.shape[2]
-    N = T * I + V * F
-    K_t = np.ascontiguousarray(_stack(K_is, K_ss).T)
-    Z, C = gates.reshape((H, M, 4 * F)), c.reshape((H, M, F))
-    dinputs, c_first, top = (
-        np.empty((M, N), x.dtype),
-        np.empty((M, F), x.dtype),
-        np.empty((1, W, F), x.dtype),
-    )
+    F, T, V, M = h0.size, taps.size, K_ss.shape[0], B * W
+    N, reach, ss_taps = 4 * F, _reach(taps, V), np.arange(V) - V // 2
+    to_x, to_h = panels(transposed_taps(K_is)), panels(transposed_taps(K_ss))
+    Z, C = gates.reshape((H, M, N)), c.reshape((H, M, F))
+    x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
+    d_row = _between_zeros(B, W, reach, N, x)
+    c_first, top = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     c_first[:] = c0
     top[:] = h0
-    dh_now, dh_before = np.zeros((B, 1, W, F), x.dtype), np.empty((B, 1, W, F), x.dtype)
+    dz, dh_now = np.empty((M, N), x.dtype), np.zeros((M, F), x.dtype)
     dc = np.zeros((M, F), x.dtype)
-    dK, part = np.zeros((N, 4 * F), x.dtype), np.empty((N, 4 * F), x.dtype)
+    dK_is[:] = 0
+    dK_ss[:] = 0
     db[:] = 0
-    is_taps, ss_taps = _offsets(taps, V)
-    size = max(1, block_rows(N, 4 * F) // M)
-    inputs, dz = np.empty((size, M, N), x.dtype), np.empty((size, M, 4 * F), x.dtype)
-    k = 0
     for r in range(H - 1, -1, -1):
         for n in range(B):
             accumulate(
                 dh_now.reshape(M * F), n * W * F, dh.reshape(dh.size), (n * H + r) * W * F, W * F
             )
-        _gather(x, h, top, r, is_taps, ss_taps, inputs[k])
-        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now.reshape(M, F), dc, dz[k])
-        np.dot(dz[k], K_t, dinputs)
-        dh_before[:] = 0
+        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dz)
+        add_rows(dz, db)
+        _put(x, H, r, x_row, reach)
+        _put(dz, 1, 0, d_row, reach)
+        if r > 0:
+            _put(h, H, r - 1, h_row, reach)
+        else:
+            _put(top, 1, 0, h_row, reach)
+        # The zeros between the rows take part: they add nothing to what is summed here.
+        d, rows = _at(d_row, 0, reach), B * (W + reach) - reach
+        for t in range(T):
+            left = matrix(x_row, (reach + taps[t]) * I, I)
+            add_outer(matrix(dK_is, t * I * N, N), left, d, rows, I, N)
+        for v in range(V):
+            left = matrix(h_row, (reach + ss_taps[v]) * F, F)
+            add_outer(matrix(dK_ss, v * F * N, N), left, d, rows, F, N)
         for n in range(B):
-            rows = dinputs[n * W : (n + 1) * W]
-            scatter(rows, 0, is_taps, r, 1, dx[n])
-            scatter(rows, T * I, ss_taps, 1, 1, dh_before[n])
-        dh_now, dh_before = dh_before, dh_now
-        k += 1
-        if k == size or r == 0:
-            add_products(inputs[:k].reshape(k * M, N), dz[:k].reshape(k * M, 4 * F), part, dK, db)
-            k = 0
+            d, target = _at(d_row, n, reach), matrix(dx, (n * H + r) * W * I, I)
+            product(target, target, NOTHING, None, None, d, -taps * N, to_x, W, I)
+            target = matrix(dh_now, n * W * F, F)
+            product(target, NOTHING, NOTHING, None, None, d, -ss_taps * N, to_h, W, F)
     dh0[:] = 0
     dc0[:] = 0
-    add_rows(dh_now.reshape(M, F), dh0)
+    add_rows(dh_now, dh0)
     add_rows(dc, dc0)
-    dK_is[:] = dK[: T * I].copy().reshape(dK_is.shape)
-    dK_ss[:] = dK[T * I :].copy().reshape(dK_ss.shape)
 
 
 @kernel
-def _offsets(taps, V):
-    """(row, column) offsets that x is read at, and those of h: the row above."""
-    is_taps, ss_taps = np.zeros((taps.size, 2), taps.dtype), np.empty((V, 2), taps.dtype)
-    is_taps[:, 1] = taps
-    for v in range(V):
-        ss_taps[v, 0] = -1
-        ss_taps[v, 1] = v - V // 2
-    return is_taps, ss_taps
+def _reach(taps, V):
+    """Zeros between two rows: as many pixels as a tap is away at most."""
+    reach = V // 2
+    for t in range(taps.size):
+        reach = max(reach, abs(taps[t]))
+    return reach
 
 
 @kernel
-def _gather(x, h, top, r, is_taps, ss_taps, inputs):
-    """inputs = [x at its taps | h of row r - 1 at its], the rows of `top` before the first."""
-    W, first = x.shape[2], is_taps.shape[0] * x.shape[3]
-    for n in range(x.shape[0]):
-        rows = inputs[n * W : (n + 1) * W]
-        gather(x[n], is_taps, r, 1, rows, 0)
-        if r > 0:
-            gather(h[n], ss_taps, r, 1, rows, first)
-        else:
-            gather(top, ss_taps, 1, 1, rows, first)
+def _between_zeros(B, W, reach, I, like):
+    """Room for one row of B images, (B + 1, W + reach, I), with zeros around each.
+
+    Image n begins behind `reach` pixels of zeros, which are also those behind image n - 1.
+    """
+    return np.zeros((B + 1, W + reach, I), like.dtype)
 
 
 @kernel
-def _stack(K_is, K_ss):
-    T, I, G = K_is.shape
-    V, F, _ = K_ss.shape
-    K = np.empty((T * I + V * F, G), K_is.dtype)
-    K[: T * I] = K_is.reshape((T * I, G))
-    K[T * I :] = K_ss.reshape((V * F, G))
-    return K
+def _at(row, n, reach):
+    """The pixels of image n in such a row, as a matrix."""
+    return matrix(row, (reach + n * row.shape[1]) * row.shape[2], row.shape[2])
+
+
+@kernel
+def _put(source, H, r, row, reach):
+    """Copies row r of the B images of H rows in `source` into `row`."""
+    count = (row.shape[1] - reach) * row.shape[2]
+    for n in range(row.shape[0] - 1):
+        start = (reach + n * row.shape[1]) * row.shape[2]
+        copy(row.reshape(row.size), start, source.reshape(source.size), (n * H + r) * count, count)

@@ -19,7 +19,7 @@ U = np.uintp  # Numba lets a negative index count from the end: such a loop is n
 
 
 def copy(target, t, source, s, n):
-    """target[t : t + n] = source[s : s + n] of flat arrays that do not overlap."""
+    """target[t : t + n] = source[s : s + n] of flat arrays; the runs are apart or the same."""
     target[t : t + n] = source[s : s + n]
 
 

@@ -26,6 +26,8 @@ class ResidualBlock(Layer):
     x, y, skip: (B, H, W, 2h); features: None, or the map that the conditional networks of §3.6
     add inside. `forward((x, features), skips)` adds its skip to the sum of those before it, in
     place, and returns that sum for it: the model wants nothing else of them.
+    `backward(…, into)` writes dx into a map like x for the caller: dy itself, where that is no
+    longer wanted, saves memory that is in no cache yet.
     A subclass names its own layers (`inner`) and computes a from them.
     groups_h, groups_2h: colour groups of the inner and the trunk features; rng: Generator;
     relu: whether a comes out of a ReLU; residual, skip: which connections the block has; depth: the
@@ -153,10 +155,11 @@ class ConvBlock(ResidualBlock):
         cache = (ops, x, down, a, (K_down, K_conv, K_out), given_cache)
         return (y, skips if self.has_skip else None), cache
 
-    def backward(self, dy, cache):
+    def backward(self, dy, cache, into=None):
         dy, dskip = dy
         ops, x, down, a, (K_down, K_conv, K_out), given_cache = cache
-        dx, dz = backend.empty(x.shape, x.dtype), backend.empty(a.shape, a.dtype)
+        dx = backend.empty(x.shape, x.dtype) if into is None else into
+        dz = backend.empty((0 if given_cache is None else len(a), *a.shape[1:]), a.dtype)
         dK_down, dK_conv, dK_out = (np.empty_like(K) for K in (K_down, K_conv, K_out))
         db_down, db_conv, db_out = (np.empty(K.shape[-1], x.dtype) for K in (K_down, K_conv, K_out))
         ops.conv_block_backward(
@@ -215,12 +218,14 @@ class LSTMBlock(ResidualBlock):
         ops.residual_forward(a, x if self.residual else x[:0], K, b, y, skips)
         return (y, skips if self.has_skip else None), (ops, lstm_cache, a, K, features is not None)
 
-    def backward(self, dy, cache):
+    def backward(self, dy, cache, into=None):
         dy, dskip = dy
         ops, lstm_cache, a, K, conditional = cache
         da, dK, db = backend.empty(a.shape, a.dtype), np.empty_like(K), np.empty_like(K[0])
         direct = self.residual and not conditional
-        dx = backend.empty(dy.shape if direct else (0, *dy.shape[1:]), dy.dtype)
+        dx = into if direct else dy[:0]
+        if direct and dx is None:
+            dx = backend.empty(dy.shape, dy.dtype)
         ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dx, dK, db)
         dx, grads = self.lstm.backward(da, lstm_cache, into=dx if direct else None)
         dfeatures, width = None, dy.shape[3]

@@ -100,7 +100,7 @@ class Trunk(Model):
         grads = prefixed("head", grads)
         dy, dfeatures = dz, 0
         for name, block in reversed(self.blocks.children.items()):
-            (dy, d), g = block.backward((dy, dz), caches[int(name)])
+            (dy, d), g = block.backward((dy, dz), caches[int(name)], None if dy is dz else dy)
             grads |= prefixed(f"blocks.{name}", g)
             dfeatures = dfeatures if d is None else dfeatures + d
         dx, g = self.first.backward(dy, first_cache, need_dx)

@@ -28,17 +28,19 @@ def conv_block_forward(x, K_down, b_down, K_conv, offsets, b_conv, given, K_out,
 
 def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, residual,
                         dx, dz, dK_down, db_down, dK_conv, db_conv, dK_out, db_out):  # fmt: skip
-    """The same chain backwards; dz, the gradient before the last ReLU, is also that of `given`."""
-    active, da, ddown = np.empty_like(x), np.empty_like(a), np.empty_like(a)
+    """The same chain backwards. dx may be dy; dz, unless it is empty, becomes the gradient before
+    the last ReLU, which is that of `given`.
+    """
+    active, da, ddown, dactive = (np.empty_like(v) for v in (x, a, a, x))
     relu_forward(x, active)
-    residual_backward(dy, dskip, a, K_out, da, dx[:0], dK_out, db_out)
-    relu_backward(da, a, dz)
-    conv_backward(dz, down, K_conv, offsets, ddown, dK_conv, db_conv)
+    residual_backward(dy, dskip, a, K_out, da, dactive[:0], dK_out, db_out)
+    relu_backward(da, a, da)
+    dz[...] = da[: len(dz)]
+    conv_backward(da, down, K_conv, offsets, ddown, dK_conv, db_conv)
     relu_backward(ddown, down, ddown)
-    conv_backward(ddown, active, K_down[None], CENTRE, dx, dK_down[None], db_down)
-    relu_backward(dx, active, dx)
-    if residual:
-        dx += dy
+    conv_backward(ddown, active, K_down[None], CENTRE, dactive, dK_down[None], db_down)
+    relu_backward(dactive, active, dactive)
+    dx[...] = dactive + (dy if residual else 0)
 
 
 def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y,

@@ -15,7 +15,7 @@ def residual_forward(a, x, K, b, y, skips):
 def residual_backward(dy, dskip, a, K, da, dx, dK, db):
     """The gradient of [u | s] is [dy | dskip], or dy alone without skips.
 
-    dx: dy, which x gets beside the block, or empty; the inner layer adds to it.
+    dx: dy, which x gets beside the block, or empty; the inner layer adds to it. It may be dy.
     """
     dx[...] = dy[: len(dx)]
     dK[...] = 0

@@ -1,0 +1,138 @@
+"""Products in registers: equal to NumPy for every width, with and without what is optional."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixelrnn_np
+from pixelrnn_np.kernels import tiles
+from pixelrnn_np.kernels.jit import kernel
+from pixelrnn_np.kernels.tiles import NOTHING, add_outer, matrix, panels, product
+
+SIZES = [(28, 16, 16, 1), (13, 5, 3, 2), (1, 4, 40, 1), (30, 7, 29, 5), (20, 16, 24, 2),
+         (9, 3, 8, 1), (2, 1, 1, 1), (15, 33, 64, 3)]  # fmt: skip
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+
+
+@kernel
+def with_all(out, init, gate, low, bias, a, taps, K):
+    M, N = out.shape
+    product(matrix(out, 0, N), matrix(init, 0, N), matrix(gate, 0, N), low, bias,
+            matrix(a, 1, 2), taps, panels(K), M, N)  # fmt: skip
+
+
+@kernel
+def with_nothing(out, a, taps, K):
+    M, N = out.shape
+    product(matrix(out, 0, N), NOTHING, NOTHING, None, None, matrix(a, 1, 2), taps, panels(K), M, N)
+
+
+@kernel
+def outer(out, a, b):
+    add_outer(matrix(out, 0, out.shape[1]), matrix(a, 0, a.shape[1]), matrix(b, 0, b.shape[1]),
+              a.shape[0], a.shape[1], b.shape[1])  # fmt: skip
+
+
+def close(a, b, dtype):
+    np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("M", "I", "N", "T"), SIZES)
+def test_product(rng, dtype, M, I, N, T):
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype)
+
+    taps = 3 * np.arange(T) - 1  # rows overlap: they begin 2 numbers apart, from the second on
+    a, K, bias = draw(2 * M + I + 3 * T), draw(T * I, N), draw(N)
+    rows = np.array([np.concatenate([a[1 + 2 * m + t :][:I] for t in taps]) for m in range(M)])
+    out, init, gate, low = np.full((M, N), np.nan, dtype), draw(M, N), draw(M, N), np.dtype(dtype)
+    low = low.type(-0.5)
+    with_all(out, init, gate, low, bias, a, taps, K)
+    close(out, np.maximum(init + np.where(gate > 0, rows @ K + bias, 0), low), dtype)
+    with_nothing(out, a, taps, K)
+    close(out, rows @ K, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("M", "I", "N", "T"), SIZES)
+def test_add_outer(rng, dtype, M, I, N, T):
+    a, b, out = (rng.standard_normal(s).astype(dtype) for s in ((M, I), (M, N), (I, N)))
+    expected = out + a.T @ b
+    outer(out, a, b)
+    close(out, expected, dtype)
+
+
+def test_what_is_written_is_no_more_than_the_tile():
+    """Odd widths, where a vector would reach into the next row, and the last row's end."""
+    for N in range(1, 40):
+        out, a = np.zeros(3 * N + 40, np.float32), np.ones(8, np.float32)
+        K = np.ones((2, N), np.float32)
+        with_nothing(out[20 : 20 + 3 * N].reshape(3, N), a, np.zeros(1, np.int64), K)
+        assert not out[:20].any() and not out[20 + 3 * N :].any()
+        assert (out[20 : 20 + 3 * N] == 2).all()
+
+
+def test_nan_survives():
+    """A ReLU and a gate must not hide that a run diverges."""
+    out, a = np.zeros((2, 16), np.float32), np.full(8, np.nan, np.float32)
+    ones, K = np.ones((2, 16), np.float32), np.ones((2, 16), np.float32)
+    with_all(out, ones, ones, np.float32(0), ones[0], a, np.zeros(1, np.int64), K)
+    assert np.isnan(out).all()
+    with_all(out, ones, -ones, np.float32(0), ones[0], a, np.zeros(1, np.int64), K)
+    assert (out == 1).all()
+
+
+def test_without_jit_the_same(rng):
+    """The functions that a debugger steps into say the same."""
+    a, K, b = rng.standard_normal(60), rng.standard_normal((10, 19)), rng.standard_normal(19)
+    init, gate = rng.standard_normal((2, 11, 19))
+    taps, fast, slow = np.array([4, -1]), np.empty((11, 19)), np.empty((11, 19))
+    with_all(fast, init, gate, 0.1, b, a, taps, K)
+    parts = [(v.reshape(-1), 0, 19) for v in (slow, init, gate)]
+    tiles.product(*parts, 0.1, b, (a, 1, 2), taps, panels(K), 11, 19)
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-13)
+
+
+TWO_KERNELS = """
+import sys
+import numpy as np, numba
+from pixelrnn_np.kernels.jit import kernel
+from pixelrnn_np.kernels.tiles import add_outer, matrix
+
+@kernel
+def first(out, a, b):
+    add_outer(matrix(out, 0, 56), matrix(a, 0, 5), matrix(b, 0, 56), 9, 5, 56)
+
+@kernel
+def second(out, a, b):
+    add_outer(matrix(out, 0, 56), matrix(a, 0, 5), matrix(b, 0, 56), 9, 5, 56)
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[1])):
+        numba.njit(lambda: 0)()  # one more function is compiled before
+    a, b = np.ones((9, 5), np.float32), np.ones((9, 56), np.float32)
+    import two_kernels
+    for name in sys.argv[2:]:
+        out = np.zeros((5, 56), np.float32)
+        getattr(two_kernels, name)(out, a, b)
+        assert (out == 9).all(), out
+"""
+
+
+def test_kernels_that_different_processes_compiled_work_together(tmp_path):
+    """Once their tiles could share a name, so that one ran the other's: see columns.py."""
+    (tmp_path / "two_kernels.py").write_text(TWO_KERNELS)
+    paths = [str(tmp_path), str(Path(pixelrnn_np.__file__).parents[1])]
+    environment = {
+        **os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }  # fmt: skip
+    for arguments in (["0", "first"], ["1", "second"], ["0", "first", "second"]):
+        command = [sys.executable, str(tmp_path / "two_kernels.py"), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
