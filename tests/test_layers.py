@@ -106,3 +106,21 @@ def test_initial_spread(rng):
     used = layer.params["K"][layer.mask == 1]
     assert used.std() == pytest.approx(np.sqrt(2 / (5 * 64)), rel=0.03)
     assert (layer.params["b"] == 0).all()
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (1, 0), (1, 1), (-1, -1), (2, 1), (0, 2), (1, -2)])
+@pytest.mark.parametrize("size", [(2, 5, 4), (1, 7, 60), (2, 1, 3)])
+def test_a_block_may_have_any_taps(rng, shift, size):
+    """Also those that no mask leaves: notebook 11 plants such bugs."""
+    layer = block(rng)
+    randomise(layer, rng)
+    layer.conv.offsets = layer.conv.offsets + np.array(shift)
+    x, dy, dskip = (rng.standard_normal((*size, 6)) for _ in range(3))
+    found = {}
+    for backend in ("kernels", "reference"):
+        with pr.use_backend(backend):
+            (y, skip), cache = layer.forward((x, None))
+            (dx, _), grads = layer.backward((dy, dskip), cache)
+            found[backend] = {"y": y, "skip": skip, "dx": dx, **grads}
+    for name, expected in found["reference"].items():
+        np.testing.assert_allclose(found["kernels"][name], expected, atol=1e-11, err_msg=name)

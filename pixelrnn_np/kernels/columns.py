@@ -35,36 +35,13 @@ def _product_tiles(rows, lanes):
     def tiles(typing, s, m, M, column, w, L, T, I):
         def generate(context, builder, signature, args):
             e = Emitter(context, builder, signature.args[0], args[0], lanes)
-            m, M, column, w, L, T, I = (
-                context.cast(builder, v, t, types.intp)
-                for v, t in zip(args[1:], signature.args[1:], strict=True)
-            )
-            lowest = e.has(9) and e.splat(
-                context.cast(builder, e.arguments[9], e.kinds[9], e.dtype)
-            )
+            m, M, column, w, L, T, I = e.integers(args[1:], signature.args[1:])
+            lowest = e.has(9) and e.splat(e.number(9))
             bias = e.has(10) and e.load(builder.gep(e.data(10), [column]))
             weights = builder.gep(e.data(15), [w])
 
-            def one_tap(carried, sources):
-                tap, weights, *sums = carried
-                offset = builder.load(tap)
-
-                def one_number(carried):
-                    n, weights, *sums = carried
-                    v = e.load(weights)
-                    x = [e.broadcast(builder.gep(s, [n])) for s in sources]
-                    sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
-                    following = builder.gep(weights, [L])
-                    return [builder.add(n, e.constant(1)), following, *sums]
-
-                _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
-                return [builder.gep(tap, [e.constant(1)]), weights, *sums]
-
             def tile(m):
-                sources = e.rows(11, m, e.constant(0), rows)
-                sums = e.loop(
-                    T, [e.data(14), weights, *[e.zeros()] * rows], lambda c: one_tap(c, sources)
-                )[2:]
+                sums = _sums(e, e.rows(11, m, e.constant(0), rows), weights, L, T, I)
                 out, init, gate = (e.rows(k, m, column, rows) for k in (0, 3, 6))
                 for target, first, passes, total in zip(out, init, gate, sums, strict=True):
                     e.store(_finished(e, total, first, passes, bias, lowest), target)
@@ -74,6 +51,27 @@ def _product_tiles(rows, lanes):
         return types.intp(s, m, M, column, w, L, T, I), generate
 
     return tiles
+
+
+def _sums(e, sources, weights, L, T, I):
+    """Σ over T taps of I numbers times a row of weights each, for every row's address."""
+    gep = e.builder.gep
+
+    def one_tap(carried):
+        tap, weights, *sums = carried
+        offset = e.builder.load(tap)
+
+        def one_number(carried):
+            n, weights, *sums = carried
+            v = e.load(weights)
+            x = [e.broadcast(gep(source, [n])) for source in sources]
+            sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
+            return [e.builder.add(n, e.constant(1)), gep(weights, [L]), *sums]
+
+        _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
+        return [gep(tap, [e.constant(1)]), weights, *sums]
+
+    return e.loop(T, [e.data(14), weights, *[e.zeros()] * len(sources)], one_tap)[2:]
 
 
 def _finished(e, total, init, gate, bias, lowest):
@@ -101,10 +99,7 @@ def _outer_tiles(rows, lanes):
     def tiles(typing, s, i, I, column, M):
         def generate(context, builder, signature, args):
             e = Emitter(context, builder, signature.args[0], args[0], lanes)
-            i, I, column, M = (
-                context.cast(builder, v, t, types.intp)
-                for v, t in zip(args[1:], signature.args[1:], strict=True)
-            )
+            i, I, column, M = e.integers(args[1:], signature.args[1:])
             right = e.rows(6, e.constant(0), column, 1)[0]
 
             def one_row(carried):

@@ -5,7 +5,8 @@ Forward goes down the image. A block of rows passes through all of ReLU → 1×1
 Backward goes up the image, since what a pixel sends back comes from rows below. There dz is read at
 the mirrored taps, which serves both products of the 3×3:
     dx[q]  = Σ_t dz[q-t] W[t]ᵀ       dW[t] = Σ_q x[q]ᵀ dz[q-t]
-where reading x at the taps would need a scatter for dx besides.
+where reading x at the taps would need a scatter for dx besides. A kernel with taps below, which the
+leaks of notebook 11 have, gets the whole image as its only block.
 
 What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels behind each row,
 which are also those before the next, and whole rows where the kernel leaves the image. There a tap
@@ -38,16 +39,16 @@ def conv_block_forward(
 ):
     B, H, W, F = x.shape
     T, h, _ = K_conv.shape
-    rows, wide, top, taps = _surroundings(offsets, W, h)
+    rows, wide, before_it, behind_it, taps = _surroundings(offsets, H, W, h)
     active, out = np.empty((rows * W, F), x.dtype), np.empty(rows * wide * h, x.dtype)
-    around = np.zeros(top + (H + 1) * wide * h, x.dtype)
+    around = np.zeros(before_it + H * wide * h + behind_it, x.dtype)
     downs, convs, (up, skip) = panels(K_down), panels(K_conv.reshape(T * h, h)), halves(K_out, F)
     zero, x2, before = x.dtype.type(0), pixels(x), x if residual else x[:0]
     low = zero if given.size == 0 else x.dtype.type(-np.inf)
     for n in range(B):
         for r in range(0, H, rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, top + r * wide * h
+            p, M, place = (n * H + r) * W, m * W, before_it + r * wide * h
             relu_forward(x2[p : p + M], active[:M])
             product(
                 matrix(down, p * h, h), NOTHING, NOTHING, zero, b_down, matrix(active, 0, F),
@@ -71,12 +72,12 @@ def conv_block_backward(
 ):  # fmt: skip
     B, H, W, F = x.shape
     T, h, _ = K_conv.shape
-    rows, wide, top, taps = _surroundings(offsets, W, h)
+    rows, wide, before_it, behind_it, taps = _surroundings(offsets, H, W, h)
     active, d = np.empty((rows * W, F), x.dtype), np.empty((rows * W, h), x.dtype)
     du = np.empty_like(d)
     # The zeros of these two stay: only pixels of the image are written.
-    around, behind = np.zeros(H * wide * h + top, x.dtype), np.zeros(rows * wide * h, x.dtype)
-    out = np.empty(rows * wide * h, x.dtype)
+    around = np.zeros(behind_it + H * wide * h + before_it, x.dtype)  # the taps are mirrored
+    behind, out = np.zeros(rows * wide * h, x.dtype), np.empty(rows * wide * h, x.dtype)
     convs, downs = panels(transposed_taps(K_conv)), panels(np.ascontiguousarray(K_down.T))
     up, skip = halves_transposed(K_out, F)
     _clear(dK_down, db_down)
@@ -86,7 +87,7 @@ def conv_block_backward(
     for n in range(B):
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, r * wide * h
+            p, M, place = (n * H + r) * W, m * W, behind_it + r * wide * h
             gate = matrix(a, p * h, h)
             inner_gradient(dy, dskip, a, up, skip, gate, matrix(d, 0, h), dK_out, db_out, p, M)
             add_rows(d[:M], db_conv)
@@ -128,18 +129,20 @@ def _clear(dK, db):
 
 
 @kernel
-def _surroundings(offsets, W, h):
-    """rows, wide, top, taps of the map with zeros around an image.
+def _surroundings(offsets, H, W, h):
+    """rows, wide, before_it, behind_it, taps of the map with zeros around an image.
 
-    rows: image rows of a chunk; wide: pixels of a row with those behind it; top: numbers before
-    the first row, or behind the last where the taps are mirrored; taps: (T,) distances in numbers.
+    rows: image rows of a chunk; wide: pixels of a row with those behind it; before_it, behind_it:
+    numbers before the first row and behind the last; taps: (T,) distances in numbers.
     """
-    reach, above = 0, 0
+    reach, above, below = 0, 0, 0
     for t in range(offsets.shape[0]):
-        above, reach = max(above, -offsets[t, 0]), max(reach, abs(offsets[t, 1]))
+        above, below = max(above, -offsets[t, 0]), max(below, offsets[t, 0])
+        reach = max(reach, abs(offsets[t, 1]))
     wide = W + reach
     taps = (offsets[:, 0] * wide + offsets[:, 1]) * h
-    return max(1, CHUNK // W), wide, (above + 1) * wide * h, taps
+    rows = max(1, CHUNK // W) if below == 0 else H
+    return rows, wide, (above + 1) * wide * h, (below + 1) * wide * h, taps
 
 
 @kernel

@@ -31,6 +31,17 @@ class Emitter:
     def integer(self, k):
         return self.context.cast(self.builder, self.arguments[k], self.kinds[k], types.intp)
 
+    def integers(self, values, kinds):
+        """Such values, of Numba types `kinds`, as 64-bit integers."""
+        return [
+            self.context.cast(self.builder, v, kind, types.intp)
+            for v, kind in zip(values, kinds, strict=True)
+        ]
+
+    def number(self, k):
+        """The scalar k as one of the arrays' numbers."""
+        return self.context.cast(self.builder, self.arguments[k], self.kinds[k], self.dtype)
+
     def constant(self, value):
         return ir.Constant(ir.IntType(64), value)
 
