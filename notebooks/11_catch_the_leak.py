@@ -589,7 +589,7 @@ figures.Table(
 # %% [markdown]
 # The transposed network is as good a model as the honest one, in its own order; drawn in raster
 # order its samples are worse, as the honest network's opinion of them says. The network that was
-# padded and masked lost part of its context: its nats rise by almost one, and its samples are worse too. A
+# padded and masked lost part of its context: its nats rise by less than one, and its samples are worse too. A
 # reader of its loss alone would notice nothing.
 
 # %% [markdown]
@@ -626,7 +626,7 @@ class AddedTwice(ConvBlock):
         (y, skips), cache = super().forward(x, skips)
         return (y + x[0], skips), cache
 
-    def backward(self, dy, cache):
+    def backward(self, dy, cache, into=None):
         (dx, dfeatures), grads = super().backward(dy, cache)
         return (dx + dy[0], dfeatures), grads
 
