@@ -1,66 +1,17 @@
-"""The command line, end to end on real digits; each bad input gets one line and leaves nothing."""
+"""The command line, end to end on real digits: what each command makes and says."""
 
 import json
-import signal
-import subprocess
-import sys
 
 import matplotlib.image
 import numpy as np
 import pytest
+from command_line import TINY, tree
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli, experiment, figures, sampling
+from pixelrnn_np import cli, experiment, figures
 from pixelrnn_np.run import CHECKPOINT, load_checkpoint, load_run
 
-TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4", "--quiet"]
 COMMANDS = ("train", "evaluate", "sample", "complete", "check")
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Runs a command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["pixelrnn", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as e:
-            cli.main()
-        shown = capsys.readouterr()
-        return e.value.code or 0, shown.out, shown.err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """The folder of a run of one epoch."""
-    out = tmp_path_factory.mktemp("runs") / "digits"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
-        words = ["train", "--out", out, *TINY, "--epochs", 1, "--samples", 9, "--seed", 3]
-        patch.setattr(sys, "argv", ["pixelrnn", *map(str, words)])
-        cli.main()
-    assert not e.value.code
-    return out
-
-
-@pytest.fixture
-def refuse(call, tmp_path):
-    """Runs a command line that has to fail in one line, and to change no file."""
-
-    def run(*words, code=2):
-        before = tree(tmp_path)
-        found, out, err = call(*words)
-        assert (found, out) == (code, "")
-        assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1, err
-        assert "Traceback" not in err and tree(tmp_path) == before
-        return err
-
-    return run
-
-
-def tree(folder):
-    return {p: p.is_file() and p.read_bytes() for p in folder.rglob("*")}
 
 
 def assert_picture(path, shape=None):
@@ -72,7 +23,7 @@ def assert_picture(path, shape=None):
     return pixels
 
 
-# What works
+# Training
 
 
 def test_train(trained):
@@ -151,6 +102,26 @@ def test_the_seed_decides_every_byte(call, tmp_path):
         runs[name] = [load_run(out)[0].flat.tobytes(), (out / "samples.png").read_bytes()]
     assert runs["a"] == runs["b"]
     assert runs["a"][0] != runs["c"][0] and runs["a"][1] != runs["c"][1]
+
+
+def test_multi_scale(call, tmp_path):
+    """§3.6 from the command line: jointly, one scale at a time from those weights, exact."""
+    out = tmp_path / "both"
+    words = ["--model", "multi_scale", "--base", "row_lstm", "--exact", *TINY[2:], "--epochs", 1]
+    assert call("train", "--out", out, *words, "--samples", 4)[0] == 0
+    assert (out / "samples.png").stat().st_size > 0
+    assert_picture(out / "scales.png")
+    top = tmp_path / "top"
+    code, _, said = call("train", "--out", top, *words, "--samples", 0, "--scale", 1, "--init", out)
+    assert code == 0, said
+    before, after = pr.load(out / "best.safetensors"), load_run(top)[0]
+    changed = {k.split(".")[1] for k, a in before.params.items() if (a != after.params[k]).any()}
+    assert changed == {"1"}
+    assert call("evaluate", top)[0] == 0
+    assert call("complete", top, "-o", tmp_path / "a.png", "-n", 2, "--times", 2)[0] == 0
+
+
+# With what was trained
 
 
 def test_evaluate(call, trained):
@@ -256,6 +227,9 @@ def test_complete_a_picture(call, trained, refuse, tmp_path):
     assert "nothing" in refuse(*words[:2], "--image", tmp_path / "nothing.png", *words[4:])
 
 
+# Without a run
+
+
 def test_check(call):
     code, shown, _ = call("check", "--seed", 1)
     lines = shown.splitlines()
@@ -295,386 +269,3 @@ def test_no_words_show_the_help(call):
     code, shown, said = call()
     assert (code, said) == (0, "") and call("--help") == (0, shown, "")
     assert all(f"  {command} " in shown for command in COMMANDS)
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["--model", "transformer"], "model is 'transformer'"),
-        (["--model", "pixelcn"], "did you mean 'pixelcnn'"),
-        (["--data", "digit"], "data is 'digit' (did you mean 'digits'?)"),
-        (["--optimizer", "sgd"], "optimizer is 'sgd'"),
-        (["--schedule", "linear"], "schedule is 'linear'"),
-        (["--levels", 1], "levels is 1"),
-        (["--levels", 18], "levels is 18 for 'digits'; it has to be from 2 to 17"),
-        (["--data", "binarized_mnist", "--levels", 3], "levels is 3"),
-        (["--stochastic"], "stochastic"),
-        (["--epochs", 0], "epochs is 0"),
-        (["--epochs", -3], "epochs is -3"),
-        (["--epochs", "many"], "'--epochs'"),
-        (["--seed", -1], "seed is -1"),
-        (["--threads", 0], "threads is 0"),
-        (["--h", 0], "h is 0"),
-        (["--h", 10**9], "h is 1000000000"),
-        (["--layers", -1], "layers is -1"),
-        (["--head", 0], "head is 0"),
-        (["--batch-size", 0], "batch_size is 0"),
-        (["--lr", 0], "lr is 0"),
-        (["--lr", "nan"], "lr is nan"),
-        (["--lr", "inf"], "lr is inf"),
-        (["--lr", "fast"], "'--lr'"),
-        (["--warmup", -1], "warmup is -1"),
-        (["--ema", 1], "ema is 1"),
-        (["--ema", "nan"], "ema is nan"),
-        (["--clip", 0], "clip is 0"),
-        (["--samples", -1], "samples is -1"),
-        (["--checkpoint-every", 0], "checkpoint-every is 0"),
-        (["--colour"], "--colour"),
-        (["surplus"], "surplus"),
-        (["--lr"], "--lr"),
-    ],
-)
-def test_bad_options_of_train(refuse, tmp_path, words, named):
-    assert named in refuse("train", "--out", tmp_path / "run", "--quiet", *words)
-
-
-def test_train_needs_out(refuse):
-    assert "--out" in refuse("train")
-
-
-@pytest.mark.parametrize("words", [["trian"], ["--colour"], ["evaluate"], ["sample"], ["complete"]])
-def test_incomplete_commands(refuse, words):
-    assert "--help lists what there is" in refuse(*words)
-
-
-def test_folders_that_cannot_be_written(refuse, tmp_path):
-    (tmp_path / "file").write_text("kept")
-    for out in (tmp_path / "file", tmp_path / "file" / "run"):
-        error = refuse("train", "--out", out, *TINY)
-        assert str(tmp_path / "file") in error and "[Errno" not in error
-
-
-def test_data_that_cannot_be_read(refuse, tmp_path, monkeypatch):
-    monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path / "nowhere"))
-    error = refuse("train", "--out", tmp_path / "run", "--data", "binarized_mnist", *TINY)
-    assert "PIXELRNN_DATA" in error
-    (tmp_path / "binarized_mnist.npz").write_bytes(b"PK foreign")
-    monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path))
-    error = refuse("train", "--out", tmp_path / "run", "--data", "binarized_mnist", *TINY)
-    assert "binarized_mnist.npz" in error
-
-
-def test_a_run_is_not_overwritten(refuse, trained):
-    before = tree(trained)
-    error = refuse("train", "--out", trained, *TINY)
-    assert "holds a run already; add --resume" in error and tree(trained) == before
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["--lr", 0.5], "--lr is 0.5, but the run in {} has 0.003"),
-        (["--batch-size", 8], "--batch-size is 8, but the run in {} has 16"),
-        (["--h", 3], "--h is 3, but the run in {} has 2"),
-        (["--model", "row_lstm"], "--model is row_lstm, but the run in {} has pixelcnn"),
-        (["--data", "mnist"], "--data is mnist, but the run in {} has digits"),
-        (["--levels", 2], "--levels is 2, but the run in {} has 17"),
-        (["--seed", 0], "--seed is 0, but the run in {} has 3"),
-        (["--stochastic"], "--stochastic is True, but the run in {} has False"),
-        (["--ema", 0.5], "--ema is 0.5, but the run in {} has 0.995"),
-        (["--epochs", 0], "epochs is 0"),
-        (["--threads", 0], "threads is 0"),
-    ],
-)
-def test_resume_with_other_options(refuse, trained, words, named):
-    before = tree(trained)
-    error = refuse("train", "--out", trained, "--resume", *words)
-    assert named.format(trained) in error and tree(trained) == before
-
-
-def damage(path, change):
-    if isinstance(change, bytes):
-        path.write_bytes(change)
-    elif change == "truncate":
-        path.write_bytes(path.read_bytes()[:-1])
-    else:
-        arrays, meta = checkpoint.load(path)
-        change(meta)
-        checkpoint.save(path, arrays, meta)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        b"",
-        b"foreign",
-        "truncate",
-        lambda meta: meta.pop("model"),
-        lambda meta: meta.pop("trainer"),
-        lambda meta: meta.pop("data"),
-        lambda meta: meta.pop("epochs"),
-        lambda meta: meta.update(epochs="many"),
-        lambda meta: meta.update(data=["digits"]),
-        lambda meta: meta.update(data={"levels": 17}),
-        lambda meta: meta["data"].update(name="faces"),
-        lambda meta: meta["data"].update(name="mnist"),
-        lambda meta: meta["data"].update(name=["digits"]),
-        lambda meta: meta["data"].update(split="test"),
-        lambda meta: meta["data"].update(levels="2"),
-        lambda meta: meta["data"].update(levels=9),
-        lambda meta: meta["data"].update(seed=-1),
-        lambda meta: meta["trainer"].update(settings=[]),
-        lambda meta: meta["trainer"]["settings"].update(lr="fast"),
-        lambda meta: meta["trainer"]["settings"].update(momentum=0.9),
-        lambda meta: meta["trainer"]["settings"].update(model="pixelcnn"),
-        lambda meta: meta["trainer"]["settings"].update(threads=9),
-        lambda meta: meta["trainer"].pop("sums"),
-        lambda meta: meta["trainer"].update(order_state={}),
-        lambda meta: meta["trainer"].update(position=-1),
-    ],
-)
-def test_resume_from_a_damaged_checkpoint(refuse, trained, tmp_path, change):
-    out = tmp_path / "run"
-    out.mkdir()
-    (out / CHECKPOINT).write_bytes((trained / CHECKPOINT).read_bytes())
-    damage(out / CHECKPOINT, change)
-    refuse("train", "--out", out, "--resume", "--quiet")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        b"",
-        b"foreign",
-        "truncate",
-        lambda meta: meta.pop("model"),
-        lambda meta: meta.update(model={"name": "pixelcnn"}),
-        lambda meta: meta.update(data="digits"),
-        lambda meta: meta.update(data={"name": "digits", "split": "train"}),
-        lambda meta: meta["data"].update(name=None),
-        lambda meta: meta["data"].update(stochastic=[]),
-    ],
-)
-def test_damaged_models(refuse, trained, tmp_path, change):
-    path = tmp_path / "model"
-    path.write_bytes((trained / "best.safetensors").read_bytes())
-    damage(path, change)
-    refuse("evaluate", path)
-    refuse("complete", path, "-o", tmp_path / "a.png", "--quiet")
-    if not callable(change) or "data" not in checkpoint.load(path)[1]:
-        refuse("sample", path, "-o", tmp_path / "a.png", "--quiet")
-
-
-@pytest.mark.parametrize("command", [["evaluate"], ["sample", "-o", "x.png"],
-                                     ["complete", "-o", "x.png"]])  # fmt: skip
-def test_runs_that_are_not_there(refuse, tmp_path, command):
-    (tmp_path / "file").write_text("kept")
-    for path in ("nothing", "", "file", "file/below"):
-        refuse(*command, tmp_path / path)
-
-
-def test_damaged_weights(refuse, trained, tmp_path):
-    model, _ = load_run(trained)
-    model.flat[...] = np.nan
-    model.save(tmp_path / "m")
-    words = ["-o", tmp_path / "a.png", "--quiet"]
-    assert "not finite" in refuse("sample", tmp_path / "m", *words)
-    assert "not finite" in refuse("complete", tmp_path / "m", "--data", "digits", *words)
-    assert "not finite" in refuse("evaluate", tmp_path / "m", "--data", "digits")
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["--split", "tset"], "split is 'tset' (did you mean 'test'?)"),
-        (["--data", "faces"], "data is 'faces'"),
-        (["--data", "binarized_mnist"], "levels is 17 for 'binarized_mnist'"),
-        (["--data", "mnist"], "the images of mnist are 28×28×1 of 17 levels, those of the model"),
-        (["--limit", 0], "--limit is 0"),
-        (["--limit", 251], "--limit is 251; test has 250 images"),
-        (["--threads", 0], "threads is 0"),
-        (["--threads", "two"], "'--threads'"),
-    ],
-)
-def test_bad_options_of_evaluate(refuse, trained, words, named):
-    assert named in refuse("evaluate", trained, *words)
-
-
-@pytest.mark.parametrize("command", ["sample", "complete"])
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["-n", 0], "n is 0"),
-        (["-n", -1], "n is -1"),
-        (["--seed", -1], "seed is -1"),
-        (["--temperature", 0], "temperature is 0"),
-        (["--temperature", -1], "temperature is -1"),
-        (["--temperature", "nan"], "temperature is nan"),
-        (["--temperature", "warm"], "'--temperature'"),
-        (["--threads", 0], "threads is 0"),
-    ],
-)
-def test_bad_options_of_drawing(refuse, trained, tmp_path, command, words, named):
-    error = refuse(command, trained, "-o", tmp_path / "a.png", "--quiet", *words)
-    assert named in error
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["--rows", 0], "--rows is 0; it has to be from 1 to 8"),
-        (["--rows", 9], "--rows is 9; it has to be from 1 to 8"),
-        (["--rows", -1], "--rows is -1"),
-        (["-n", 251], "n is 251; it has to be from 1 to 250"),
-        (["--times", 0], "--times is 0"),
-        (["--data", "faces"], "data is 'faces'"),
-    ],
-)
-def test_bad_options_of_complete(refuse, trained, tmp_path, words, named):
-    assert named in refuse("complete", trained, "-o", tmp_path / "a.png", "--quiet", *words)
-
-
-@pytest.mark.parametrize("command", ["sample", "complete"])
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        ("a.jpg", "name a file that ends in .png"),
-        ("a", "name a file that ends in .png"),
-        ("", "name a file that ends in .png"),
-        ("none/a.png", "none does not exist; create it first"),
-        ("file/a.png", "file is not a folder"),
-        ("folder.png", "folder.png is a folder"),
-    ],
-)
-def test_pictures_that_cannot_be_written(refuse, trained, tmp_path, monkeypatch, command, path,
-                                         named):  # fmt: skip
-    (tmp_path / "file").write_text("kept")
-    (tmp_path / "folder.png").mkdir()
-    monkeypatch.setattr(sampling, "_fill", None)  # refused before the work, not after it
-    assert named in refuse(command, trained, "-o", tmp_path / path, "--quiet")
-
-
-def test_drawing_needs_an_output(refuse, trained):
-    assert "-o" in refuse("sample", trained) and "-o" in refuse("complete", trained)
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [(["--model", "cnn"], "model is 'cnn'"), (["--seed", -1], "seed is -1")],
-)
-def test_bad_options_of_check(refuse, words, named):
-    assert named in refuse("check", *words)
-
-
-@pytest.mark.parametrize("lr", ["1e30", "1e300"])
-def test_divergence(call, tmp_path, lr):
-    out = tmp_path / "run"
-    code, _, said = call("train", "--out", out, *TINY, "--lr", lr)
-    error = said.splitlines()[1]
-    assert code == 2 and said.count("\n") == 2
-    assert error.startswith("error: the ") and "a lower learning rate than" in error
-    assert [p.name for p in out.iterdir()] == ["config.json"]
-    code, _, said = call("train", "--out", out, *TINY, "--lr", lr, "--checkpoint-every", 1)
-    assert code == 2
-    if (out / CHECKPOINT).exists():
-        assert said.strip().endswith(f"{out / CHECKPOINT} is the last good one")
-        model, *_ = load_checkpoint(out)
-        assert np.isfinite(model.nll(pr.load_data("digits", "valid"))).all()
-
-
-def test_not_enough_memory_is_one_line(refuse, trained, tmp_path, monkeypatch):
-    def fail(*_, **__):
-        raise MemoryError("Unable to allocate 9 TiB")
-
-    monkeypatch.setattr(sampling, "sample", fail)
-    assert "9 TiB" in refuse("sample", trained, "-o", tmp_path / "a.png")
-
-
-@pytest.fixture
-def ctrl_c():
-    """Python's own handler: a shell's background job, such as a test runner, may ignore SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_outside_of_training(call, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(sampling, "sample", lambda *_, **__: signal.raise_signal(signal.SIGINT))
-    code, _, said = call("sample", trained, "-o", tmp_path / "a.png")
-    assert (code, said) == (130, "stopped\n") and not list(tmp_path.iterdir())
-
-
-def test_ctrl_c_in_training(call, tmp_path, monkeypatch):
-    out = tmp_path / "a run"
-    update = pr.Trainer._update
-
-    def interrupting(trainer, g):
-        update(trainer, g)
-        if trainer.step_count == 4:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(pr.Trainer, "_update", interrupting)
-    code, _, said = call("train", "--out", out, *TINY, "--epochs", 2)
-    _, how, last = said.splitlines()
-    assert code == 130 and last == "stopped" and how.startswith("saved after update 4; ")
-    assert how.endswith(f"python -m pixelrnn_np train --out '{out}' --resume")
-
-
-# As other processes see it
-
-
-def shell(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "pixelrnn_np", *map(str, words)], capture_output=True, text=True
-    )
-
-
-def test_exit_codes_of_the_process(trained, tmp_path):
-    done = shell("evaluate", trained, "--limit", 5)
-    assert (done.returncode, done.stderr) == (0, "") and "digits test, 5 images" in done.stdout
-    bad = shell("sample", tmp_path, "-o", tmp_path / "a.png")
-    assert (bad.returncode, bad.stdout) == (2, "")
-    assert bad.stderr == (
-        f"error: {tmp_path} holds no best.safetensors; name the folder of a training run\n"
-    )
-    usage = shell("train", "--lr", "fast", "--out", tmp_path)
-    assert usage.returncode == 2 and usage.stderr.startswith("error: ")
-    assert usage.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
-
-
-def test_multi_scale(call, tmp_path):
-    """§3.6 from the command line: jointly, one scale at a time from those weights, exact."""
-    out = tmp_path / "both"
-    words = ["--model", "multi_scale", "--base", "row_lstm", "--exact", *TINY[2:], "--epochs", 1]
-    assert call("train", "--out", out, *words, "--samples", 4)[0] == 0
-    assert (out / "samples.png").stat().st_size > 0
-    assert_picture(out / "scales.png")
-    top = tmp_path / "top"
-    code, _, said = call("train", "--out", top, *words, "--samples", 0, "--scale", 1, "--init", out)
-    assert code == 0, said
-    before, after = pr.load(out / "best.safetensors"), load_run(top)[0]
-    changed = {k.split(".")[1] for k, a in before.params.items() if (a != after.params[k]).any()}
-    assert changed == {"1"}
-    assert call("evaluate", top)[0] == 0
-    assert call("complete", top, "-o", tmp_path / "a.png", "-n", 2, "--times", 2)[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--base", "row_lstm"], "--base goes with --model multi_scale, not with pixelcnn"),
-        (["--scale", 0], "--scale goes with --model multi_scale"),
-        (["--model", "multi_scale", "--factor", 3], "factor is 3; it has to be even"),
-        (["--model", "multi_scale", "--scale", 5], "scale is 5"),
-        (["--init", "nowhere"], "nowhere does not exist"),
-    ],
-)
-def test_bad_multi_scale_options(call, tmp_path, words, message):
-    code, shown, said = call("train", "--out", tmp_path / "r", *TINY, *words)
-    assert (code, shown) == (2, "")
-    assert message in said and said.count("\n") == 1
-    assert not (tmp_path / "r").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli, pretrained
+from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.data import DATASETS, files
 from pixelrnn_np.run import CHECKPOINT, load_run
 
@@ -22,21 +22,6 @@ import table4  # noqa: E402
 NAMES = pr.list_pretrained()
 DIGITS = "digits-diagonal_bilstm"
 each = pytest.mark.parametrize("name", NAMES)
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Runs a command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["pixelrnn", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as e:
-            cli.main()
-        shown = capsys.readouterr()
-        return e.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def is_here(data):
