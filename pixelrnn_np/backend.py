@@ -1,6 +1,6 @@
 """Chooses the compiled kernels or their readable twins, and hands out scratch memory.
 
-Both choices live in context variables: they hold for the calling thread, and `parallel` carries
+All choices live in context variables: they hold for the calling thread, and `parallel` carries
 them to its workers.
 """
 
@@ -18,6 +18,7 @@ BACKENDS = ("kernels", "reference")
 
 _name = contextvars.ContextVar("pixelrnn_backend", default="kernels")
 _workspace = contextvars.ContextVar("pixelrnn_workspace", default=None)
+_shared = contextvars.ContextVar("pixelrnn_shared", default=None)
 
 
 def ops(name=None):
@@ -127,3 +128,26 @@ def zeros(shape, dtype):
     a = empty(shape, dtype)
     a[...] = 0
     return a
+
+
+@contextlib.contextmanager
+def sharing():
+    """Within the block the weights do not change: what `once` makes of them serves all shards."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def once(key, make):
+    """make(), which depends on the weights alone and is not in a workspace; see `sharing`.
+
+    Two threads may both make it: the results are the same.
+    """
+    kept = _shared.get()
+    if kept is None:
+        return make()
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]

@@ -54,10 +54,13 @@ class Pool:
             self._executor = None
 
     def map(self, function, shards):
-        """[function(s) for s in shards]; what it returns must not live in the workspace."""
+        """[function(s) for s in shards]; what it returns must not live in the workspace.
+
+        `function` must not change the weights: what is prepared of them is shared (backend.once).
+        """
         shards = list(shards)
         workers = min(self.threads, len(shards))
-        with _blas().limit(limits=1, user_api="blas"):
+        with _blas().limit(limits=1, user_api="blas"), backend.sharing():
             if workers <= 1:
                 return [self._run(0, function, s) for s in shards]
             return self._threaded(function, shards, workers)

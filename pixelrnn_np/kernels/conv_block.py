@@ -19,7 +19,7 @@ import numpy as np
 
 from .jit import kernel
 from .pointwise import relu_forward
-from .products import add, add_rows
+from .products import add_rows
 from .residual import (
     CHUNK,
     halves,
@@ -155,19 +155,18 @@ def _copy_rows(source, s, source_stride, target, t, target_stride, rows, count):
 
 @kernel
 def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y, skips):
-    M, h = x.shape[0], K_down.shape[1]
-    left = K_row.shape[0] - 1
-    active, down = np.empty_like(x), np.empty((M, h), x.dtype)
-    a, part = np.empty_like(down), np.empty_like(down)
+    M, F = x.shape
+    V, h, _ = K_row.shape
+    active, a, zero, place = np.empty_like(x), np.empty((M, h), x.dtype), x.dtype.type(0), M * h
     relu_forward(x, active)
-    np.dot(active, K_down, down)
-    _bias_relu(down, b_down)
-    row[column + left] = down
-    a[:] = above
-    for v in range(left + 1):
-        np.dot(row[column + v], K_row[v], part)
-        add(part, a)
-    relu_forward(a, a)
+    product(
+        matrix(row, (column + V - 1) * place, h), NOTHING, NOTHING, zero, b_down,
+        matrix(active, 0, F), HERE, panels(K_down), M, h,
+    )  # fmt: skip
+    product(
+        matrix(a, 0, h), matrix(above, 0, h if above.shape[0] > 1 else 0), NOTHING, zero, None,
+        matrix(row, column * place, h), np.arange(V) * place, panels(K_row.reshape(V * h, h)), M, h,
+    )  # fmt: skip
     before = _as_map(x if residual else x[:0])
     residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
 
@@ -175,14 +174,6 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
 @kernel
 def _as_map(x):
     return x.reshape(1, 1, x.shape[0], x.shape[1])
-
-
-@kernel
-def _bias_relu(y, b):
-    for m in range(y.shape[0]):
-        for j in range(b.size):
-            v = y[m, j] + b[j]
-            y[m, j] = 0 if v < 0 else v
 
 
 @kernel

@@ -13,7 +13,7 @@ import numpy as np
 from .jit import kernel
 from .products import add_rows
 from .runs import copy
-from .tiles import HERE, NOTHING, add_outer, matrix, panels, product
+from .tiles import HERE, NOTHING, add_outer, matrix, panels, panels_between, product
 
 CHUNK = 168  # pixels, whose maps stay in the cache meanwhile
 
@@ -27,7 +27,7 @@ def pixels(x):
 @kernel
 def halves(K, F):
     """Panels of K_up and K_skip."""
-    return panels(np.ascontiguousarray(K[:, :F])), panels(np.ascontiguousarray(K[:, F:]))
+    return panels_between(K, 0, F), panels_between(K, F, K.shape[1])
 
 
 @kernel

@@ -43,14 +43,20 @@ def matrix(array, start, stride):
 @kernel
 def panels(K):
     """K (rows, N) cut into panels of L columns, (⌈N/L⌉, rows, L), the last filled with zeros."""
-    rows, N = K.shape
+    return panels_between(K, 0, K.shape[1])
+
+
+@kernel
+def panels_between(K, first, last):
+    """The same of the columns from `first` up to `last`."""
+    rows, N = K.shape[0], last - first
     L = WIDEST if N >= WIDEST and rows <= DEEPEST else 16
     out = np.zeros((-(N // -L), rows, L), K.dtype)
     source, target = K.reshape(K.size), out.reshape(out.size)
     for panel in range(out.shape[0]):
         for i in range(rows):
             n = min(L, N - panel * L)
-            copy(target, (panel * rows + i) * L, source, i * N + panel * L, n)
+            copy(target, (panel * rows + i) * L, source, i * K.shape[1] + first + panel * L, n)
     return out
 
 

@@ -47,10 +47,13 @@ class MaskedConv(Layer):
         self.kind = mask
         self.mask = conv_mask(mask, rows, cols, groups_in, groups_out)
         active = np.argwhere(self.mask.any(axis=(2, 3)))
-        self._taps = tuple(active.T)
         self.offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
-        self._tap_mask = self.mask[self._taps]
+        taps = active @ [cols, 1]
+        # Both masks leave the first taps in raster order, which are one block of memory.
+        leading = np.array_equal(taps, np.arange(len(taps)))
+        self._taps = slice(len(taps)) if leading else taps
         self._dense = bool(self.mask.all())
+        self._tap_mask = self._flat(self.mask)[self._taps].astype(dtype)
         fan_in = self.mask.sum(axis=(0, 1, 2))
         gain *= np.sqrt(2) if relu_before else 1
         K = uniform(rng, self.mask.shape, fan_in, gain, dtype)
@@ -58,18 +61,17 @@ class MaskedConv(Layer):
 
     def weights(self):
         """The masked weights of the taps that the mask leaves: (T, in, out)."""
-        K = self.own["K"]
-        if self._dense:
-            return K.reshape(-1, *K.shape[2:]).copy()
-        return K[self._taps] * self._tap_mask
+        return backend.once(self, lambda: self._flat(self.own["K"])[self._taps] * self._tap_mask)
+
+    def _flat(self, K):
+        return K.reshape(-1, *K.shape[2:])
 
     def gradient(self, dW):
         """dK from the gradient of `weights()`."""
-        K = self.own["K"]
         if self._dense:
-            return dW.reshape(K.shape)
-        dK = np.zeros_like(K)
-        dK[self._taps] = dW * self._tap_mask
+            return dW.reshape(self.mask.shape)
+        dK = np.zeros(self.mask.shape, dW.dtype)
+        self._flat(dK)[self._taps] = dW * self._tap_mask
         return dK
 
     def forward(self, x):

@@ -56,6 +56,9 @@ class ResidualBlock(Layer):
 
     def outer(self):
         """[K_up | K_skip], masked, (h, 4h), and their biases (4h,); without skip: up's alone."""
+        return backend.once(self, self._joined)
+
+    def _joined(self):
         layers = [self.children[name] for name in self._outer]
         K = np.concatenate([layer.weights()[0] for layer in layers], axis=1)
         return K, np.concatenate([layer.own["b"] for layer in layers])
