@@ -8,7 +8,7 @@ BLAS on one thread: one shard per thread beat both threaded BLAS and Numba's par
 import contextvars
 import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from . import backend
 
@@ -79,6 +79,7 @@ class Pool:
             self._executor.submit(contextvars.copy_context().run, work, slot)
             for slot in range(workers)
         ]
+        wait(futures)  # also after an error: nobody may be at work in memory that is used again
         for future in futures:
             future.result()
         return results

@@ -5,13 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import backend
+from pixelrnn_np.kernels import jit
 from pixelrnn_np.parallel import Pool
 
 PACKAGE = Path(pr.__file__).parent
@@ -161,3 +164,47 @@ print(compiling("row_lstm"), compiling("pixelcnn"))
     )  # fmt: skip
     assert done.stdout.split()[1:] == ["True", "False", "True"]
     assert str(tmp_path) in done.stdout
+
+
+def test_what_is_made_of_the_weights_is_made_once_per_map():
+    weights, made = [1], []
+
+    def prepared(_):
+        return backend.once("key", lambda: made.append(0) or weights[0])
+
+    with Pool(2) as pool:
+        assert pool.map(prepared, range(8)) == [1] * 8
+        assert len(made) <= 2  # two threads may both have made it
+        weights[0] = 2
+        assert pool.map(prepared, range(2)) == [2, 2]
+        with pytest.raises(ZeroDivisionError):
+            pool.map(lambda _: prepared(_) / 0, range(3))
+    weights[0] = 3
+    assert prepared(0) == 3  # outside of a map nothing is kept
+    assert prepared(1) == 3
+
+
+def test_after_an_error_in_a_thread_nobody_is_at_work():
+    running = []
+
+    def work(i):
+        if i == 0:
+            raise ValueError("the first")
+        running.append(i)
+        time.sleep(0.05)
+        running.remove(i)
+
+    with Pool(2) as pool, pytest.raises(ValueError, match="the first"):
+        pool.map(work, range(6))
+    assert not running
+
+
+def test_compiled_code_older_than_the_kernels_is_dropped(tmp_path):
+    old, new = tmp_path / "old.nbi", tmp_path / "new.nbi"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(new, (2**32, 2**32))
+    jit.drop_stale_code(SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
+    assert not old.exists() or jit.JIT_DISABLED
+    assert new.exists()

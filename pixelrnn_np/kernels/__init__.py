@@ -11,6 +11,7 @@ from .diagonal_lstm import (
     skew,
     unskew,
 )
+from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
@@ -45,3 +46,5 @@ __all__ = [
     "upsample_backward",
     "upsample_forward",
 ]
+
+drop_stale_code(conv_forward)

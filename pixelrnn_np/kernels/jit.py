@@ -5,7 +5,8 @@ a zero divisor that keeps LLVM from vectorising; `cache` makes the second start 
 general fastmath: NaN and infinity have to survive, so that a diverging run is noticed.
 
 Numba compiles a cached kernel again when its own file changes, but not when a file changes from
-which it takes a function. So cached code older than any file of this folder is dropped here.
+which it takes a function. So cached code older than any file of this folder is dropped (by
+__init__.py, before anything is compiled), wherever Numba keeps it.
 """
 
 import contextlib
@@ -22,12 +23,12 @@ vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
 JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))
 
 
-def _drop_stale_code(folder):
-    newest = max(f.stat().st_mtime for f in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
+def drop_stale_code(compiled):
+    """Drops the cached code of the folder that holds `compiled`, one of its kernels."""
+    if JIT_DISABLED:
+        return
+    newest = max(f.stat().st_mtime for f in Path(__file__).parent.glob("*.py"))
+    for index in Path(compiled.stats.cache_path).glob("*.nbi"):
         with contextlib.suppress(OSError):
             if index.stat().st_mtime < newest:
                 index.unlink()
-
-
-_drop_stale_code(Path(__file__).parent)

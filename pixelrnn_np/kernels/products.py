@@ -3,7 +3,7 @@
 OpenBLAS multiplies matrices with M·N·K up to 10⁶ by a path of their own, which copies neither
 factor to a packed buffer first. On such blocks every shape of these models, 16 to 128 wide, ran at
 105 to 117 GFLOP/s on one core whose large square product reached 105; the same products over a
-whole map of 3,136 pixels ran at 45 to 95 (AMD EPYC, AVX-512, float32; benchmarks/README.md). So a
+whole map of 3,136 pixels ran at 45 to 80 (AMD EPYC, AVX-512, float32; benchmarks/README.md). So a
 block has as many rows as stay below that limit. Wide layers, for which those would be few, take
 blocks of 448, where packing is paid back.
 """

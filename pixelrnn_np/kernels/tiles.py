@@ -5,8 +5,8 @@ be gathered, and bias, ReLU and sums are passes of their own over its result. He
 is K numbers at start + m · stride + tap, summed over taps, and what happens to a sum happens before
 it leaves the registers. At each of the K numbers a tile of R rows does R vector multiply-adds for
 one load of 16 weights and R broadcasts, which the processor does beside them. On one core of an AMD
-EPYC with AVX-512 that ran at 96 to 115 GFLOP/s for the shapes of these models, BLAS on gathered
-rows at 104 to 110 with the gathering not counted (benchmarks/README.md).
+EPYC with AVX-512 that ran at 105 to 115 GFLOP/s for the shapes of these models, BLAS on gathered
+rows at 92 to 115 with the gathering not counted (benchmarks/README.md).
 
 A matrix is (array, start, stride): a flat array, where its first row begins, and how far rows are
 apart (0: all rows are the first). Columns that do not fill a vector go through a vector of 8 and
@@ -100,7 +100,7 @@ def product(out, init, gate, low, bias, a, taps, K, M, N):
 
 
 def add_outer(out, a, b, M, I, N):
-    """out (I, N) += aᵀ b, for matrices a of M rows and I columns and b of M rows and N columns."""
+    """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns."""
     _rows(out, I, N)[...] += _rows(a, M, I).T @ _rows(b, M, N)
 
 
