@@ -284,11 +284,13 @@ class Soak:
                 time.sleep(0.002)
             process.kill()
             end(process, -signal.SIGKILL, 0)
+            if process.exitcode == 0:
+                return  # the run is at its end: it writes no checkpoint any more
 
     def all_damaged(self, folder):
         """A clear error, and nothing is changed; the copies are then put back."""
         self.progress(folder)
-        kept = {p: p.read_bytes() for p in (folder / name for name in STATES)}
+        kept = {p: p.read_bytes() for p in (folder / name for name in STATES) if p.exists()}
         for path, data in kept.items():
             path.write_bytes(data[: self.rng.integers(len(data))])
         before = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != ".lock"}
