@@ -278,9 +278,9 @@ class Soak:
 
     def progress(self, folder):
         """So that there is something to damage: a run that was killed after two checkpoints."""
-        while not (folder / PREVIOUS).exists() or not (folder / CHECKPOINT).exists():
+        while not has_both(folder):
             process = start(folder)
-            while not (folder / PREVIOUS).exists() and process.is_alive():
+            while not has_both(folder) and process.is_alive():
                 time.sleep(0.002)
             process.kill()
             end(process, -signal.SIGKILL, 0)
@@ -324,6 +324,10 @@ class Soak:
 KINDS = {"kill": 5, "kill_in_a_write": 5, "full_disk": 2, "full_disk_simulated": 2,
          "permission_lost": 2, "damaged": 6, "deleted": 3, "all_damaged": 1, "second_run": 1,
          "leftovers": 1, "terminate": 1}  # fmt: skip
+
+
+def has_both(folder):
+    return all((folder / name).exists() for name in STATES)
 
 
 def is_whole(path):
