@@ -1,4 +1,4 @@
-"""Vectors and loops in LLVM's language, for the tiles of tiles.py.
+"""Vectors and loops in LLVM's language, for the tiles of columns.py.
 
 Numba turns loops into vectors only where LLVM is sure of them. A tile of sums that stays in
 registers is beyond that, so its instructions are emitted here one by one. They name no processor:
