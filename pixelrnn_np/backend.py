@@ -85,20 +85,31 @@ class Workspace:
     """
 
     def __init__(self):
-        self._slabs = []
-        self.rewind()
+        self._slabs, self._given, self._next = [], [], 0
 
     def rewind(self):
-        self._slab, self._used = 0, 0
+        self._next = 0
 
     def empty(self, shape, dtype):
+        """Steps ask for the same shapes in the same order: each is given last step's array."""
+        i, self._next = self._next, self._next + 1
+        if i < len(self._given):
+            array = self._given[i][0]
+            if array.shape == shape and array.dtype == dtype:
+                return array
+            del self._given[i:]
+        self._given.append(self._place(shape, dtype))
+        return self._given[i][0]
+
+    def _place(self, shape, dtype):
+        """An array behind the last one given, its slab, and where it ends there."""
+        _, slab, start = self._given[-1] if self._given else (None, 0, 0)
         size = -(math.prod(shape) * np.dtype(dtype).itemsize // -64) * 64
-        while self._slab < len(self._slabs) and self._used + size > self._slabs[self._slab].size:
-            self._slab, self._used = self._slab + 1, 0
-        if self._slab == len(self._slabs):
+        while slab < len(self._slabs) and start + size > self._slabs[slab].size:
+            slab, start = slab + 1, 0
+        if slab == len(self._slabs):
             self._slabs.append(_aligned(max(size, SLAB)))
-        start, self._used = self._used, self._used + size
-        return np.ndarray(shape, dtype, self._slabs[self._slab], start)
+        return np.ndarray(shape, dtype, self._slabs[slab], start), slab, start + size
 
 
 def _aligned(size):

@@ -67,7 +67,7 @@ class Pool:
 
     def _threaded(self, function, shards, workers):
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(self.threads, "pixelrnn")
+            self._executor = ThreadPoolExecutor(self.threads - 1, "pixelrnn")
         results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 
@@ -77,9 +77,12 @@ class Pool:
 
         futures = [
             self._executor.submit(contextvars.copy_context().run, work, slot)
-            for slot in range(workers)
+            for slot in range(1, workers)
         ]
-        wait(futures)  # also after an error: nobody may be at work in memory that is used again
+        try:
+            work(0)
+        finally:
+            wait(futures)  # also after an error: nobody may be at work in memory that is used again
         for future in futures:
             future.result()
         return results

@@ -39,6 +39,12 @@ def outer(out, a, b):
               a.shape[0], a.shape[1], b.shape[1])  # fmt: skip
 
 
+@kernel
+def outer_with_rows(out, a, b, total):
+    add_outer(matrix(out, 0, out.shape[1]), matrix(a, 0, a.shape[1]), matrix(b, 0, b.shape[1]),
+              a.shape[0], a.shape[1], b.shape[1], total)  # fmt: skip
+
+
 def close(a, b, dtype):
     np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
 
@@ -67,6 +73,11 @@ def test_add_outer(rng, dtype, M, I, N, T):
     expected = out + a.T @ b
     outer(out, a, b)
     close(out, expected, dtype)
+    expected, total = out + a.T @ b, rng.standard_normal(N).astype(dtype)
+    rows = total + b.sum(axis=0)
+    outer_with_rows(out, a, b, total)
+    close(out, expected, dtype)
+    close(total, rows, dtype)
 
 
 def test_what_is_written_is_no_more_than_the_tile():
@@ -99,6 +110,12 @@ def test_without_jit_the_same(rng):
     parts = [(v.reshape(-1), 0, 19) for v in (slow, init, gate)]
     tiles.product(*parts, 0.1, b, (a, 1, 2), taps, panels(K), 11, 19)
     np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-13)
+    results = []
+    for add in (outer_with_rows, outer_with_rows.py_func):
+        out, total = np.zeros((19, 19)), np.ones(19)
+        add(out, fast, slow, total)
+        results.append(np.concatenate([out, [total]]))
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-12)
 
 
 TWO_KERNELS = """

@@ -92,7 +92,8 @@ def _finished(e, total, init, gate, bias, lowest):
 def _outer_tiles(rows, lanes):
     """Blocks of `rows` rows of `add_outer`'s result, from row i on; the row behind them.
 
-    s: (out, a, b), in three parts each; column: the first of `lanes` columns; M: rows of a and b.
+    s: (out, a, b, total), the matrices in three parts each; column: the first of `lanes` columns;
+    M: rows of a and b. Row 0's block adds b's rows to `total`.
     """
 
     @intrinsic
@@ -106,16 +107,21 @@ def _outer_tiles(rows, lanes):
                 left, right, *sums = carried
                 v = e.load(right)
                 x = [e.broadcast(builder.gep(left, [e.constant(k)])) for k in range(rows)]
-                sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
+                rest = [builder.fadd(t, v) for t in sums[rows:]]
+                sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums[:rows], strict=True)]
                 moved = (builder.gep(p, [e.integer(k)]) for p, k in ((left, 5), (right, 8)))
-                return [*moved, *sums]
+                return [*moved, *sums, *rest]
 
             def tile(i):
                 left = e.rows(3, e.constant(0), i, 1)[0]
                 out = e.rows(0, i, column, rows)
-                sums = e.loop(M, [left, right, *map(e.load, out)], one_row)[2:]
-                for total, target in zip(sums, out, strict=True):
+                below = [builder.gep(e.data(9), [column])] if e.has(9) else []
+                sums = e.loop(M, [left, right, *map(e.load, out + below)], one_row)[2:]
+                for total, target in zip(sums, out, strict=False):
                     e.store(total, target)
+                for target in below:
+                    with builder.if_then(builder.icmp_signed("==", i, e.constant(0))):
+                        e.store(sums[rows], target)
 
             return e.tiles(i, I, rows, tile)
 

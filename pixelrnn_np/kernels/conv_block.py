@@ -21,7 +21,7 @@ from .jit import kernel
 from .pointwise import relu_forward
 from .products import add_rows
 from .residual import (
-    CHUNK,
+    chunk,
     halves,
     halves_transposed,
     inner_gradient,
@@ -105,9 +105,10 @@ def conv_block_backward(
                 m * wide, h,
             )  # fmt: skip
             _copy_rows(out, 0, wide * h, du, 0, W * h, m, W * h)
-            add_rows(du[:M], db_down)
             relu_forward(x2[p : p + M], active[:M])
-            add_outer(matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h)
+            add_outer(
+                matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h, db_down
+            )  # fmt: skip
             _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
 
 
@@ -141,7 +142,7 @@ def _surroundings(offsets, H, W, h):
         reach = max(reach, abs(offsets[t, 1]))
     wide = W + reach
     taps = (offsets[:, 0] * wide + offsets[:, 1]) * h
-    rows = max(1, CHUNK // W) if below == 0 else H
+    rows = max(1, min(H, chunk(h) // W)) if below == 0 else H
     return rows, wide, (above + 1) * wide * h, (below + 1) * wide * h, taps
 
 

@@ -11,11 +11,16 @@ The readable twin is reference/residual.py; shapes and derivation are in layers/
 import numpy as np
 
 from .jit import kernel
-from .products import add_rows
 from .runs import copy
 from .tiles import HERE, NOTHING, add_outer, matrix, panels, panels_between, product
 
-CHUNK = 168  # pixels, whose maps stay in the cache meanwhile
+NUMBERS = 32 * 28 * 28  # of the inner map in a chunk; benchmarks/README.md says why
+
+
+@kernel
+def chunk(h):
+    """Pixels of a chunk, whose maps stay in the second cache meanwhile."""
+    return max(1, NUMBERS // h)
 
 
 @kernel
@@ -38,10 +43,10 @@ def halves_transposed(K, F):
 
 @kernel
 def residual_forward(a, x, K, b, y, skips):
-    F = y.shape[3]
+    F, step = y.shape[3], chunk(a.shape[3])
     up, skip = halves(K, F)
-    for p in range(0, y.size // F, CHUNK):
-        outputs(a, up, skip, b, x, y, skips, p, min(CHUNK, y.size // F - p))
+    for p in range(0, y.size // F, step):
+        outputs(a, up, skip, b, x, y, skips, p, min(step, y.size // F - p))
 
 
 @kernel
@@ -59,12 +64,12 @@ def outputs(a, up, skip, b, x, y, skips, p, M):
 
 @kernel
 def residual_backward(dy, dskip, a, K, da, dx, dK, db):
-    F, h = dy.shape[3], K.shape[0]
+    F, h, step = dy.shape[3], K.shape[0], chunk(K.shape[0])
     up, skip = halves_transposed(K, F)
     dK[:] = 0
     db[:] = 0
-    for p in range(0, dy.size // F, CHUNK):
-        M = min(CHUNK, dy.size // F - p)
+    for p in range(0, dy.size // F, step):
+        M = min(step, dy.size // F - p)
         inner_gradient(dy, dskip, a, up, skip, NOTHING, matrix(da, p * h, h), dK, db, p, M)
         if dx.size > 0:
             copy(dx.reshape(dx.size), p * F, dy.reshape(dy.size), p * F, M * F)
@@ -79,9 +84,7 @@ def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
     F, h, N = dy.shape[3], a.shape[3], dK.shape[1]
     inner, above, beside = matrix(a, p * h, h), matrix(dy, p * F, F), matrix(dskip, p * F, F)
     product(da, NOTHING, gate, None, None, above, HERE, up, M, h)
-    add_outer(matrix(dK, 0, N), inner, above, M, h, F)
-    add_rows(pixels(dy)[p : p + M], db[:F])
+    add_outer(matrix(dK, 0, N), inner, above, M, h, F, db[:F])
     if dskip.size > 0:
         product(da, da, gate, None, None, beside, HERE, skip, M, h)
-        add_outer(matrix(dK, F, N), inner, beside, M, h, F)
-        add_rows(pixels(dskip)[p : p + M], db[F:])
+        add_outer(matrix(dK, F, N), inner, beside, M, h, F, db[F:])

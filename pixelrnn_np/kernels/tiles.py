@@ -99,9 +99,14 @@ def product(out, init, gate, low, bias, a, taps, K, M, N):
     _rows(out, M, N)[...] = total if low is None else np.where(total < low, low, total)
 
 
-def add_outer(out, a, b, M, I, N):
-    """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns."""
+def add_outer(out, a, b, M, I, N, total=None):
+    """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns.
+
+    total: None, or the (N,) numbers to which the rows of b are added on the way.
+    """
     _rows(out, I, N)[...] += _rows(a, M, I).T @ _rows(b, M, N)
+    if total is not None:
+        total += _rows(b, M, N).sum(axis=0)
 
 
 @overload(product)
@@ -147,9 +152,9 @@ def _product_column(out, inits, init, gates, gate, low, bias, a, taps, K, M, j):
 
 
 @overload(add_outer)
-def _add_outer(out, a, b, M, I, N):
-    def compiled(out, a, b, M, I, N):
-        s, column = (*out, *a, *b), 0
+def _add_outer(out, a, b, M, I, N, total=None):
+    def compiled(out, a, b, M, I, N, total=None):
+        s, column = (*out, *a, *b, total), 0
         while N - column >= WIDEST:
             outer_widest(s, I, column, M)
             column += WIDEST
@@ -162,6 +167,10 @@ def _add_outer(out, a, b, M, I, N):
         for i in range(I):
             for j in range(column, N):
                 _add_one(out, a, b, M, i, j)
+        if total is not None:
+            for j in range(column, N):
+                for m in range(M):
+                    total[j] += b[0][b[1] + m * b[2] + j]
 
     return compiled
 

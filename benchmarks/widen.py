@@ -1,0 +1,70 @@
+"""Makes a wider PixelCNN that computes what a trained one does, for `train --init` to go on with.
+
+    python benchmarks/widen.py training/binarized_mnist-pixelcnn-15x16 --h 24 --head 48 \\
+        --out runs/wide.safetensors
+    python -m pixelrnn_np train --model pixelcnn … --h 24 --head 48 --init runs/wide.safetensors
+
+The old features are the first of their colour and keep their weights; the new ones begin as any new
+weights do, and what an old feature reads of a new one begins at zero (after Chen, Goodfellow and
+Shlens, "Net2Net", 2016, who copy features where this leaves them new). So the function stays what
+it was, and its gradient says at once what the new features are good for.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np.layers.masks import feature_groups
+from pixelrnn_np.run import load_run
+
+
+def widened(model, h, head, seed=0):
+    """A PixelCNN like `model` with h and `head` features where that has fewer, same function.
+
+    Raises ValueError for another kind of model, and for fewer features than it has.
+    """
+    if model.name != "pixelcnn":
+        raise ValueError(f"a {model.name} cannot be widened, only a pixelcnn")
+    if h < model.h or head < model.head_width:
+        raise ValueError(f"it has h = {model.h} and head = {model.head_width} already")
+    wide = pr.build_model(**{**model.config, "h": h, "head": head, "seed": seed})
+    channels = model.image_shape[2]
+    for name, new in wide.params.items():
+        old = model.params[name]
+        kept = [places(a, b, channels) for a, b in zip(old.shape, new.shape, strict=True)]
+        if new.ndim == 4:
+            unread = np.setdiff1d(np.arange(new.shape[2]), kept[2])
+            new[:, :, unread[:, None], kept[3]] = 0
+        new[np.ix_(*kept)] = old
+    return wide
+
+
+def places(old, new, channels):
+    """Where `old` features are among `new` ones: the first ones of each colour."""
+    if old == new:
+        return np.arange(new)
+    before, after = (np.bincount(feature_groups(n, channels)) for n in (old, new))
+    starts = np.cumsum(after) - after
+    return np.concatenate([s + np.arange(n) for s, n in zip(starts, before, strict=True)])
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="the run or model file of a PixelCNN")
+    parser.add_argument("--h", type=int, required=True)
+    parser.add_argument("--head", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0, help="of the new weights")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    model, _ = load_run(options.run)
+    wide = widened(model, options.h, options.head, options.seed)
+    wide.save(options.out)
+    print(f"{model.flat.size:,} parameters, now {wide.flat.size:,}: {options.out}")
+
+
+if __name__ == "__main__":
+    main()
