@@ -30,7 +30,8 @@ from pixelrnn_np.likelihood import probabilities
 rng = np.random.default_rng(0)
 
 # %% [markdown]
-# The package carries trained weights. We take the best that there are, and images to show to them.
+# The package carries trained weights. We take those that are best on handwritten digits, and images
+# to show to them.
 # What follows says nothing about a particular model, so it reads the same with any of them.
 
 # %%
@@ -63,7 +64,7 @@ figures.sheet(images[:24], model.levels, columns=12)
 # go on, that they end, that a loop that has begun will close.
 #
 # A PixelRNN is a player of this game. Here is one of its guesses. In the left picture the pixels
-# that it was allowed to see, and in orange the one that is asked for. On the right is its answer;
+# that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the right is its answer;
 # the triangle marks the truth. Move the pixel to where a stroke begins, goes on, or stops.
 
 
@@ -165,20 +166,21 @@ nats = model.nll(several)
 figures.Table(["", "nats"], [[title, f"{v:.1f}"] for title, v in zip(odd, nats, strict=True)])
 
 # %% [markdown]
-# Where do the nats come from? Below each image is what its pixels cost. Paper that stays paper and
-# strokes that go on are cheap; one pays where something begins or ends, which is where the
-# information is.
+# Where do the nats come from? Below each image is what its pixels cost (the scale ends at 4 nats,
+# though some of the shuffled ones cost more). Paper that stays paper and strokes that go on are
+# cheap; one pays where something begins or ends, which is where the information is.
 
 # %%
 per_pixel = explain.pixel_nats(model, several)
 assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
-figures.nats(several, per_pixel, model.levels)
+figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 
 # %% [markdown]
-# Compare the others with the first. A move by one column is something that a hand might do: it costs
-# a lot where digits fill the picture, and next to nothing where they have room. What no hand would do
-# costs more, and the shuffled image, which has lost every relation between neighbours, by far the
-# most.
+# Compare the others with the first. A move by one column is something that a hand might do: where
+# digits have room it changes little, and may even make the image more probable. A mirrored or an
+# upturned digit costs somewhat more. Swapped halves, with a stroke that begins out of nothing in the
+# first row, cost far more, and the shuffled image, which has lost every relation between neighbours,
+# by far the most.
 #
 # And what would players without a network pay? One takes every value to be equally likely. The
 # other knows how often each pixel has each value, counted on the remaining images, and nothing of
@@ -238,7 +240,7 @@ figures.frames(np.stack(film), model.levels, rows)
 #
 # The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
 # its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below 1 likely values become likelier, above 1 everything becomes
-# possible. $T = 1$ is the model itself.
+# possible. $T = 1$ is the model itself, and the nats above the images are always its own.
 
 
 # %%
@@ -372,7 +374,7 @@ course.interactive(
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
 #
-# In a hurry? 01, 03 and 05 are the core. Everything that you saw above is behind five names:
+# In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:
 # `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.
 #
 # ## What to take away

@@ -17,7 +17,7 @@
 # likelihoods, exact samples) and what it asks in return (an order, and one step per pixel when
 # drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means.
 #
-# **What you need.** Conditional probabilities, logarithms and NumPy. Nothing here needs a network
+# **What you need.** Conditional probabilities, logarithms and NumPy. Nothing here needs the internet
 # or more than a minute.
 
 # %%
@@ -159,7 +159,7 @@ print("a product of 3072 factors 1/8:", np.prod(np.full(3072, 1 / 8)))
 print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 
 # %% [markdown]
-# Zero: the smallest number that float64 can hold is about $10^{-324}$. So everyone works with
+# Zero: the smallest number that float64 can hold is $5 \cdot 10^{-324}$. So everyone works with
 # $-\ln p$, the *negative log-likelihood* (NLL). Products become sums,
 #
 # $$-\ln p(\mathbf{x}) = \sum_i -\ln p(x_i \mid \mathbf{x}_{<i}),$$
@@ -304,7 +304,7 @@ figures.Table(
 # each sample is an exact and independent one.
 #
 # The price: pixel $i$ cannot be drawn before pixel $i-1$ is known. **Measuring an image is one
-# parallel pass; drawing one is as many steps as there are values.** That asymmetry stays with all
+# pass of the network; drawing one is as many steps as there are values.** That asymmetry stays with all
 # models of the paper. A network does not change it, as this shows: draw from a PixelCNN by running
 # all of it for every pixel, and only ever use the one logit that is due.
 
@@ -354,7 +354,7 @@ check.fill(fill)
 # ## A model of real digits, by counting
 #
 # Our hand-made weights were a guess. The honest way is to let data speak, and for a few neighbours
-# that needs no network: **count**. For every pattern of the $k$ nearest earlier neighbours, how
+# that needs no network: **count**. For every pattern of $k$ near earlier neighbours, how
 # often was the pixel white?
 #
 # The digits are 8×8, black and white. Here are the neighbours, in the order in which we take them
@@ -409,7 +409,7 @@ levels = {f"a coin: {coin:.1f}": coin, f"one histogram per position: {histogram:
 figures.lines(curves, "earlier neighbours that the model looks at", "nats per image", levels=levels)
 
 # %% [markdown]
-# Two neighbours do most of the work: ink continues. Each further one helps less, and from about ten
+# Two neighbours do most of the work: ink continues. None of the others helps nearly as much, and from about ten
 # on the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14 neighbours most
 # never occur in the 1297 training images. The table begins to know these images by heart.
 #
@@ -491,16 +491,17 @@ for name, turn in turned.items():
 figures.Table(["order", "nats per image, test"], rows)
 
 # %% [markdown]
-# In each order below, the blue pixels are what pixel 13 may know.
+# In each order below, the blue pixels are what pixel 18 may know. Along the snake its own row comes
+# from the right.
 
 # %%
 column_order = order.T
 snake = order.copy()
 snake[1::2] = snake[1::2, ::-1]
-figures.raster({"raster": order, "columns": column_order, "snake": snake}, 13)
+figures.raster({"raster": order, "columns": column_order, "snake": snake}, 18)
 
 # %% [markdown]
-# The differences are small here. Samples are another matter: with the raster order you can complete
+# The differences in the table above are small. Samples are another matter: with the raster order you can complete
 # the lower half of an image and not the upper one, since a pixel knows only what came before it.
 #
 # ## Three colours: equation (2)
@@ -538,8 +539,8 @@ table.append(["a pixel", sum(row[1] for row in table), sum(row[2] for row in tab
 figures.Table(["", "each for itself, bits", "equation (2), bits"], table, form="{:.3f}")
 
 # %% [markdown]
-# Green costs two fifths less once red is known, and blue, with both known, little more than a
-# third. A model that predicted the three side by side would pay the left column for every pixel.
+# Green costs two fifths less once red is known; blue, with both known, costs little more than a third
+# of what it costs alone. A model that predicted the three side by side would pay the left column for every pixel.
 #
 # And the order of the colours? Blue first gives other rows and the same sum, which is the price of
 # the joint table itself:
@@ -581,9 +582,9 @@ check.split_colours(split_colours)
 #
 # - One function, the next pixel given the earlier ones, makes a distribution over whole images. It
 #   sums to one without being normalised, provided that no factor looks ahead.
-# - $-\ln p$ adds up over pixels. Nats divided by $\ln 2$ are bits, and divided by the number of
-#   values bits/dim: the size of the file that the model could make of the image.
-# - With the image given, all factors are computed at once. Drawing goes pixel by pixel, and value
+# - $-\ln p$ adds up over pixels. Nats divided by $\ln 2$ are bits, the size of the file that the
+#   model could make of the image; bits divided by the number of values are bits/dim.
+# - With the image given, all factors are computed in one pass. Drawing goes pixel by pixel, and value
 #   by value in colour.
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #

@@ -18,7 +18,7 @@
 # and how a density cheats when they may not.
 #
 # **What you need.** The chain rule of probabilities and nats ([01](01_pixel_by_pixel.ipynb)),
-# derivatives, and NumPy. Nothing here needs a network or more than a minute.
+# derivatives, and NumPy. Nothing here needs the internet or more than a minute.
 
 # %%
 from math import erf
@@ -82,20 +82,20 @@ def conditional(a):
 def draw_neighbour(a=60):
     seen = conditional(a)
     counted = np.bincount(seen, minlength=256) / len(seen)
-    title = f"left neighbour {a}: red of the next pixel ({len(seen)} pairs)"
+    title = f"left neighbour {a}: red of the next pixel"
     panel = {title: {"counted": counted, "Gaussian": bell(seen.mean(), seen.std())}}
-    return figures.distributions(panel, values={title: a}, top=0.06)
+    return figures.distributions(panel, values={title: a}, top=0.9 if a == 0 else 0.08)
 
 
 course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a": 250}])
 
 # %% [markdown]
-# Three things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where
+# Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where
 # a colour is clipped, the next one is clipped too, and half of the bell lies off the scale. Around
 # the neighbour's value the data are **sharper** than their variance says, with tails that are
-# longer: the pixel goes on as its neighbour, or an edge begins and it is something else. And they
-# are **not smooth**: there are many small hills, and some values hardly occur. (Bars that end at
-# the top go on beyond it.)
+# longer: the pixel goes on as its neighbour, or an edge begins and it is something else. (Bars that
+# end at the top go on beyond it. The small spikes mean little: the crops overlap, so that the same
+# place of a photograph is counted many times.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -354,8 +354,8 @@ def gaussian_bins(mean, std, levels=256):
 
 rows = []
 for std in (1.0, 0.1, 0.01, 0.001):
-    density = marginal / (std * np.sqrt(2 * np.pi))  # at v, for narrow needles
-    mass = np.convolve(marginal, gaussian_bins(255, std, 511)[245:266], mode="same")
+    density = sum(marginal[v] * bell(v, std) for v in values)
+    mass = sum(marginal[v] * gaussian_bins(v, std) for v in values)
     rows.append(
         [
             f"{std:g}",
@@ -384,7 +384,7 @@ figures.Table(["width of the needles", "bits of the density", "bits of the mass 
 
 # %%
 rows = []
-noise = np.random.default_rng(0).random((200, 1))
+noise = (np.arange(200)[:, None] + 0.5) / 200  # evenly over [0, 1)
 for std in (0.2, 1.0, 5.0):
     y = (noise - 0.5) / std  # value v, a Gaussian around the middle of its bin
     on_noise = np.mean(0.5 * y**2 + np.log(std * np.sqrt(2 * np.pi)))
@@ -429,7 +429,7 @@ check.bins(bins)
 #
 # Now a first version of §5.3: predict the red of a pixel from its left neighbour, in three ways,
 # all fitted to pairs from the training crops and measured on pairs from other parts of the
-# photographs.
+# photographs. (The crops overlap, so that pairs repeat, the more the more of them are taken.)
 #
 # - **A Gaussian** for every value of the neighbour, with its own mean and variance.
 # - **A mixture of Gaussians around the neighbour's value**: four widths, the same for all, whose
@@ -529,14 +529,16 @@ figures.lines(
 # - **one Gaussian**: two of them are a mean $m$ and a width, and the logits lie on a parabola:
 #   $z_v = -\tfrac12 d_v^2$ with $d_v = (u_v - m)\,s$, where $u_v$ is the value scaled to $[-1, 1]$
 #   and $s$ one over the width;
-# - **five Gaussians**: fifteen of them are five weights $w$, means and widths, and
+# - **five Gaussians**: fifteen of them are five logarithms of weights $w$, means and widths, and
 #   $z_v = \ln \sum_k e^{t_{k,v}}$ with $t_{k,v} = w_k + \ln s_k - \tfrac12 d_{k,v}^2$.
 #
 # All end in a softmax over 17 values, which cuts each bell off at the ends: even the bells put no
 # mass outside, so they are treated well. What is compared is the *shape* alone.
 #
-# The gradient needs one more link of the chain rule. Let $g_v = p_v - [v]$ be the gradient of the
-# logits, $r_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then
+# (The code adds constants to $m$ and $\ln s$, so that the bells begin spread out.)
+#
+# The gradient needs one more link of the chain rule. Let $x$ be the value that happened,
+# $g_v = p_v - [v = x]$ the gradient of the logits, $r_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then
 # $dt_{k,v} = r_{k,v}\, g_v$, and with $s_k = e^{l_k}$
 #
 # $$dw_k = \sum_v dt_{k,v}, \qquad dm_k = \sum_v dt_{k,v}\, d_{k,v}\, s_k, \qquad
@@ -634,7 +636,7 @@ figures.bars(costs, "bits per pixel, test", highlight=("softmax",), form="{:.3f}
 # %% [markdown]
 # Here the softmax needs no more than 1297 images to leave the single Gaussian far behind, and to be
 # ahead of five by a hair. Why? Look at what they predict at three places (row, column) of one
-# digit. The orange mark is the value that the pixel has.
+# digit, framed in the picture. The orange mark is the value that the pixel has.
 
 # %%
 image = digits_test[172:173]
@@ -645,13 +647,16 @@ for r, c in places:
         title = f"{name} ({r}, {c})"
         panels[title] = likelihood.probabilities(predict(name, image)[0, r, c, 0], LEVELS)
         marks[title] = image[0, r, c, 0]
-figures.distributions(panels, values=marks)
+course.show(
+    figures.marked(image[0], places, LEVELS), figures.distributions(panels, values=marks, top=1)
+)
 
 # %% [markdown]
 # Digits are made of paper (0), full ink (16) and some greys. In the corner it is paper, and all
-# know it. In the last row a stroke may go on or have ended: the softmax has a peak at each end and
-# greys between. One Gaussian has to decide for one of them, or lie flat; five can imitate two peaks
-# if they spend a bell on each.
+# know it. In the middle, at (3, 3), one Gaussian cannot decide and lies flat, where the others put
+# most on full ink and the rest on ever fainter greys. In the last row a stroke may go on or have ended: the softmax has a peak at
+# each end and greys between, and the bells lean to paper. At this pixel they were luckier, it is
+# paper; over all pixels the softmax wins.
 #
 # How far do these results go? The networks are tiny, and on photographs of this size, with as few
 # images, the mixture would win, as the counting above suggests. The paper's 3.06 against 3.22 is
@@ -674,7 +679,7 @@ print(f"{cost:.2f} bits/dim on test images; 8 if every value is equally likely")
 def draw_pixel(image=1, row=4, column=4):
     z = net.logits(photos_test[image : image + 1])[0, row, column]
     values_here = photos_test[image, row, column]
-    titles = [f"{colour}, row {row}, column {column}" for colour in ("red", "green", "blue")]
+    titles = [f"image {image}, ({row}, {column}): {c}" for c in ("red", "green", "blue")]
     panels = {t: likelihood.probabilities(z[k], 256) for k, t in enumerate(titles)}
     return figures.distributions(
         panels, values=dict(zip(titles, values_here, strict=True)), columns=3
@@ -698,9 +703,9 @@ course.interactive(
 
 # %% [markdown]
 # The first value of the image, red at the upper left, is predicted from nothing: the network gives
-# what it knows of red in general, with a spike at 0. Later values are predicted from their
-# neighbours, and green and blue also from the values before them in the same pixel: they are
-# narrower.
+# what it knows of red in general, with a spike at 0. In a textured image a later red is hardly better
+# known than the first (image 0); in an even one it is nearly certain (image 3). Green and blue, for
+# which the values before them in the same pixel are known as well, are much narrower.
 #
 # ## What to take away
 #

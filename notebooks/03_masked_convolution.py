@@ -17,7 +17,7 @@
 # red, green and blue wait for each other inside one pixel.
 #
 # **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), the chain rule
-# of derivatives, and NumPy. Nothing here needs a network or more than a minute.
+# of derivatives, and NumPy. Nothing here needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -378,8 +378,8 @@ figures.Table(
 # %% [markdown]
 # ## A mask that training undoes
 #
-# A kernel of one feature, 3×3, masked when it is made. Then one step of gradient descent, once with
-# step 4 and once without it.
+# A kernel of one feature, 3×3, masked when it is made. Then one step of gradient descent on half the
+# squared distance to a random target, once with step 4 and once without it.
 
 # %%
 mask = conv_mask("A", 3, 3, [0], [0])
@@ -426,8 +426,8 @@ check.input_gradient(input_gradient)
 # ## Where in a network
 #
 # Every masked convolution of Table 1 is this one layer, in other sizes: 7×7 with mask A at the
-# entrance, 3×3 or 1×1 with mask B after it. Here are the first layer's kernels as they act, $K \odot M$,
-# in a small PixelCNN that was trained for a second on 8×8 digits.
+# entrance, 3×3 or 1×1 with mask B after it. Here are eight of the first layer's sixteen kernels as they
+# act, $K \odot M$, in a small PixelCNN that was trained for a second on 8×8 digits.
 
 # %%
 model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
@@ -436,7 +436,10 @@ pr.Trainer(model, optimizer="adam").fit(train, epochs=8, progress=False)
 kernels = model.params["first.K"] * model.first.mask
 print(f"{model.nll(test).mean():.1f} nats per image, a coin has {64 * np.log(2):.1f}")
 figures.feature_maps(
-    {f"feature {k}": kernels[:, :, 0, k] for k in range(8)}, columns=4, pixel=(3, 3)
+    {f"feature {k}": kernels[:, :, 0, k] for k in range(8)},
+    columns=4,
+    pixel=(3, 3),
+    label="weight",
 )
 
 # %% [markdown]
@@ -445,7 +448,10 @@ figures.feature_maps(
 
 # %%
 figures.feature_maps(
-    {"|d logit / d pixel|": explain.influence(model, test[:100], 5, 4)}, signed=False, pixel=(5, 4)
+    {"pixel (5, 4)": explain.influence(model, test[:100], 5, 4)},
+    signed=False,
+    pixel=(5, 4),
+    label="|d logit / d pixel|",
 )
 
 # %% [markdown]

@@ -14,12 +14,12 @@
 # build images that only the blind spot could explain.
 #
 # **What you will learn.** How a field of view grows with depth; why a wedge up and to the right
-# stays dark at any depth, and what that costs; why there is no pooling; what a PixelCNN has over
+# stays unseen at any depth, and what that costs; why there is no pooling; what a PixelCNN has over
 # the recurrent networks (all pixels at once, in training) and what it has not (neither is drawing
 # any faster, nor does it see the whole context).
 #
 # **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), and
-# NumPy. Nothing here needs a network or more than a minute.
+# NumPy. Nothing here needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -94,18 +94,21 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 # mask no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
 # one way; this project takes 15 blocks.
 
+
 # %%
-figures.sketch(
-    {
+def draw_block():
+    boxes = {
         "x": (0, 0), "ReLU(x)": (1.3, 0.8), "u": (3.3, 0.8), "ReLU(u)": (4.7, 0.8),
         "z": (6.7, 0.8), "a = ReLU(z)": (8.3, 0.8), "+": (10.9, 0), "y": (12, 0),
-    },
-    [
-        ("x", "ReLU(x)"), ("ReLU(x)", "u", "1×1"), ("u", "ReLU(u)"), ("ReLU(u)", "z", "3×3"),
-        ("z", "a = ReLU(z)"), ("a = ReLU(z)", "+", "1×1"), ("x", "+"), ("+", "y"),
-    ],
-    height=1.7,
-)  # fmt: skip
+    }  # fmt: skip
+    arrows = [
+        ("x", "ReLU(x)"), ("ReLU(x)", "u", "K_down"), ("u", "ReLU(u)"), ("ReLU(u)", "z", "K_conv"),
+        ("z", "a = ReLU(z)"), ("a = ReLU(z)", "+", "K_up"), ("x", "+"), ("+", "y"),
+    ]  # fmt: skip
+    return figures.sketch(boxes, arrows, height=1.7)
+
+
+draw_block()
 
 # %% [markdown]
 # ## Slowly
@@ -215,7 +218,7 @@ course.interactive(
 # %% [markdown]
 # ## The blind spot
 #
-# With 15 blocks everything above is seen on the left. On the right a wedge stays dark, beginning
+# With 15 blocks everything above is seen on the left. On the right a wedge stays unseen, beginning
 # four columns from the pixel, and more blocks do not help.
 #
 # The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only
@@ -288,7 +291,8 @@ figures.lines({"pixelcnn": (depth, curve)}, "blocks", "share of the context seen
 figures.fields(fields, place)
 
 # %% [markdown]
-# The PixelCNN wins a row with every block, and the paper's 15 blocks see a bit more than half. One
+# The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers, see a
+# bit more than half. One
 # Row LSTM layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees
 # all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's
 # results have the same order: **the larger the field, the better the likelihood** (bits/dim on
@@ -330,11 +334,14 @@ figures.Table(["copied from", "best possible", "pixelcnn", "diagonal_bilstm", "a
 # %% [markdown]
 # Up to three columns it finds the rule. From four on it stays with the coin, and no training and no
 # depth would change that: all that it sees is independent of what it has to predict. The Diagonal
-# BiLSTM sees the pixel in question, and has to *remember* it over more and more steps; it comes as
-# far as its short training lets it.
+# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never sees
+# from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel
+# stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for
+# $s = 5$. And it has to *remember* what it saw over more and more steps, as far as its short training
+# lets it.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
-# nats each, for everybody.
+# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot see.
 
 # %%
 pictures = copies(2, 4, seed=2)
@@ -389,7 +396,11 @@ check.leaked(leaked)
 #
 # The sketch again: each arrow backwards, and where two arrows leave a box, two gradients are added.
 # Only $x$ has two.
-#
+
+# %%
+draw_block()
+
+# %% [markdown]
 # **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual
 # connection is for: whatever the block does, the gradient reaches $x$ whole.
 #
@@ -410,7 +421,7 @@ check.leaked(leaked)
 
 # %%
 def conv_back(dy, x, K):
-    """One image: dy (H, W, out), x (H, W, in), masked K → dx, dK, db, dK without its mask."""
+    """One image: dy (H, W, out), x (H, W, in), masked K → dx, dK (not masked yet), db."""
     H, W, _ = x.shape
     dx, dK = np.zeros_like(x), np.zeros_like(K)
     for r, c in np.ndindex(H, W):
@@ -539,15 +550,15 @@ figures.sheet(pr.complete(model, halves, known, seed=1), 2, columns=8, generated
 
 # %% [markdown]
 # And what does a trained network make of its field? The influence of each earlier pixel on one
-# prediction, averaged over test images: strongest next to the pixel, and weak at the far end of
-# what the masks allow. A field of view is what a network *may* use; how much it does use is up to
+# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the top
+# row, at the far end of what the masks allow. (Four blocks and the first layer see seven rows: for
+# (3, 3) that is everything above, and the upper left corner counts as well.) A field of view is what a network *may* use; how much it does use is up to
 # the data.
 
 # %%
-found = {
-    f"pixel ({r}, {c})": explain.influence(model, test[:100], r, c) for r, c in [(3, 3), (6, 4)]
-}
-figures.feature_maps(found, signed=False, columns=2, label="|d logit / d pixel|")
+pixels = [(3, 3), (6, 4)]
+found = {f"pixel ({r}, {c})": explain.influence(model, test[:100], r, c) for r, c in pixels}
+figures.feature_maps(found, signed=False, columns=2, pixel=pixels, label="|d logit / d pixel|")
 
 # %% [markdown]
 # ## What to take away

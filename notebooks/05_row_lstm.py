@@ -18,7 +18,7 @@
 # gradient travels up the rows, and what the forget gate has to do with how far it gets.
 #
 # **What you need.** Masks A and B ([03](03_masked_convolution.ipynb)), the chain rule, and NumPy.
-# Nothing here needs a network or more than a minute.
+# Nothing here needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -77,7 +77,7 @@ figures.masks({"K_is: this row, mask B": [[1, 1, 0]], "K_ss: the row above": [[1
 # Two details are easily missed. The paper's formula writes one $\sigma$ around all four gates; its
 # text then says that the content gate has $\tanh$, and only with it can a cell go down as well as
 # up. And $c$ is carried from the pixel straight above, while $h$ is read from $k$ pixels above:
-# information moves sideways through $h$ alone.
+# in the recurrence, information moves sideways through $h$ alone.
 #
 # Row $-1$ does not exist. Its state is learned (§5.2): one vector $h_0$ and one $c_0$, the same at
 # every column.
@@ -257,8 +257,9 @@ record.under("blocks.0.lstm")
 figures.gate_maps(record, "blocks.0.lstm", feature=3)
 
 # %% [markdown]
-# The forget gate stays open for the most part, so the cell changes gently from row to row: it
-# remembers. The state $h$ shows no more of it than the output gate lets through.
+# The forget gate is half to three quarters open in most places: the cell keeps most of what the pixel
+# above had, and after some rows little of it is left. Where the gate closes the cell starts afresh.
+# The state $h$ shows no more of it than the output gate lets through.
 #
 # A slider over the record takes you through both passes, step by step.
 
@@ -276,7 +277,8 @@ course.interactive(lambda name="blocks.0.lstm.h": figures.tensor(record, name), 
 #
 # Here is what is computed from what. A gradient takes each arrow in the opposite direction, and
 # **where two arrows leave a box, two gradients come back and are added**. That rule is the whole
-# derivation.
+# derivation. (Only $z$ is another matter: each of its four arrows takes a quarter of its numbers, so
+# what comes back is put side by side.)
 
 # %%
 figures.lstm_sketch()
@@ -405,7 +407,7 @@ numeric = (loss_at(theta[place] + eps) - loss_at(theta[place] - eps)) / (2 * eps
 print(f"numerically {numeric:.10f}, by hand {grads['K_ss'][place]:.10f}")
 
 # %% [markdown]
-# And every entry of every array, in float64. A correct gradient has an error around $10^{-9}$; a
+# And every entry of every array, in float64. A correct gradient has an error around $10^{-10}$; a
 # forgotten term shows as something like $10^{-1}$.
 
 # %%
@@ -422,7 +424,7 @@ figures.Table(
 #
 # Step 5, without the loop over readers. Given `dz` of one row, shape $(W, 4h)$, and a kernel `K` of
 # shape $(k, h, 4h)$ with $k$ odd, return what arrives at the row above: an array $(W, h)$ with
-# $\sum_v dz_{q'-v} K_v^\top$ in row $q'$, where $v$ runs from $-(k-1)/2$ to $(k-1)/2$.
+# $\sum_v dz_{q'-v} K_v^\top$ at index $q'$, where $v$ runs from $-(k-1)/2$ to $(k-1)/2$.
 #
 # <details><summary>Hint</summary>
 #
@@ -450,7 +452,7 @@ check.one_row_back(one_row_back)
 #   dc_{r-d} = dc_r \odot f_r \odot f_{r-1} \odot \dots \odot f_{r-d+1} + \dots$$
 #
 # No matrix, no $\tanh'$: this is the road for which LSTMs were made. If $f$ is near 1, the bottom
-# row can teach the top row. If $f$ is 0.5, it cannot: $0.5^{28}$ is four billionths.
+# row can teach the top row. If $f$ is 0.5, it cannot: $0.5^{27}$ is seven billionths.
 #
 # Below is a fresh layer over 28 rows. A gradient of 1 enters at the last row only; the curves show
 # how much of it arrives in each row, on a logarithmic scale, for different biases of the forget
@@ -477,7 +479,8 @@ def draw_gradient(bias=2.0):
 course.interactive(draw_gradient, static=[{"bias": 4.0}], bias=(-2.0, 6.0, 0.5))
 
 # %% [markdown]
-# A straight line on a logarithmic scale is a power: so much per row. This is why the forget gate's
+# The lower curve is nearly straight, which on a logarithmic scale means the same factor per row; with
+# a bias of 4 almost all arrives. This is why the forget gate's
 # bias starts at 1 here and not at 0 (the paper does not say where it starts). Training moves it to
 # where the data want it.
 #

@@ -18,7 +18,7 @@
 # pixel it still misses; why memory lasts longer along a row than down a column.
 #
 # **What you need.** Equation (3) and its gradient ([05](05_row_lstm.ipynb)), mask A
-# ([03](03_masked_convolution.ipynb)), and NumPy. Nothing here needs a network or more than a
+# ([03](03_masked_convolution.ipynb)), and NumPy. Nothing here needs the internet or more than a
 # minute.
 
 # %%
@@ -36,7 +36,7 @@ rng = np.random.default_rng(6)
 # ## The idea
 #
 # The Row LSTM reads a few states of the row above, and so on upwards: a triangle. Whatever lies
-# outside it is lost, and depth does not bring it back.
+# outside it is lost, and depth does not bring back what lies up and to the right.
 #
 # Let each pixel read only two states instead: that of the pixel **above** and that of the pixel to
 # its **left**. Both of these have read their own neighbours above and to the left, and so on. What
@@ -80,7 +80,8 @@ course.interactive(
 # For an input $x$ of $2h$ features on $n \times n$ pixels, and for each of the two directions:
 #
 # 1. **Input-to-state.** A 1×1 convolution $K^{is}$ with mask B makes $4h$ numbers of each pixel.
-# 2. **Skew.** Row $r$ moves right by $r$: the map is now $n \times (2n-1)$, with padding.
+# 2. **Skew.** Row $r$ moves right by $r$: the map is now $n \times (2n-1)$, with padding. (The paper
+#    skews first; a 1×1 gives the same on the real pixels before or after.)
 # 3. **State-to-state.** Column by column, a convolution $K^{ss}$ of size 2×1 runs over the states
 #    $h$ of the column before. It needs no mask, for that column is finished. Its result is added
 #    to what step 1 gave, and the gates, $c$ and $h$ follow as in equation (3).
@@ -270,7 +271,7 @@ right = np.array([[f"r{3 * r + q + 1}" for q in range(3)] for r in range(3)])
 moved = np.concatenate([[["0"] * 3], right[:-1]])
 both = np.char.add(np.char.add(left, "+"), moved)
 figures.letters(
-    {"L": left, "R": right, "R, shifted": moved, "L + R, shifted": both},
+    {"L": left, "R": right, "R, shifted": moved, "L + shifted R": both},
     current="l5+r2",
     reads=["l5", "r2"],
 )
@@ -298,7 +299,7 @@ def seen_by_scan(mirrored, row, column, height=7, width=11):
 def draw_scans(row=4, column=5):
     L, R = seen_by_scan(False, row, column), seen_by_scan(True, row, column)
     R_shifted = seen_by_scan(True, row - 1, column) if row else np.zeros_like(R)
-    shown = {"L": L, "R, not shifted": R, "R, shifted": R_shifted, "L + R, shifted": L + R_shifted}
+    shown = {"L": L, "R, not shifted": R, "R, shifted": R_shifted, "L + shifted R": L + R_shifted}
     return figures.fields(shown, (row, column), columns=2, own=True)
 
 
@@ -535,6 +536,8 @@ course.interactive(draw_tensor, name=steps)
 # $$dK^{is} = \sum x_{r,q}^\top dz, \qquad dK^{ss}_0 = \sum h_{r-1,q}^\top dz, \qquad
 #   dK^{ss}_1 = \sum h_{r,q-1}^\top dz, \qquad db = \sum dz.$$
 #
+# (With colours, $dK^{is}$ gets the mask of $K^{is}$, as in [03](03_masked_convolution.ipynb).)
+#
 # **7. Outside.** Whatever was sent to a neighbour outside the image belongs to $h_0$ and $c_0$,
 # which stand there everywhere: it is summed up. In the code below it has collected in the frame.
 
@@ -628,13 +631,13 @@ figures.Table(
 # ## Exercise 6.3 · One diagonal back
 #
 # Step 6 for a whole column of the skewed map, without a loop. Going forward, a column of states
-# `h`, shape $(H, h)$, gives the next column
+# `h`, shape $(H, F)$, gives the next column
 #
 #     h_above = np.concatenate([h0[None], h[:-1]])
 #     z = h_above @ K[0] + h @ K[1]
 #
-# with `K` of shape $(2, h, 4h)$. Given `dz`, shape $(H, 4h)$, return two arrays: what arrives at
-# `h`, shape $(H, h)$, and what arrives at `h0`, shape $(h,)$. (Leave the padding aside.)
+# with `K` of shape $(2, F, 4F)$. Given `dz`, shape $(H, 4F)$, return two arrays: what arrives at
+# `h`, shape $(H, F)$, and what arrives at `h0`, shape $(F,)$. (Leave the padding aside.)
 #
 # <details><summary>Hint</summary>
 #
@@ -645,8 +648,8 @@ figures.Table(
 
 # %%
 def one_diagonal_back(dz, K):
-    dh = ...  # your code: (H, h)
-    dh0 = ...  # and (h,)
+    dh = ...  # your code: (H, F)
+    dh0 = ...  # and (F,)
     return dh, dh0
 
 

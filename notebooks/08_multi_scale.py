@@ -96,7 +96,7 @@ figures.sketch(
     },
     [
         ("small", "upsample"), ("upsample", "ReLU"), ("ReLU", "e"),
-        ("e", "layer 1", "       K_fs"), ("e", "layer 2", "        K_fs"),
+        ("e", "layer 1", "            K_fs of 1"), ("e", "layer 2", "              K_fs of 2"),
         ("x", "first"), ("first", "layer 1"), ("layer 1", "layer 2"), ("layer 2", "head"),
     ],
     height=2.2,
@@ -342,7 +342,7 @@ figures.fields({"the large image": explain.influence(fresh, noise, *place)}, pla
 # **3. Through the stamps.** Every product $x_{r,q} K_{u,v}$ went to one large pixel. So each gets
 # its gradient from there, and each of its factors gets that times the other factor:
 #
-# $$dx_{r,q} = \sum_{u,v} K_{u,v}\, dy_{fr+u-f/2,\; fq+v-f/2}, \qquad
+# $$dx_{r,q} = \sum_{u,v} dy_{fr+u-f/2,\; fq+v-f/2}\, K_{u,v}^\top, \qquad
 #   dK_{u,v} = \sum_{r,q} x_{r,q}^\top\, dy_{fr+u-f/2,\; fq+v-f/2}, \qquad db = \sum dy.$$
 #
 # The first is the strided convolution from above, as it had to be. In a trained model $dx$ is
@@ -354,7 +354,7 @@ def upsample_slow_backward(dy, x, K):
     """dy (H, W, F) of one image → dx, dK, db."""
     dx, dK = np.zeros_like(x), np.zeros_like(K)
     for small, tap, large in stamps(len(K) // 2, *x.shape[:2], *dy.shape[:2]):
-        dx[small] += K[tap] @ dy[large]  # 3
+        dx[small] += dy[large] @ K[tap].T  # 3
         dK[tap] += np.outer(x[small], dy[large])
     return dx, dK, dy.sum(axis=(0, 1))
 
@@ -548,8 +548,8 @@ figures.lines(
 #
 # ## Exercise 8.3 · The sum without underflow
 #
-# Above, `true` took the logarithm of a sum of exponentials. With real images, whose nats are in the
-# hundreds or thousands, `np.exp(-pairs)` is 0 and the result infinite. Given `nats_small`, shape
+# Above, `true` took the logarithm of a sum of exponentials. With larger images, whose nats are in
+# the thousands, `np.exp(-pairs)` is 0 and the result infinite. Given `nats_small`, shape
 # $(S,)$, and `nats_large`, shape $(S, N)$, return the $N$ true nats.
 #
 # <details><summary>Hint</summary>
@@ -612,7 +612,7 @@ print(f"nats per image at the fixed pixels: {lost:.2f} of {all_of_it:.2f}")
 figures.nats(test[:3], per_pixel[:3], 2)
 
 # %% [markdown]
-# At every second row and column the squares are dark: it has learned to copy, and pays next to
+# (The nats above the images are those of network 1 alone.) At every second row and column the squares are dark: it has learned to copy, and pays next to
 # nothing there. So for a *trained* model the bound is close to its own exact nats; it was wide open
 # for the random weights above. (The rest of the difference between the two lines of the table is
 # not due to the bound: they are two networks, trained on two losses.)
@@ -682,12 +682,12 @@ course.interactive(draw_given, digit=(0, 249), static=[{"digit": k} for k in (4,
 # draws something recognisable, this division of labour is what the paper was after.
 #
 # And which pixels of the small image does the trained network look at? Each small pixel is flipped
-# and the change of one logit measured.
+# and the change of one logit measured; small $(r, q)$ lies at large $(2r, 2q)$.
 
 # %%
 places = [(1, 1), (3, 4), (4, 3), (7, 5)]
 figures.feature_maps(
-    {f"pixel ({r}, {q})": moved_by(bound_net, test[:100], r, q) for r, q in places},
+    {f"predicting large ({r}, {q})": moved_by(bound_net, test[:100], r, q) for r, q in places},
     signed=False,
     label="|change of the logit|",
 )

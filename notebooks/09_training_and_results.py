@@ -68,8 +68,8 @@ figures.bars(
 # The three networks have one plan. A 7×7 convolution with mask A; then blocks, in which alone they
 # differ; then a head of 1×1 convolutions behind ReLUs; then 256 logits per colour, or one for a
 # binary image. Blocks have residual connections, and each is also connected to the head. In this
-# package the plan is `models/trunk.py`, and here it is with the paper's size for MNIST, one line
-# per part:
+# package the plan is `models/trunk.py`, and here it is for MNIST, one line per part, with the paper's
+# size where it gives one. ("1×1 B twice" at the end of a block: one to the trunk, one to the head.)
 
 
 # %%
@@ -89,9 +89,9 @@ networks = {
 }
 counts = {name: parts(model) for name, model in networks.items()}
 inside = {
-    "pixelcnn": "15 × (1×1 B, 3×3 B, 1×1 B)",
-    "row_lstm": "7 × (i-s 1×3 B, s-s 1×3, 1×1 B)",
-    "diagonal_bilstm": "7 × two of (i-s 1×1 B, s-s 2×1), 1×1 B",
+    "pixelcnn": "15 × (1×1 B, 3×3 B, 1×1 B twice)",
+    "row_lstm": "7 × (i-s 1×3 B, s-s 1×3, 1×1 B twice)",
+    "diagonal_bilstm": "7 × (two of [i-s 1×1 B, s-s 2×1], 1×1 B twice)",
 }
 figures.Table(
     ["", *networks],
@@ -322,9 +322,10 @@ course.interactive(
 
 # %% [markdown]
 # In both pictures plain descent soon hops about in the steep direction, and has covered a seventh
-# of its way along the flat one. The two others go equally fast in both. With the rate 0.1 they
-# arrive within twenty updates, and then hop themselves: a step's length does not shrink when the
-# bottom is near. With a tenth of the rate they need ten times as long, and the level at which they
+# of its way along the flat one. The two others go equally fast in both. With the rate 0.1 RMSProp is
+# there after ten updates and then hops itself: a step's length does not shrink when the bottom is
+# near. Adam, which carries its momentum along, runs through the bottom, is thrown back, and settles
+# after some forty. With a tenth of the rate they need ten times as long, and the level at which they
 # hop is ten times lower. (Adam's $v$ remembers the steep slopes of the beginning for a thousand
 # updates; RMSProp's $s$ forgets in twenty.)
 #
@@ -333,8 +334,8 @@ course.interactive(
 # ## A schedule, and an average
 #
 # First long steps, then short ones: a **schedule**. The paper sets its rates by hand per data set,
-# as high as converges well, and prints none. This project's default goes from the full rate to zero
-# along half a cosine, after some warm-up.
+# as high as converges well, and prints none. The default of `python -m pixelrnn_np train` goes from the
+# full rate to zero along half a cosine, after some warm-up.
 #
 # The other remedy for hopping is to look at the *middle* of the hops: a moving **average of the
 # weights**, $\bar w \leftarrow \gamma \bar w + (1-\gamma) w$, which is not trained but evaluated.
@@ -357,7 +358,8 @@ figures.lines(
     "update",
     "share of the full rate",
     markers=False,
-    height=2.4,
+    height=2.6,
+    legend="above",
 )
 
 # %% [markdown]
@@ -386,7 +388,7 @@ for title, recipe in recipes.items():
     curves[title] = tuple(zip(*points, strict=True))
     with trainer.averaged() as averaged:
         rows.append([title, f"{trainer.best:.2f}", f"{averaged.nll(test).mean():.2f}"])
-figure = figures.lines(curves, "epoch", "nats per validation image")
+figure = figures.lines(curves, "epoch", "nats per validation image", legend="above")
 figure.axes[0].set_ylim(top=max(y[1] for _, y in curves.values()))
 figure
 
@@ -396,13 +398,14 @@ figures.Table(["recipe", "best valid nats", "test nats at the end"], rows)
 # %% [markdown]
 # One seed, one small set, seconds of training: this is no verdict. What can be read from it:
 # RMSProp at a constant rate jumps by more than a nat from one epoch to the next, at times out of the
-# figure; with a schedule and an average its curve is smooth, and ends far lower. Adam is ahead of
+# figure; with a schedule and an average its curve is smooth, and ends far lower (its rate is twice as
+# high, too). Adam is ahead of
 # it from the start, with a rate that is higher, and gains nothing from them *here*: its constant
 # rate jumps as well, but in so short a race long steps pay to the end.
 #
 # In longer runs of this project (30 epochs, 17 levels; `benchmarks/README.md`) RMSProp at a
 # constant 0.001 came to 84.5 test nats, RMSProp with schedule and average to 80.0, and Adam with
-# both to 79.0. Hence the defaults.
+# both to 79.0. Hence the defaults of the command line.
 #
 # What is the average worth, in one and the same run? We stop a run with a constant rate in its
 # middle and validate twice.
@@ -459,7 +462,7 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 
 # %%
 rows, missing = check.table_4()
-figures.Table(["model", "the paper's Table 4", "ours", "weights"], rows)
+figures.Table(["model", "the paper's Table 4", "ours", "ours − paper's", "weights"], rows)
 
 # %%
 if missing:
@@ -547,7 +550,9 @@ course.interactive(
 # %% [markdown]
 # ## Completions, as in the paper's Figure 1
 #
-# The upper half is given; then six completions, tinted where they were drawn; then the original.
+# The upper half is given; then six completions, tinted where they were drawn; then the original. (The
+# package does not carry MNIST. The models of it complete scikit-learn's test digits, enlarged to 28×28
+# and binarised by chance: strangers to these networks.)
 # (The paper's Figure 1 completes natural images of 32×32 pixels. Its Figure 7 has samples from
 # CIFAR-10 and ImageNet 32×32, its Figure 9 more completions. Ours are far smaller relatives.)
 

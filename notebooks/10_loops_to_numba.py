@@ -13,12 +13,12 @@
 # this package, and one layer of the Row LSTM four times. Each time the numbers are the same, and
 # each time you measure what has changed.
 #
-# **What you will learn.** Where the time goes: calls, memory, and arithmetic, in this order. What
+# **What you will learn.** Where the time goes: calls, arithmetic, and memory. What
 # keeps a compiler from using the vector unit; why a matrix product is best cut into blocks; what a
 # skewed map costs; why fresh memory is slow; how two threads give the same bits as one.
 #
 # **What you need.** The convolution of [03](03_masked_convolution.ipynb) and the cell of
-# [05](05_row_lstm.ipynb). No network; about one minute. Your times will differ from those printed
+# [05](05_row_lstm.ipynb). No internet needed; about one minute. Your times will differ from those printed
 # here: look at their ratios.
 
 # %%
@@ -53,9 +53,9 @@ one_thread = threadpool_limits(
 # %% [markdown]
 # ## The idea
 #
-# A training step of a small PixelCNN is some hundred million multiplications. A core of a
-# present-day machine does more than ten thousand million in a second. So a step *could* take a few
-# milliseconds. Written as the equation stands, it takes minutes.
+# A training step of a small PixelCNN is several hundred million multiplications. A core of a
+# present-day machine does more than ten thousand million in a second. So a step *could* take some ten
+# milliseconds. Written as the equation stands, it takes half a minute.
 #
 # Between the two lies no cleverness about the network. The sum stays the same sum. What changes is
 # how often Python is asked, how often numbers travel between memory and processor, and how many of
@@ -358,14 +358,14 @@ for images in (4, 16, 64):
         lambda: conv_im2col(many),  # noqa: B023
         lambda: conv_kernel(many, out),  # noqa: B023
     )
-    rows.append([images, *(f"{1e9 * timed(way) / (images * H * W):.0f}" for way in ways)])
+    rows.append([images, *(f"{1e9 * timed(way, 0.5) / (images * H * W):.0f}" for way in ways)])
 figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "7: ns per pixel"], rows)
 
 # %% [markdown]
 # The kernel costs about the same per pixel, however many there are, since its blocks never leave
-# the cache. The other two write maps that no cache holds, some into memory that is fresh each time
-# (more of that below). Step 3b loses little, if anything. Step 4, the better arithmetic on paper, suffers
-# most: its matrix is five times the image.
+# the cache. Step 3b does not suffer either: its maps of 3 MB still fit a large cache. Step 4, the
+# better arithmetic on paper, writes a matrix of five times the image, 16 MB here, into memory that is
+# fresh each time (more of that below), and costs the most per pixel.
 
 # %% [markdown]
 # ## What stops the vector unit
@@ -442,9 +442,13 @@ def draw_blocks(h=16, taps=5):
         seconds = timed(lambda: blockwise(a, w, out, rows), 0.06)  # noqa: B023
         found.append(100 * 2 * a.size * h / seconds / peak)
     assert np.allclose(out, a @ w, rtol=0, atol=1e-3)
-    label = f"rows in a block of (rows, {taps * h}) · ({taps * h}, {h}), as a power of two"
-    curve = {"share": (np.log2(sizes), np.array(found))}
-    return figures.lines(curve, label, "% of peak", height=2.8)
+    label = f"rows in a block of (rows, {taps * h}) · ({taps * h}, {h})"
+    figure = figures.lines({"share": (np.array(sizes), found)}, label, "% of peak", height=2.8)
+    axes = figure.axes[0]
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, sizes, minor=False)
+    axes.set_ylim(0)
+    return figure
 
 
 course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], taps=[1, 5])
@@ -454,9 +458,13 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
 # is not. Below the limit it multiplies where the numbers lie. The limit is at 781 rows in the first
-# figure, just short of $2^{10}$, and at 48 in the second, between $2^5$ and $2^6$. So
-# `kernels/products.py` takes as many rows as stay below it, and blocks of 448 where those would be
-# few. The block that was just gathered is then still in the cache.
+# figure, between the points at 448 and 784, and at 48 in the second. So `kernels/products.py` takes as
+# many rows as stay below it, and blocks of 448 where those would be few: for the second shape that is
+# not what this figure advises, but there is more to a block than its product, and 48 rows would be
+# fewer than two of the image's. The block that was just gathered is then still in the cache.
+#
+# More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which
+# pays for the copying.
 #
 # Where exactly the curve bends depends on the library and the machine; yours may have no bend at
 # all.
@@ -501,8 +509,8 @@ figures.bars(
 # each input number of a tap it loads the 16 weights once, spreads the number of each of the 7
 # pixels over a register, and does 7 vector multiply-adds. A tap is then only a distance in memory,
 # the same for all pixels, if zeros lie around the image. Bias and ReLU happen before the tile is
-# written. The compiler would not do that by itself, so that `kernels/emitter.py` writes down the
-# instructions.
+# written. The compiler would not do that by itself, so `kernels/emitter.py` writes the instructions
+# itself.
 #
 # The 3×3 of one image, with its bias and its ReLU:
 
@@ -527,6 +535,10 @@ def gathered_and_multiplied(image, offsets, K, b, cols, y):
 
 @numba.njit
 def in_registers(around, start, distances, K, b, y):
+    # product(out, init, gate, low, bias, a, taps, K, M, N): out = max(bias + Σ_t a moved by
+    # taps[t] · K_t, low), here without a map to begin with (init) or to let through (gate). A matrix
+    # is an array, where its first row begins, and how far rows are apart; panels(K) is K cut in
+    # strips of 16 or 32 columns.
     M, N = y.shape
     target, source = tiles.matrix(y, 0, N), tiles.matrix(around, start, N)
     product(target, tiles.NOTHING, tiles.NOTHING, np.float32(0), b, source, distances, K, M, N)
@@ -629,8 +641,9 @@ figures.ladder(times, 2 * macs, peak)
 # Step 4 is step 3, compiled: 28 times a product and a cell, without Python in between and without a
 # fresh array per operation. It does not build step 3's matrix: a row of $x$ and the row of $h$ above
 # are copied between zeros, and the product reads their taps from there, as in the last section.
-# The sums are longer than the convolution's, 112 numbers to 64, and so nearer to peak, although the
-# cell is not even counted as work. That it may be left out of the count took some doing.
+# The sums are longer than the convolution's, 112 numbers instead of 80, and feed 64 outputs instead of
+# 16, and so it is nearer to peak, although the cell is not even counted as work. How that became so
+# cheap is the next section.
 #
 # ## σ by way of tanh
 #
@@ -716,8 +729,8 @@ figures.skewed([list("abcd"), list("efgh"), list("ijkl")])
 # %% [markdown]
 # Taken literally, that is an array of $H \times (H + W - 1)$ positions, and the dots are computed
 # too. The kernels of this package take it as an *order*: pixels are stored diagonal by diagonal,
-# *a*, *b e*, *c f i*, … A diagonal is then one piece of memory, as the column was, and there are no
-# dots.
+# *a*, *b e*, *c f i*, … A diagonal is then one piece of memory, which a column of the padded map is
+# not, and there are no dots.
 
 # %%
 K = p["K_is"][0, 1]
@@ -879,7 +892,7 @@ figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}"
 #
 # ## What to take away
 #
-# - First the calls, then the memory, then the arithmetic. Measure before each, for it is seldom
+# - First the calls, then the arithmetic, then the memory. Measure before each, for it is seldom
 #   where one thinks.
 # - A convolution is a matrix product of what its taps read. Masked taps are left out, not
 #   multiplied by zero.

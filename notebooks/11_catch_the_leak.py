@@ -19,7 +19,7 @@
 #
 # **What you need.** Masks ([03](03_masked_convolution.ipynb)), the two LSTMs
 # ([05](05_row_lstm.ipynb), [06](06_diagonal_bilstm.ipynb)) and nats
-# ([01](01_pixel_by_pixel.ipynb)). Nothing here needs a network or more than a minute.
+# ([01](01_pixel_by_pixel.ipynb)). Nothing here needs the internet or more than a minute.
 
 # %%
 import itertools
@@ -132,7 +132,7 @@ figures.sheets(
 # average, or more, whoever does the predicting. A network that does better on *fresh* coins has
 # seen them.
 #
-# To these comes the **drawing test** from above: draw twice with the same random numbers, from
+# To these we add the **drawing test** from above: draw twice with the same random numbers, from
 # images that hold zeros and from images that hold noise. The results have to be equal.
 
 # %% [markdown]
@@ -252,7 +252,9 @@ check.leaks(leaks)
 # This is the bug that you have just seen. It comes about when one masked layer is written for the
 # whole network and used at the entrance as well, or when A and B are mixed up.
 #
-# What does one prediction see? `fields` marks with a cross what it must not.
+# What does one prediction see? `fields` marks with a cross what it must not. (Yellow is earlier and not
+# seen: here the PixelCNN's blind spot, [04](04_pixelcnn.ipynb); in the Diagonal BiLSTM the pixel that
+# the shift loses, [06](06_diagonal_bilstm.ipynb).)
 
 
 # %%
@@ -380,7 +382,8 @@ figures.fields(
 )
 
 # %% [markdown]
-# In the middle: the pixel itself and what lies to its right. On the right, nearly everything: in
+# In the middle: the pixel itself and what lies to its right, but for the last of the row, which no
+# feature of that row shows. On the right, nearly everything: in
 # every block a staircase down to the left, its mirror image, and around each step the window of the
 # first layer.
 #
@@ -401,8 +404,9 @@ THIRDS = {"layers.row_lstm.gate_groups": thirds}
 colours = rng.integers(0, 2, (8, 2, 3, 3), np.uint8)
 tables = {}
 for name, bug in {"honest": {}, "4h in thirds": THIRDS}.items():
-    depends = checks.dependence(small("row_lstm", bug, (2, 3, 3), h=6), colours)
+    depends = checks.dependence(small("row_lstm", bug, (2, 3, 3), h=6, head=24), colours)
     tables[f"{name}: on the same pixel"] = depends[12:15, 12:15]
+assert np.array_equal(tables["honest: on the same pixel"], np.tri(3, k=-1)), "mask A's table"
 figures.masks(tables, labels="RGB")
 
 # %% [markdown]
@@ -490,7 +494,7 @@ figures.Table(
 figures.sheets(drawn, 2, across=3)
 
 # %% [markdown]
-# Only the honest networks draw digits, and only they draw the same from zeros and from noise. All
+# Only the honest networks draw strokes like those of digits, and only they draw the same from zeros and from noise. All
 # others have much better nats, and each of them beats the coins, which is impossible.
 #
 # Not every leak goes to zero: how much a network gains depends on what it sees too much of, and on
@@ -599,7 +603,7 @@ figures.Table(
 # those of the paper.
 #
 # - **σ on the content gate.** The paper's formula writes one σ around all four gates, and its text
-#   says that $g$ has tanh. With σ a cell never goes below zero: it can forget, but it cannot take
+#   says that $g$ has tanh. With σ a cell that begins at zero never goes below it: it can forget, but it cannot take
 #   back.
 # - **Gates in another order.** The code cuts $z$ as i, g, f, o; the biases, or somebody's weights,
 #   were made for o, f, i, g. Trained from scratch it is the same family of networks under other
@@ -730,7 +734,7 @@ def specimen(name, shape, **sizes):
         model.first.params["K"][...] *= small("pixelcnn", {}, shape, **sizes).first.mask
     right = model.nll
     if name == "loss averaged twice":
-        model.nll = lambda x: right(x) / model.dimensions
+        model.nll = lambda x: right(x) / model.dimensions**2
     if name == "nats called bits":
         model.nll = lambda x: right(x) / np.log(2)
     return model

@@ -11,7 +11,7 @@ from .files import save_completions, save_explanation, save_loss_curve, save_sca
 from .gates import gate_lines, gate_maps
 from .grids import masks, numbers, skewed
 from .likelihood import distributions, gallery, raster
-from .maps import feature_maps, fields, frames, nats, sheet, tensor
+from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
@@ -40,6 +40,7 @@ __all__ = [
     "letters",
     "lines",
     "lstm_sketch",
+    "marked",
     "masks",
     "nats",
     "numbers",

@@ -5,8 +5,11 @@ import numpy as np
 from .palette import BLACK, BLUE, GREY, MODELS, SERIES, new, plain
 
 
-def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True):
-    """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour."""
+def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside"):
+    """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour.
+
+    legend: "inside" the axes where there is room, or "above" them.
+    """
     figure = new(height)
     axes = figure.subplots()
     for k, (label, (x, y)) in enumerate(named.items()):
@@ -22,8 +25,9 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.xaxis.get_major_locator().set_params(integer=True)
     if log:
         axes.set_yscale("log")
-    if len(named) > 1:
-        axes.legend(frameon=False)
+    if len(named) > 1 or levels:
+        above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+        axes.legend(frameon=False, **(above if legend == "above" else {}))
     plain(axes)
     return figure
 

@@ -13,14 +13,15 @@ TITLES = {
 def gate_maps(record, prefix, image=0, feature=0):
     """The image and its nats, and o f i g c h of one feature: record, and an LSTM's name in it.
 
-    Gates between 0 and 1 have one scale, what can be negative another.
+    Gates between 0 and 1 have one scale, what can be negative another, the nats their own.
     """
     figure = new(4.0)
     axes = figure.subplots(2, 4)
     network = prefix[: prefix.index("blocks.")]
     axes[0, 0].imshow(record[f"{network}x"][image].mean(axis=-1), cmap="gray")
-    axes[1, 0].imshow(record[f"{network}nats"][image].sum(axis=-1), cmap=SIZES, vmin=0)
-    for a, title in zip(axes[:, 0], ("the image", "nats"), strict=True):
+    nats = record[f"{network}nats"][image].sum(axis=-1)
+    axes[1, 0].imshow(nats, cmap=SIZES, vmin=0)
+    for a, title in zip(axes[:, 0], ("the image", f"nats, up to {nats.max():.1f}"), strict=True):
         a.set_title(title, fontsize=10)
         bare(a)
     scale = max(np.abs(record[f"{prefix}.{k}"][image, ..., feature]).max() for k in "gch")
@@ -34,7 +35,9 @@ def gate_maps(record, prefix, image=0, feature=0):
         )  # fmt: skip
         a.set_title(title, fontsize=10)
         bare(a)
-        a.axhline(-0.5, color=GATES[key], lw=8)
+        a.set_ylim(len(values) - 0.5, -0.5 - 0.06 * len(values))  # room for the bar
+        a.axhspan(-0.5 - 0.06 * len(values), -0.5, color=GATES[key])
+    figure.suptitle(f"{prefix}, feature {feature}", fontsize=10)
     for sigma, row in ((True, axes[0]), (False, axes[1])):
         figure.colorbar(shown[sigma], ax=row.tolist(), fraction=0.03, pad=0.02)
     return figure

@@ -77,8 +77,10 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
         a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
         a.set_title(title, fontsize=10)
         a.tick_params(labelsize=9)
-        a.tick_params(axis="x", pad=10 if values else 3)
+        a.tick_params(axis="x", pad=14 if values else 3)
         plain(a)
+    for a in axes[-min(columns, len(axes)) :]:
+        a.set_xlabel("value", fontsize=9)
     for a in axes[:: min(columns, len(axes))]:
         a.set_ylabel(ylabel)
     if labelled:

@@ -63,14 +63,15 @@ def _legend(figure, colours):
 def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
     """Arrays over the image on one scale, {title: (H, W)}.
 
-    signed: a scale around zero; else from 0 up. pixel: None or (row, column), outlined; label: of
-    the scale.
+    signed: a scale around zero; else from 0 up. pixel: None or (row, column), outlined, or a list
+    with one for each array; label: of the scale.
     """
     from .grids import outline
 
     top = max(float(np.abs(a).max()) for a in named.values()) or 1.0
     figure, axes = panels(len(named), columns=columns or min(len(named), 5), ratio=_ratio(named))
-    for a, (title, values) in zip(axes, named.items(), strict=True):
+    pixels = pixel if isinstance(pixel, list) else [pixel] * len(named)
+    for a, (title, values), pixel in zip(axes, named.items(), pixels, strict=True):
         shown = a.imshow(values, cmap=SIGNED if signed else SIZES, vmin=-top if signed else 0,
                          vmax=top, interpolation="nearest")  # fmt: skip
         a.set_title(title, fontsize=10)
@@ -89,19 +90,40 @@ def tensor(record, name, image=0, features=8):
     return feature_maps(shown, columns=4, signed=bool(a.min() < 0))
 
 
-def nats(images, per_pixel, levels):
-    """Images above, what each of their pixels cost below: (n, H, W, C) and (n, H, W), nats."""
+def nats(images, per_pixel, levels, titles=None, top=None):
+    """Images above, what each of their pixels cost below: (n, H, W, C) and (n, H, W), nats.
+
+    titles: None, or one for each image, above its nats; top: where the scale ends, None: at the
+    largest.
+    """
+    top = top or per_pixel.max() or 1
     n = len(images)
     side = 6.8 / max(n, 3)
     figure = new(2 * side + 0.5, n * side + 0.8)
     axes = figure.subplots(2, n, squeeze=False)
     for i in range(n):
         axes[0, i].imshow(to_rgb(images[i : i + 1], levels)[0], interpolation="nearest")
-        axes[0, i].set_title(f"{per_pixel[i].sum():.1f} nats", fontsize=10)
-        shown = axes[1, i].imshow(per_pixel[i], cmap=SIZES, vmin=0, vmax=per_pixel.max() or 1)
+        name = f"{titles[i]}\n" if titles else ""
+        axes[0, i].set_title(f"{name}{per_pixel[i].sum():.1f} nats", fontsize=9 if titles else 10)
+        shown = axes[1, i].imshow(per_pixel[i], cmap=SIZES, vmin=0, vmax=top)
         bare(axes[0, i])
         bare(axes[1, i])
-    figure.colorbar(shown, ax=axes[1].tolist(), label="nats", fraction=0.05, pad=0.02)
+    more = "max" if per_pixel.max() > top else "neither"
+    figure.colorbar(shown, ax=axes[1].tolist(), label="nats", extend=more, fraction=0.05, pad=0.02)
+    return figure
+
+
+def marked(image, pixels, levels):
+    """One image, uint8 (H, W, C), with a frame and the place (row, column) at some pixels."""
+    from .grids import outline
+
+    figure = new(2.4)
+    axes = figure.subplots()
+    axes.imshow(to_rgb(image[None], levels)[0], interpolation="nearest")
+    for r, c in pixels:
+        outline(axes, r, c)
+        axes.text(image.shape[1] - 0.3, r, f"({r}, {c})", va="center", fontsize=9)
+    bare(axes)
     return figure
 
 

@@ -19,7 +19,7 @@ class Upsample(Layer):
     an image that is known as a whole.
 
     Backward. Every product above sends its gradient to both factors:
-        dx[r, q] = Σ_(u,v) K[u, v] dy[f·r + u - f/2, f·q + v - f/2]
+        dx[r, q] = Σ_(u,v) dy[f·r + u - f/2, f·q + v - f/2] K[u, v]ᵀ
         dK[u, v] = Σ_(r,q) x[r, q]ᵀ dy[f·r + u - f/2, f·q + v - f/2]        db = Σ dy
     """
 

@@ -237,7 +237,7 @@ INSIDE = {
     "i": "σ(z_i)", "g": "tanh(z_g)", "c": "f ⊙ earlier c + i ⊙ g", "h": "o ⊙ tanh(c)",
 }  # fmt: skip
 INSIDE_BACK = {
-    "h": "from above + dz of later pixels · K_ssᵀ", "o": "dh ⊙ tanh(c)",
+    "h": "from the layer above + dz of later pixels · K_ssᵀ", "o": "dh ⊙ tanh(c)",
     "c": "dh ⊙ o ⊙ (1 - tanh²(c)) + later dc ⊙ f", "f": "dc ⊙ earlier c", "i": "dc ⊙ g",
     "g": "dc ⊙ i", "z": "do ⊙ o(1-o), …, dg ⊙ (1-g²)",
 }  # fmt: skip
