@@ -4,10 +4,13 @@
         --out runs/wide.safetensors
     python -m pixelrnn_np train --model pixelcnn … --h 24 --head 48 --init runs/wide.safetensors
 
-The old features are the first of their colour and keep their weights; the new ones begin as any new
-weights do, and what an old feature reads of a new one begins at zero (after Chen, Goodfellow and
-Shlens, "Net2Net", 2016, who copy features where this leaves them new). So the function stays what
-it was, and its gradient says at once what the new features are good for.
+The old features are the first of their colour and keep their weights; what an old feature reads
+of a new one begins at zero (after Chen, Goodfellow and Shlens, "Net2Net", 2016, who copy
+features where this makes new ones). So the function stays what it was, and its gradient says at
+once what the new features are good for. Their weights are drawn as any new ones are, then scaled
+and shifted until each has mean zero and the spread of the old ones on training images. Without
+that most of them were dead behind their ReLUs: the maps of a trained network are far larger than
+those of a new one.
 """
 
 import argparse
@@ -41,6 +44,36 @@ def widened(model, h, head, seed=0):
     return wide
 
 
+def settled(wide, model, images):
+    """Gives each new feature of `wide` mean 0 and the spread of the old ones, on these images."""
+
+    def through(name, layer, x):
+        y, new = layer.forward(x)[0], layer.own["b"].size
+        old = places(model.params[f"{name}.b"].size, new, model.image_shape[2])
+        shift, spread = y.mean(axis=(0, 1, 2)), y.std(axis=(0, 1, 2))
+        factor = np.median(spread[old]) / np.maximum(spread, 1e-6)
+        factor[old], shift[old] = 1, 0
+        layer.own["K"] *= factor
+        layer.own["b"][:] = (layer.own["b"] - shift) * factor
+        return (y - shift) * factor
+
+    z = x = through("first", wide.first, wide.scale(images))
+    for i, block in wide.blocks.children.items():
+        a = relu(through(f"blocks.{i}.down", block.down, relu(x)))
+        a = relu(through(f"blocks.{i}.conv", block.conv, a))
+        up = through(f"blocks.{i}.up", block.up, a)
+        skip = through(f"blocks.{i}.skip", block.skip, a) if block.has_skip else 0
+        before, x = x, x + up if block.residual else up
+        z = z + x - before + skip
+    for name in ("conv1", "conv2"):
+        z = through(f"head.{name}", wide.head.children[name], relu(z))
+    return wide
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
 def places(old, new, channels):
     """Where `old` features are among `new` ones: the first ones of each colour."""
     if old == new:
@@ -60,8 +93,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the new weights")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    model, _ = load_run(options.run)
+    model, meta = load_run(options.run)
     wide = widened(model, options.h, options.head, options.seed)
+    settled(wide, model, pr.load_data(**meta["data"], split="train")[:256])
     wide.save(options.out)
     print(f"{model.flat.size:,} parameters, now {wide.flat.size:,}: {options.out}")
 

@@ -454,7 +454,8 @@ check.how_many_miss(how_many_miss)
 # ## Inside a trained network
 #
 # Two layers, trained for a few seconds on 8×8 digits. First what the left-to-right scan of the
-# first layer makes of a test image, then the other direction, not yet shifted.
+# first layer makes of a test image, then the other direction, not yet shifted; one of the eight
+# features each, picked since they show it well.
 
 # %%
 model = pr.build_model("diagonal_bilstm", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)

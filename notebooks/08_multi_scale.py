@@ -96,7 +96,7 @@ figures.sketch(
     },
     [
         ("small", "upsample"), ("upsample", "ReLU"), ("ReLU", "e"),
-        ("e", "layer 1", "            K_fs of 1"), ("e", "layer 2", "              K_fs of 2"),
+        ("e", "layer 1", "                      K_fs of 1"), ("e", "layer 2", "              K_fs of 2"),
         ("x", "first"), ("first", "layer 1"), ("layer 1", "layer 2"), ("layer 2", "head"),
     ],
     height=2.2,

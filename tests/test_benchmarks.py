@@ -212,6 +212,11 @@ def test_a_widened_model_computes_the_same(rng, shape, levels, h):
     wide = widen.widened(model, h + 4, 13)
     assert wide.h == h + 4 and wide.flat.size > 1.5 * model.flat.size
     np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
+    widen.settled(wide, model, images)
+    np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
+    first = wide.first.forward(wide.scale(images))[0]
+    new = np.setdiff1d(np.arange(2 * wide.h), widen.places(2 * h, 2 * wide.h, shape[2]))
+    np.testing.assert_allclose(first.mean(axis=(0, 1, 2))[new], 0, atol=1e-9)
     grads = wide.loss_and_grads(images)[1]
     up = wide.blocks.children["0"].up
     unread = (up.own["K"] == 0) & (up.mask == 1)
