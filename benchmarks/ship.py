@@ -41,7 +41,7 @@ class Shipment:
     """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
 
     def __init__(self, run, name=None, threads=None, commit=None):
-        self.run, self.commit = Path(run), commit
+        self.run, self.commit, self.began = Path(run), commit, None
         if not (self.run / BEST).exists():
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
         self.trainer, self.about = resumed(self.run, {}, threads)
@@ -91,8 +91,7 @@ class Shipment:
             "name": self.name, "data": self.data, "description": dataset.description,
             "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
             "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
-            "seen": {"updates": best["step"], "images": best["images"],
-                     "minutes": round(best["seconds"] / 60, 2)},
+            "began": self.began, "seen": self.seen(best),
             "run": {"updates": trainer.step_count, "images": trainer.images,
                     "minutes": round(trainer.seconds / 60, 2)},
             "nats": mean, "bound": is_bound(model),
@@ -105,6 +104,13 @@ class Shipment:
             "sessions": self.sessions(best["step"]), "sha256": hashlib.sha256(weights).hexdigest(),
         }  # fmt: skip
         return model, card
+
+    def seen(self, best):
+        """Updates, images and minutes up to the weights, those of what they began with included."""
+        before = (self.began or {"seen": {}})["seen"]
+        own = {"updates": best["step"], "images": best["images"],
+               "minutes": round(best["seconds"] / 60, 2)}  # fmt: skip
+        return {k: round(v + before.get(k, 0), 2) for k, v in own.items()}
 
     def sessions(self, updates):
         """Those that began before so many updates, with the paths of this machine taken out."""
@@ -138,6 +144,24 @@ class Shipment:
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files
+
+
+def beginning(began, target):
+    """What the card says of the first weights: {"weights", "command", "seen"}, or None.
+
+    began: (name of shipped weights, command that made the run's first weights of them), or None:
+    as on the card that is replaced.
+    """
+    card = target.with_suffix(".json")
+    if began is None:
+        old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+        return old.get("began")
+    name, command = began
+    source = card.with_name(f"{name}.json")
+    if not source.exists():
+        raise FileNotFoundError(f"{source} is missing: --began names weights of the package")
+    seen = json.loads(source.read_text(encoding="utf-8"))["seen"]
+    return {"weights": name, "command": command, "seen": seen}
 
 
 def generic(command, name):
@@ -190,11 +214,12 @@ def check_size(what, data, most, hint=""):
 
 
 def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
-         commit=None):  # fmt: skip
+         commit=None, began=None):  # fmt: skip
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
     shipment = Shipment(run, name, threads, commit)
     name = shipment.name
     target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
+    shipment.began = beginning(began, target)
     if target.exists() and not force:
         raise FileExistsError(f"{target} is there already; --force replaces it")
     weights = shipment.weights()
@@ -243,10 +268,14 @@ def main():
     parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
     parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
     parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
+    began = (
+        "of a run with --init: shipped weights, and the command that made its first weights of them"
+    )
+    parser.add_argument("--began", nargs=2, metavar=("NAME", "COMMAND"), help=began)
     o = parser.parse_args()
     try:
         card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,
-                    large=o.large, commit=o.commit)  # fmt: skip
+                    large=o.large, commit=o.commit, began=o.began)  # fmt: skip
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")
     print(card_text(card))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli, provenance
+from pixelrnn_np import checkpoint, cli, pretrained, provenance
 from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +63,20 @@ def without_sessions(run):
     meta.pop("sessions")
     checkpoint.save(run / CHECKPOINT, arrays, meta)
     (run / PREVIOUS).unlink(missing_ok=True)
+
+
+def test_a_run_that_began_with_shipped_weights_says_so(run, root):
+    first = ship.ship(run, root=root)
+    name, command = "digits-pixelcnn-wide", "python benchmarks/widen.py …"
+    card = ship.ship(run, name, root=root, began=(NAME, command))
+    assert card["began"] == {"weights": NAME, "command": command, "seen": first["seen"]}
+    assert card["seen"]["images"] == 2 * first["seen"]["images"] and card["run"] == first["run"]
+    assert f"began with the weights of {NAME}" in pretrained.card_text(card)
+    assert "began" not in pretrained.card_text(first)
+    again = ship.ship(run, name, root=root, force=True)
+    assert again["began"] == card["began"] and again["seen"]["images"] == card["seen"]["images"]
+    with pytest.raises(FileNotFoundError, match="names weights of the package"):
+        ship.ship(run, "digits-pixelcnn-c", root=root, began=("nothing", command))
 
 
 def test_ship(run, root):

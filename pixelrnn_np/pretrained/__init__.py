@@ -82,6 +82,7 @@ def card_text(card):
         f"- whole run: {run['images']:,} images, {run['updates']:,} updates, "
         f"{run['minutes']:.1f} minutes; these weights are the best on valid",
         f"- recipe: {recipe}",
+        *_began(card),
         f"- was it still falling? {_falling(card)}",
         f"- weights: SHA-256 {card['sha256']}", "",
         "How it was trained:", "",
@@ -97,6 +98,17 @@ def card_text(card):
     lines += ["To measure it again:", "",
               f"    python -m pixelrnn_np evaluate --pretrained {name} --split test"]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _began(card):
+    """The lines on weights that were not new at the first update; older cards say nothing."""
+    began = card.get("began")
+    if began is None:
+        return []
+    seen = began["seen"]
+    counted = f"{seen['images']:,} images, {seen['minutes']:.1f} minutes, counted as seen"
+    return [f"- began with the weights of {began['weights']} ({counted}), changed by", "",
+            f"      {began['command']}", ""]  # fmt: skip
 
 
 def _data(card):
