@@ -72,8 +72,13 @@ class Pool:
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 
         def work(slot):
-            for i in queue:
-                results[i] = self._run(slot, function, shards[i])
+            try:
+                for i in queue:
+                    results[i] = self._run(slot, function, shards[i])
+            except BaseException:
+                for _ in queue:  # the others end with the shard that they have in hand
+                    pass
+                raise
 
         futures = [
             self._executor.submit(contextvars.copy_context().run, work, slot)

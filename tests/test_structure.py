@@ -185,9 +185,10 @@ def test_what_is_made_of_the_weights_is_made_once_per_map():
 
 
 def test_after_an_error_in_a_thread_nobody_is_at_work():
-    running = []
+    running, begun = [], []
 
     def work(i):
+        begun.append(i)
         if i == 0:
             raise ValueError("the first")
         running.append(i)
@@ -195,8 +196,21 @@ def test_after_an_error_in_a_thread_nobody_is_at_work():
         running.remove(i)
 
     with Pool(2) as pool, pytest.raises(ValueError, match="the first"):
-        pool.map(work, range(6))
+        pool.map(work, range(100))
     assert not running
+    assert len(begun) < 10, "the others go on after an error"
+
+
+def test_a_workspace_gives_the_arrays_of_the_last_step_again():
+    space = backend.Workspace()
+    first = [space.empty((3, 4), np.float32), space.empty((5,), np.float64)]
+    space.rewind()
+    assert space.empty((3, 4), np.float32) is first[0]
+    other = space.empty((6,), np.float64)  # from here on it is another step
+    assert other.shape == (6,) and not np.shares_memory(other, first[0])
+    assert space.empty((5,), np.float64) is not first[1]
+    a, b, c = space.empty((7,), np.float64), space.empty((backend.SLAB,), np.uint8), other
+    assert not any(np.shares_memory(x, y) for x, y in ((a, b), (b, c), (a, c)))
 
 
 def test_compiled_code_older_than_the_kernels_is_dropped(tmp_path):
