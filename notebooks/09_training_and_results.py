@@ -474,6 +474,11 @@ else:
 # "≈" marks estimates and "≤" bounds: those models cannot compute their own likelihood. An
 # autoregressive model can, which is half of what makes this table worth reading.
 #
+# Ours lie above the paper's, which were trained for longer than a few hours on two cores. When this was
+# written the deep Diagonal BiLSTM was not ahead of the shallow one, as it is in the paper: its run
+# began at too high a rate and was restarted, the other's was one undisturbed cosine. The PixelCNN
+# learns slowest and is furthest behind; `benchmarks/README.md` has what was tried.
+#
 # All that ships, with what it took:
 
 # %%
@@ -522,6 +527,8 @@ print(f"over the last tenth of the run the nats on validation images: {how}")
 check.curve(name)
 
 # %% [markdown]
+# ("Train" is the mean of some batches with the weights as they were, "valid" the whole set with their
+# moving average, so that at the beginning it can lie lower.)
 # A curve that still falls at its right end asks for more training; one that rises on validation
 # images, while it falls on training images, shows a network that has begun to learn its training
 # set by heart. The weights that ship are those of the lowest point.

@@ -473,7 +473,8 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 #
 # The same thought, one level up. A block of the PixelCNN is ReLU → 1×1 → ReLU → 3×3 → ReLU → 1×1
 # ([04](04_pixelcnn.ipynb)). Layer by layer, each result is written out as a map and read again by
-# the next. The package takes a few rows of the image through all of it.
+# the next. The package takes a piece of the image that stays in the cache through all of it: here one
+# image of the four.
 
 # %%
 block = ConvBlock(feature_groups(F, 1), feature_groups(2 * F, 1), rng)
@@ -493,7 +494,7 @@ def fused():
 
 for one, other in zip(layer_by_layer(), fused(), strict=True):
     assert np.allclose(one, other, rtol=0, atol=1e-4)
-layers = {"layer by layer": timed(layer_by_layer), "rows through the whole block": timed(fused)}
+layers = {"layer by layer": timed(layer_by_layer), "image by image through the block": timed(fused)}
 weights = sum(layer.weights().size for layer in (block.down, block.conv, block.up, block.skip))
 figures.bars(
     {f"{name}, {2 * pixels * weights / t / peak:.0%} of peak": 1e3 * t for name, t in layers.items()},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pixelrnn_np import kernels, reference
+from pixelrnn_np.kernels.residual import chunk
 
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -70,15 +71,17 @@ def test_conv(rng, dtype, shape, taps, need_dx):
     assert_twins("conv_backward", (dy, x, W, offsets), outputs, tolerance)
 
 
-RESIDUAL_SHAPES = [(2, 3, 4), (1, 1, 1), (2, 30, 40)]
+# Pixels and h; the last has more numbers than a chunk, as some have in test_conv_block.
+RESIDUAL_SHAPES = [((2, 3, 4), 3), ((1, 1, 1), 3), ((2, 30, 40), 20)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", RESIDUAL_SHAPES, ids=str)
+@pytest.mark.parametrize(("shape", "h"), RESIDUAL_SHAPES, ids=str)
 @pytest.mark.parametrize(("residual", "skip"), [(True, True), (False, True), (True, False)])
-def test_residual(rng, dtype, shape, residual, skip):
-    h, F = 3, 6
+def test_residual(rng, dtype, shape, h, residual, skip):
+    F = 2 * h
     outputs = 2 * F if skip else F
+    assert h < 20 or np.prod(shape) > chunk(h)
 
     def draw(*size):
         return rng.standard_normal(size).astype(dtype)
@@ -109,6 +112,7 @@ TAPS[5] = [(r, c) for r in (-2, -1, 0) for c in range(-2, 3) if (r, c) <= (0, 0)
 )
 def test_conv_block(rng, dtype, shape, size, h, residual, skip, given):
     F, offsets = 2 * h, np.array(TAPS[size])
+    assert (h, shape) != (20, (1, 3, 460)) or np.prod(shape) > chunk(h)
     outputs = 2 * F if skip else F
 
     def draw(*size):

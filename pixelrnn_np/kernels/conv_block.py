@@ -1,4 +1,4 @@
-"""§3.5, Figure 5 left: a whole convolutional block, some rows of an image at a time.
+"""§3.5, Figure 5 left: a whole convolutional block, an image (or some rows of it) at a time.
 
 Forward goes down the image. A block of rows passes through all of ReLU → 1×1 → ReLU → 3×3 → ReLU →
 1×1 while it is in the cache; the 3×3 reads rows that are finished, since mask B looks up.
