@@ -57,7 +57,9 @@ def test_card(name):
     assert name.startswith(f"{card['data']['name']}-{model.name}")
     assert card["model"] == model.config and card["parameters"] == model.flat.size
     assert card["splits"] == DATASETS[card["data"]["name"]].splits
-    assert card["seen"]["images"] <= card["run"]["images"] and card["seen"]["minutes"] > 0
+    before = (card.get("began") or {"seen": {"images": 0}})["seen"]["images"]
+    assert before < card["seen"]["images"] <= before + card["run"]["images"]
+    assert card["seen"]["minutes"] > 0
     for split in ("valid", "test"):
         nats = card["bits_per_dim"][split] * model.dimensions * np.log(2)
         assert card["nats"][split] == pytest.approx(nats)
