@@ -14,11 +14,13 @@ those of a new one.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 
 import pixelrnn_np as pr
+from pixelrnn_np.experiment import source
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.run import load_run
 
@@ -88,15 +90,19 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="the run or model file of a PixelCNN")
-    parser.add_argument("--h", type=int, required=True)
-    parser.add_argument("--head", type=int, required=True)
+    parser.add_argument("--h", type=int, required=True, help="features inside its blocks")
+    parser.add_argument("--head", type=int, required=True, help="width of its head")
     parser.add_argument("--seed", type=int, default=0, help="of the new weights")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="the model file to write")
     options = parser.parse_args()
-    model, meta = load_run(options.run)
-    wide = widened(model, options.h, options.head, options.seed)
-    settled(wide, model, pr.load_data(**meta["data"], split="train")[:256])
-    wide.save(options.out)
+    try:
+        model, meta = load_run(options.run)
+        data = source(options.run, model, meta)
+        wide = widened(model, options.h, options.head, options.seed)
+        settled(wide, model, pr.load_data(**data, split="train")[:256])
+        wide.save(options.out)
+    except (OSError, ValueError) as e:
+        sys.exit(f"error: {e}")
     print(f"{model.flat.size:,} parameters, now {wide.flat.size:,}: {options.out}")
 
 
