@@ -91,7 +91,7 @@ class Shipment:
             "name": self.name, "data": self.data, "description": dataset.description,
             "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
             "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
-            "began": self.began, "seen": self.seen(best),
+            "began": self.began, "distilled": self.meta.get("distilled"), "seen": self.seen(best),
             "run": {"updates": trainer.step_count, "images": trainer.images,
                     "minutes": round(trainer.seconds / 60, 2)},
             "nats": mean, "bound": is_bound(model),
@@ -141,6 +141,8 @@ class Shipment:
         config = {"model": self.trainer.model.config, "data": self.data,
                   "training": self.trainer.settings, "epochs": self.about["epochs"],
                   "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
+        if "distilled" in self.meta:
+            config["distilled"] = self.meta["distilled"]
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files
@@ -167,9 +169,11 @@ def beginning(began, target):
 def generic(command, name):
     """A recorded command with --out runs/NAME, and only file names of what else was a path."""
     words = shlex.split(command)
-    if "train" not in words:
-        raise ValueError(f"{command!r} is no command of train")
-    words = ["python", "-m", "pixelrnn_np", *words[words.index("train") :]]
+    distilled = words[:2] == ["python", "benchmarks/distill.py"]
+    if not distilled and "train" not in words:
+        raise ValueError(f"{command!r} is no command of train or distill.py")
+    if not distilled:
+        words = ["python", "-m", "pixelrnn_np", *words[words.index("train") :]]
     for i, word in enumerate(words):
         option, equals, value = word.partition("=")
         if word == "--out":

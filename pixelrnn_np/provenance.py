@@ -18,12 +18,20 @@ WEIGHTS = ":(exclude)pretrained/*-*"  # git's way to leave out data, which is no
 def describe():
     """{"command", "commit", "versions", "processor", "cores"} of this process."""
     return {
-        "command": "python -m pixelrnn_np " + shlex.join(sys.argv[1:]),
+        "command": shlex.join(["python", *_program(), *sys.argv[1:]]),
         "commit": commit(),
         "versions": versions(),
         "processor": processor(),
         "cores": available_threads(),
     }
+
+
+def _program():
+    """The words after "python": this package, or a script of the repository, FOLDER/NAME.py."""
+    script = Path(sys.argv[0])
+    if script.suffix != ".py" or script.name == "__main__.py":
+        return ["-m", "pixelrnn_np"]
+    return [f"{script.resolve().parent.name}/{script.name}"]
 
 
 def versions():

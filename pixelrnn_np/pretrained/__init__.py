@@ -82,7 +82,7 @@ def card_text(card):
         f"- whole run: {run['images']:,} images, {run['updates']:,} updates, "
         f"{run['minutes']:.1f} minutes; these weights are the best on valid",
         f"- recipe: {recipe}",
-        *_began(card),
+        *_began(card), *_distilled(card),
         f"- was it still falling? {_falling(card)}",
         f"- weights: SHA-256 {card['sha256']}", "",
         "How it was trained:", "",
@@ -109,6 +109,15 @@ def _began(card):
     counted = f"{seen['images']:,} images, {seen['minutes']:.1f} minutes, counted as seen"
     return [f"- began with the weights of {began['weights']} ({counted}), changed by", "",
             f"      {began['command']}", ""]  # fmt: skip
+
+
+def _distilled(card):
+    """The line on targets that were not the pixels themselves."""
+    lesson = card.get("distilled")
+    if lesson is None:
+        return []
+    drawn = f" and {lesson['drawn']:,} images that it drew" if lesson["drawn"] else ""
+    return [f"- targets: the probabilities of {lesson['teacher']}, for training images{drawn}"]
 
 
 def _data(card):

@@ -1,0 +1,165 @@
+"""Trains a small model on what a better one of the package says of each pixel (distillation).
+
+    PIXELRNN_DATA=FOLDER python benchmarks/distill.py --out runs/NAME --init FIRST.safetensors \\
+        --teacher binarized_mnist-diagonal_bilstm-1x32 --drawn 100000
+    python benchmarks/distill.py --out runs/NAME --resume
+
+The targets of an image are the teacher's probabilities p(x_i = 1 | x_<i) instead of its pixels
+(Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015). The gradient of
+the logits is then σ(z) - p where it was σ(z) - x: its mean over images of the teacher's own is the
+same, and the chance of each pixel, which is most of its noise, is gone. With --drawn the
+teacher also draws images, and every batch is as large a part of them as they are of all images;
+so a student cannot learn the training images by heart. The teacher has seen the training
+split alone, and the student is validated and tested as any other model, on real images.
+
+It is a run as `train` makes them: --resume, ship.py and the rest take it. An epoch is as many
+images as the training split has. The drawn images are kept in OUT/drawn.npz.
+"""
+
+import argparse
+import functools
+import multiprocessing
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import checkpoint, cli_train, likelihood
+from pixelrnn_np.cli_options import say
+from pixelrnn_np.experiment import DEFAULTS
+from pixelrnn_np.ranks import world
+from pixelrnn_np.run import CHECKPOINT, Run, has_checkpoint, load_run
+
+DRAWN, CHUNK = "drawn.npz", 1000
+RECIPE = {"lr": 0.0015, "warmup": 200, "ema": 0.999}  # where it differs from `train`
+
+
+class Lesson:
+    """A teacher's probabilities for the training images and for images of its own.
+
+    teacher: a model of two levels; images: uint8 (N, H, W, C) of the training split; drawn: the
+    same of the teacher, N may be 0. Raises ValueError for a teacher of more levels.
+    """
+
+    def __init__(self, teacher, images, drawn, threads=None):
+        if teacher.levels != 2:
+            raise ValueError(f"the teacher has {teacher.levels} levels; this is for two")
+        self.drawn, self.share = drawn, len(drawn) / (len(drawn) + len(images))
+        self.p, self.row = [], {}
+        for x in (images, drawn):
+            for k in range(0, len(x), CHUNK):
+                z = teacher.logits(x[k : k + CHUNK], threads)
+                self.p.extend(likelihood.probabilities(z, 2)[..., 1].astype(teacher.dtype))
+        for k, image in enumerate((*images, *drawn)):
+            self.row[image.tobytes()] = k
+
+    def targets(self, x):
+        """p(x_i = 1 | x_<i) of images that are known here: like x, float."""
+        return np.stack([self.p[self.row[image.tobytes()]] for image in x])
+
+    def mixed(self, x):
+        """x with drawn images in the place of some: the same ones whenever x is the same."""
+        rng = np.random.default_rng(zlib.crc32(x.tobytes()))
+        swap = rng.random(len(x)) < self.share
+        x = x.copy()
+        x[swap] = self.drawn[rng.integers(0, max(1, len(self.drawn)), swap.sum())]
+        return x
+
+
+def teach(net, lesson):
+    """Makes `net` learn the lesson: its gradient is of the cross entropy with the targets.
+
+    -Σ_i p ln σ(z_i) + (1-p) ln σ(-z_i) has the gradient σ(z) - p = (σ(z) - x) + (x - p) in z.
+    The nats that it reports stay those of the images.
+    """
+    gradient = net.flat_gradient
+
+    def flat_gradient(x, *more, **options):
+        return gradient(lesson.mixed(x), *more, **options)
+
+    def nll_backward(scale, cache):
+        loss_cache, cache = cache
+        dlogits, x = likelihood.nll_backward(scale, loss_cache), loss_cache[2]
+        dlogits += net.dtype.type(scale) * (x - lesson.targets(x))
+        return net.backward(dlogits, cache, need_dx=False)[1]
+
+    net.flat_gradient, net.nll_backward = flat_gradient, nll_backward
+
+
+def drawn_images(path, name, teacher, count, processes):
+    """`count` images of the teacher `name`, from the file `path` or drawn and written there."""
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["teacher"]) == name and kept["count"] == count:
+                x = np.unpackbits(kept["bits"], axis=1)[:, : teacher.dimensions]
+                return x.reshape(-1, *teacher.image_shape)
+        raise ValueError(f"{path} holds other images; remove it, or name another --out")
+    say(f"drawing {count:,} images from {name}")
+    sizes = [min(CHUNK, count - k) for k in range(0, count, CHUNK)]
+    draw = functools.partial(_draw, name)
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        x = np.concatenate(pool.starmap(draw, enumerate(sizes), chunksize=1))
+    with path.open("wb") as f:
+        np.savez(f, teacher=name, count=count, bits=np.packbits(x.reshape(count, -1), axis=1))
+    return x
+
+
+def _draw(name, seed, count):
+    return pr.sample(pr.load_pretrained(name), count, seed=seed, threads=1)
+
+
+def distill(out, init, teacher, count, given, *, resume, threads, quiet):
+    """One session of a run: see the module. Raises ValueError, OSError and Diverged."""
+    with Run(out) as run:
+        if resume and has_checkpoint(out):
+            lesson = checkpoint.load(out / CHECKPOINT)[1].get("distilled")
+            if lesson is None:
+                raise ValueError(f"the run in {out} has no teacher: it goes on with train --resume")
+            teacher, count = lesson["teacher"], lesson["drawn"]
+        elif init is None or teacher is None:
+            raise ValueError("a new run needs --init and --teacher")
+        else:
+            config = load_run(init)[0].config
+            keep = ("h", "layers", "head", "residual", "skip")
+            given = {**RECIPE, **given, "model": config["name"], **{k: config[k] for k in keep},
+                     "data": teacher.split("-")[0]}  # fmt: skip
+        master = pr.load_pretrained(teacher)
+        trainer, about, images = cli_train.prepare(
+            world(), run, out, given, threads, resume, None if resume else init
+        )
+        run.about |= {"distilled": {"teacher": teacher, "drawn": count}}
+        run.write_config(trainer, about["epochs"])
+        drawn = images["train"][:0]
+        if count:
+            drawn = drawn_images(out / DRAWN, teacher, master, count, trainer.pool.threads)
+        teach(trainer.model, Lesson(master, images["train"], drawn, threads))
+        cli_train.fit(run, out, trainer, images, about["epochs"], 500, quiet)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--init", type=Path, help="the student's first weights: run or model file")
+    parser.add_argument("--teacher", help="weights of the package, of two levels")
+    parser.add_argument("--drawn", type=int, default=0, help="images that the teacher draws")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--epochs", type=int, help=f"default: {DEFAULTS['epochs']}")
+    parser.add_argument("--lr", type=float, help=f"default: {RECIPE['lr']}")
+    parser.add_argument("--seed", type=int, help="of the order of images; default: 0")
+    parser.add_argument("--threads", type=int, help="default: all processors")
+    parser.add_argument("--quiet", action="store_true", help="no bar")
+    o = parser.parse_args()
+    given = {k: v for k in ("epochs", "lr", "seed") if (v := getattr(o, k)) is not None}
+    try:
+        distill(o.out, o.init, o.teacher, o.drawn, given, resume=o.resume, threads=o.threads,
+                quiet=o.quiet)  # fmt: skip
+    except (ArithmeticError, OSError, ValueError) as e:
+        sys.exit(f"error: {e}")
+
+
+if __name__ == "__main__":
+    main()
