@@ -28,7 +28,7 @@ import numpy as np
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, cli_train, likelihood
 from pixelrnn_np.cli_options import say
-from pixelrnn_np.experiment import DEFAULTS
+from pixelrnn_np.experiment import DEFAULTS, MODEL_OPTIONS
 from pixelrnn_np.ranks import world
 from pixelrnn_np.run import CHECKPOINT, Run, has_checkpoint, load_run
 
@@ -110,6 +110,18 @@ def _draw(name, seed, count):
     return pr.sample(pr.load_pretrained(name), count, seed=seed, threads=1)
 
 
+def student(init):
+    """The options of `train` for the model in a run or model file."""
+    config = load_run(init)[0].config
+    return {"model": config["name"], **{k: config[k] for k in MODEL_OPTIONS if k in config}}
+
+
+def taught_on(teacher):
+    """The options of `train` for the data of these weights of the package."""
+    data = pr.pretrained_card(teacher)["data"]
+    return {"data": data["name"], "levels": data["levels"]}
+
+
 def distill(out, init, teacher, count, given, *, resume, threads, quiet):
     """One session of a run: see the module. Raises ValueError, OSError and Diverged."""
     with Run(out) as run:
@@ -121,10 +133,7 @@ def distill(out, init, teacher, count, given, *, resume, threads, quiet):
         elif init is None or teacher is None:
             raise ValueError("a new run needs --init and --teacher")
         else:
-            config = load_run(init)[0].config
-            keep = ("h", "layers", "head", "residual", "skip")
-            given = {**RECIPE, **given, "model": config["name"], **{k: config[k] for k in keep},
-                     "data": teacher.split("-")[0]}  # fmt: skip
+            given = {**student(init), **RECIPE, **given, **taught_on(teacher)}
         master = pr.load_pretrained(teacher)
         trainer, about, images = cli_train.prepare(
             world(), run, out, given, threads, resume, None if resume else init
