@@ -202,6 +202,15 @@ def test_conv_block_step(rng, dtype, left, residual, skip):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("M", "outputs"), [(1, 1), (5, 1), (64, 7), (3, 768)])
+def test_head_step(rng, dtype, M, outputs):
+    F, N = 6, 19
+    arrays = (M, F), (F, N), (N,), (N, N), (N,), (N, outputs), (outputs,)
+    inputs = [rng.standard_normal(shape).astype(dtype) for shape in arrays]
+    assert_twins("head_step", inputs, [((M, outputs), dtype)], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("R", "V"), [(1, 3), (3, 7), (2, 5)])
 def test_conv_above(rng, dtype, R, V):
     W, B, I, O = 4, 3, 2, 5

@@ -11,6 +11,7 @@ from .diagonal_lstm import (
     skew,
     unskew,
 )
+from .head import head_step
 from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
@@ -32,6 +33,7 @@ __all__ = [
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
     "diagonal_row",
+    "head_step",
     "lstm_step",
     "relu_backward",
     "relu_forward",

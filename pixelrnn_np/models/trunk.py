@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..layers.base import ReLU, Sequential, prefixed
+from ..layers.head import Head
 from ..layers.masked_conv import MaskedConv
 from ..layers.masks import feature_groups, logit_groups
 from ..layers.upsample import Upsample
@@ -44,27 +45,10 @@ class Trunk(Model):
         }  # fmt: skip
         first = MaskedConv("A", 7, 7, feature_groups(C, C), g_2h, rng, dtype=self.dtype)
         blocks = {str(i): self.block(g_h, g_2h, rng, **options) for i in range(self.layers)}
-        head = self._head(g_2h, rng)
-        self._finish(**children, first=first, blocks=Sequential(**blocks), head=head)
-
-    def _head(self, g_2h, rng):
-        C = self.image_shape[2]
         per_channel = 1 if self.levels == 2 else self.levels
-        g_head = feature_groups(self.head_width, C)
-
-        def conv(groups_in, groups_out):
-            return MaskedConv(
-                "B", 1, 1, groups_in, groups_out, rng, relu_before=True, dtype=self.dtype
-            )
-
-        return Sequential(
-            relu1=ReLU(),
-            conv1=conv(g_2h, g_head),
-            relu2=ReLU(),
-            conv2=conv(g_head, g_head),
-            relu3=ReLU(),
-            logits=conv(g_head, logit_groups(C, per_channel)),
-        )
+        g_head, g_logits = feature_groups(self.head_width, C), logit_groups(C, per_channel)
+        head = Head(g_2h, g_head, g_logits, rng, self.dtype)
+        self._finish(**children, first=first, blocks=Sequential(**blocks), head=head)
 
     def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
         """One residual block of this model, given `features` features (§3.6) or 0."""

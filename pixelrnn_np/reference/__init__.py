@@ -11,6 +11,7 @@ from .diagonal_lstm import (
     skew,
     unskew,
 )
+from .head import head_step
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
@@ -31,6 +32,7 @@ __all__ = [
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",
     "diagonal_row",
+    "head_step",
     "lstm_step",
     "relu_backward",
     "relu_forward",

@@ -1,0 +1,44 @@
+"""Table 1: the layers between the sum of trunk and skips and the logits."""
+
+import numpy as np
+
+from .. import backend
+from .base import ReLU, Sequential
+from .masked_conv import MaskedConv
+
+
+class Head(Sequential):
+    """ReLU → 1×1 → ReLU → 1×1 → ReLU → 1×1 to the logits, all mask B: (B, H, W, 2h) → logits.
+
+    The paper says "(ReLU followed by 1×1 conv, mask B) × 2" and a softmax or sigmoid; here two
+    hidden layers of the same width and then the logits. groups_in, groups_hidden, groups_out: the
+    colour of every feature (masks.py); rng: numpy Generator. Backward is Sequential's.
+    """
+
+    def __init__(self, groups_in, groups_hidden, groups_out, rng, dtype="float32"):
+        def conv(before, after):
+            return MaskedConv("B", 1, 1, before, after, rng, relu_before=True, dtype=dtype)
+
+        super().__init__(
+            relu1=ReLU(),
+            conv1=conv(groups_in, groups_hidden),
+            relu2=ReLU(),
+            conv2=conv(groups_hidden, groups_hidden),
+            relu3=ReLU(),
+            logits=conv(groups_hidden, groups_out),
+        )
+
+    def begin(self, batch, width):
+        """The masked weights; nothing is remembered from pixel to pixel."""
+        layers = self.conv1, self.conv2, self.logits
+        weights = [array for layer in layers for array in (layer.weights()[0], layer.own["b"])]
+        return backend.ops().head_step, weights
+
+    def begin_row(self, state, r):
+        pass
+
+    def step(self, x_c, state, c, group):
+        head_step, weights = state
+        y = np.empty((len(x_c), weights[-1].size), x_c.dtype)
+        head_step(x_c, *weights, y)
+        return y
