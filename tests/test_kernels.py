@@ -202,6 +202,34 @@ def test_conv_block_step(rng, dtype, left, residual, skip):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("L", [1, 2, 3])
+@pytest.mark.parametrize(("residual", "skip"), [(True, True), (False, True), (True, False)])
+def test_conv_blocks_step(rng, dtype, L, residual, skip):
+    M, h, W, left, column = 5, 3, 4, 1, 2
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype)
+
+    x, before, rows = draw(M, 2 * h), draw(M, 2 * h)[: None if skip else 0], draw(L, left + W, M, h)
+    outputs, results = 4 * h if skip else 2 * h, []
+    weights = draw(L, 2 * h, h), draw(L, h)
+    more = draw(L, left + 1, h, h), draw(L, W, M, h), draw(L, h, outputs), draw(L, outputs)
+    for module in (kernels, reference):
+        y, r, skips, given = (
+            np.full((M, 2 * h), np.nan, dtype),
+            rows.copy(),
+            before.copy(),
+            x.copy(),
+        )
+        module.conv_blocks_step(given, *weights, r, column, *more, residual, y, skips)
+        np.testing.assert_array_equal(given, x)
+        results.append((r, y, skips))
+    for fast, slow in zip(*results, strict=True):
+        size = np.abs(slow).max(initial=0) or 1
+        np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE[dtype] * size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("M", "outputs"), [(1, 1), (5, 1), (64, 7), (3, 768)])
 def test_head_step(rng, dtype, M, outputs):
     F, N = 6, 19

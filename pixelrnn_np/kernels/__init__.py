@@ -3,7 +3,12 @@
 Every function has a twin of the same name and signature in `reference`, in plain loops.
 """
 
-from .conv_block import conv_block_backward, conv_block_forward, conv_block_step
+from .conv_block import (
+    conv_block_backward,
+    conv_block_forward,
+    conv_block_step,
+    conv_blocks_step,
+)
 from .diagonal_lstm import (
     diagonal_lstm_backward,
     diagonal_lstm_forward,
@@ -29,6 +34,7 @@ __all__ = [
     "conv_block_backward",
     "conv_block_forward",
     "conv_block_step",
+    "conv_blocks_step",
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",

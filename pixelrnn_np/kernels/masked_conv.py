@@ -12,8 +12,8 @@ import numpy as np
 
 from .jit import kernel
 from .products import add, add_bias, add_products, add_rows, block_rows, multiply
-from .runs import copy
 from .taps import gather, gather_transposed, scatter, scatter_transposed
+from .tiles import NOTHING, matrix, panels, product
 
 FEW = 8
 
@@ -93,11 +93,12 @@ def conv_backward(dy, x, W, offsets, dx, dW, db):
 def conv_above(rows, K, b, above):
     R, padded, B, I = rows.shape
     V, O = K.shape[1], K.shape[3]
-    W, M = above.shape[0], above.shape[0] * B
-    cols, source = np.empty(M * R * V * I, rows.dtype), rows.reshape(rows.size)
-    for p in range(M):
-        for r in range(R):
-            for v in range(V):
-                s, t = (r * padded * B + p + v * B) * I, ((p * R + r) * V + v) * I
-                copy(cols, t, source, s, I)
-    multiply(cols.reshape(M, R * V * I), K.reshape(R * V * I, O), b, above.reshape(W * B, O))
+    M = above.shape[0] * B
+    taps = np.empty(R * V, np.int64)
+    for r in range(R):
+        for v in range(V):
+            taps[r * V + v] = (r * padded + v) * B * I
+    product(
+        matrix(above, 0, O), NOTHING, NOTHING, None, b,
+        matrix(rows, 0, I), taps, panels(K.reshape(R * V * I, O)), M, O,
+    )  # fmt: skip

@@ -4,6 +4,9 @@ Each block: ReLU → 1×1 (2h → h) → ReLU → 3×3 mask B (h → h) → ReLU
 "15 layers" are read as 15 blocks.
 """
 
+import numpy as np
+
+from .. import backend
 from ..layers.residual import ConvBlock
 from .trunk import Trunk
 
@@ -20,3 +23,31 @@ class PixelCNN(Trunk):
             f"row i-d for d = 0..{3 + L}: columns from j-{3 + L}, up to j-1 for d = 0 and to "
             f"j+3+min(d-1, {L}) above; a blind wedge up-right"
         )
+
+    def begin(self, batch, small=None):
+        """As in Trunk; the blocks' arrays are stacked, so that one kernel goes through all."""
+        state = super().begin(batch, small)
+        if state.blocks:
+            states = [s for _, s in state.blocks]
+            parts = zip(*((*s["down"], s["K_row"], *s["outer"]) for s in states), strict=True)
+            state.weights = [np.stack(part) for part in parts]
+            state.rows = np.stack([s["conv"].row for s in states])
+            for s, row in zip(states, state.rows, strict=True):
+                s["conv"].row = row
+        return state
+
+    def begin_row(self, state, r):
+        super().begin_row(state, r)
+        if state.blocks:
+            state.above = np.stack([s["conv"].above for _, s in state.blocks])
+
+    def step_blocks(self, y, state, c, group):
+        if not state.blocks:
+            return y, None
+        K_down, b_down, K_row, K_out, b_out = state.weights
+        residual, skip = self.config["residual"], self.config["skip"]
+        out, skips = np.empty_like(y), np.zeros_like(y if skip else y[:0])
+        backend.ops().conv_blocks_step(
+            y, K_down, b_down, state.rows, c, K_row, state.above, K_out, b_out, residual, out, skips
+        )
+        return out, skips if skip else None

@@ -126,12 +126,17 @@ class Trunk(Model):
     def step(self, x_c, state, c, group):
         """Scaled pixel x_c (B, C), known up to colour group - 1 → its logits (B, C[, levels])."""
         y = self.first.step(x_c, state.first, c, group)
-        total = None
-        for block, s in state.blocks:
-            y, total = block.step(y, s, c, group, total)
+        y, total = self.step_blocks(y, state, c, group)
         z = y if total is None else y + total
         logits = self.head.step(z, state.head, c, group)
         return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)
+
+    def step_blocks(self, y, state, c, group):
+        """y of the first layer → y of the last block and the sum of the skips, None without."""
+        total = None
+        for block, s in state.blocks:
+            y, total = block.step(y, s, c, group, total)
+        return y, total
 
     def keep(self, x_c, state, c):
         """Tells the first layer the finished pixel: mask A did not show its last colour to step."""

@@ -3,7 +3,12 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
-from .conv_block import conv_block_backward, conv_block_forward, conv_block_step
+from .conv_block import (
+    conv_block_backward,
+    conv_block_forward,
+    conv_block_step,
+    conv_blocks_step,
+)
 from .diagonal_lstm import (
     diagonal_lstm_backward,
     diagonal_lstm_forward,
@@ -28,6 +33,7 @@ __all__ = [
     "conv_block_backward",
     "conv_block_forward",
     "conv_block_step",
+    "conv_blocks_step",
     "conv_forward",
     "diagonal_lstm_backward",
     "diagonal_lstm_forward",

@@ -58,3 +58,12 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     y[...] = out[:, : y.shape[1]] + (x if residual else 0)
     if skips.size:
         skips += out[:, y.shape[1] :]
+
+
+def conv_blocks_step(x, K_down, b_down, rows, column, K_row, above, K_out, b_out, residual, y,
+                     skips):  # fmt: skip
+    """The same through L blocks: arrays have one more axis in front, above two: (L, W, B, h)."""
+    for k in range(len(K_down)):
+        before = x if k == 0 else y.copy()
+        conv_block_step(before, K_down[k], b_down[k], rows[k], column, K_row[k], above[k, column],
+                        K_out[k], b_out[k], residual, y, skips)  # fmt: skip
