@@ -9,6 +9,7 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, likelihood
+from pixelrnn_np.pretrained import card_text
 from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, Run, load_run
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -16,6 +17,8 @@ sys.path.append(str(FOLDER))
 
 import distill  # noqa: E402
 import renew  # noqa: E402
+import ship  # noqa: E402
+import table4  # noqa: E402
 
 
 def small(name="pixelcnn", seed=0, **options):
@@ -122,10 +125,12 @@ def school(monkeypatch):
     return teacher
 
 
-def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path):
+def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path, monkeypatch):
     first = pr.build_model("pixelcnn", (8, 8, 1), 2, h=2, layers=2, head=3, seed=0)
     first.save(tmp_path / "first.safetensors")
     out, how = tmp_path / "run", {"resume": False, "threads": 1, "quiet": True}
+    command = [str(FOLDER / "distill.py"), "--out", str(out), "--init", str(tmp_path / "first")]
+    monkeypatch.setattr(sys, "argv", command)
     x = pr.sample(school, 7, seed=0)
     out.mkdir()
     with (out / distill.DRAWN).open("wb") as f:
@@ -142,6 +147,14 @@ def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path):
     sessions = json.loads((out / CONFIG).read_text())["sessions"]
     assert [s["from_update"] for s in sessions] == [0, 82]
     assert load_run(out)[0].config == first.config
+    shipment = ship.Shipment(out, commit="c0ffee")
+    _, card = shipment.card(shipment.weights())
+    assert card["distilled"] == lesson == json.loads(shipment.state()[CONFIG])["distilled"]
+    assert card["sessions"][0]["command"] == (
+        "python benchmarks/distill.py --out runs/digits-pixelcnn-2x2 --init first"
+    )
+    assert "- targets: the probabilities of t, for training images and 7 " in card_text(card)
+    assert table4.row(card)[1] == "2×2, distilled"
 
 
 def test_a_run_without_a_teacher_is_not_resumed(tmp_path):
