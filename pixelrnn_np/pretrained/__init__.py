@@ -39,8 +39,8 @@ def pretrained_card(name):
     bits_per_dim: of valid and test, which these very weights give; bound: whether the nats are an
     upper bound; first: nats of the first images of test; falling: how many nats validation fell in
     the last tenth of the run (None: too few validations); schedule_done: share of the learning
-    rate's schedule; sessions: the commands of the training, and what each ran on. distilled: None, or
-    the teacher, and how many images it drew (benchmarks/distill.py); older cards do not have it.
+    rate's schedule; sessions: the commands of the training, and what each ran on. distilled: None,
+    or the teacher and how many images it drew (benchmarks/distill.py); older cards lack the key.
     """
     return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
 
