@@ -18,21 +18,25 @@ images as the training split has. The drawn images are kept in OUT/drawn.npz.
 
 import argparse
 import functools
+import io
 import multiprocessing
 import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
+import typer
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, cli_train, likelihood
 from pixelrnn_np.cli_options import say
 from pixelrnn_np.experiment import DEFAULTS, MODEL_OPTIONS
+from pixelrnn_np.models.base import check_int
 from pixelrnn_np.ranks import world
 from pixelrnn_np.run import CHECKPOINT, Run, has_checkpoint, load_run
 
-DRAWN, CHUNK = "drawn.npz", 1000
+PROGRAM = "python benchmarks/distill.py"
+DRAWN, CHUNK, MOST = "drawn.npz", 1000, 10**7
 RECIPE = {"lr": 0.0015, "warmup": 200, "ema": 0.999}  # where it differs from `train`
 
 
@@ -88,8 +92,9 @@ def teach(net, lesson):
     net.flat_gradient, net.nll_backward = flat_gradient, nll_backward
 
 
-def drawn_images(path, name, teacher, count, processes):
-    """`count` images of the teacher `name`, from the file `path` or drawn and written there."""
+def drawn_images(path, lesson, teacher, processes):
+    """The images of the lesson's teacher, from the file `path` or drawn and written there."""
+    name, count = lesson["teacher"], lesson["drawn"]
     if path.exists():
         with np.load(path) as kept:
             if str(kept["teacher"]) == name and kept["count"] == count:
@@ -101,8 +106,10 @@ def drawn_images(path, name, teacher, count, processes):
     draw = functools.partial(_draw, name)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         x = np.concatenate(pool.starmap(draw, enumerate(sizes), chunksize=1))
-    with path.open("wb") as f:
-        np.savez(f, teacher=name, count=count, bits=np.packbits(x.reshape(count, -1), axis=1))
+    kept = {"teacher": name, "count": count, "bits": np.packbits(x.reshape(count, -1), axis=1)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **kept)
+    checkpoint.write_atomically(path, buffer.getvalue())
     return x
 
 
@@ -122,29 +129,40 @@ def taught_on(teacher):
     return {"data": data["name"], "levels": data["levels"]}
 
 
-def distill(out, init, teacher, count, given, *, resume, threads, quiet):
-    """One session of a run: see the module. Raises ValueError, OSError and Diverged."""
+def lesson_of(out):
+    """What the run in `out` learns from. Raises ValueError where that is nothing."""
+    lesson = checkpoint.load(out / CHECKPOINT)[1].get("distilled")
+    try:
+        return {
+            "teacher": str(lesson["teacher"]),
+            "drawn": check_int("drawn", lesson["drawn"], 0, MOST),
+        }
+    except (KeyError, TypeError):
+        raise ValueError(f"the run in {out} has no teacher: it goes on with train") from None
+
+
+def distill(out, init, lesson, given, *, resume, threads, quiet):
+    """One session of a run: see the module; lesson: {"teacher", "drawn"} of a new one.
+
+    Raises ValueError, OSError, Diverged, and typer.Exit after Ctrl-C.
+    """
     with Run(out) as run:
-        if resume and has_checkpoint(out):
-            lesson = checkpoint.load(out / CHECKPOINT)[1].get("distilled")
-            if lesson is None:
-                raise ValueError(f"the run in {out} has no teacher: it goes on with train --resume")
-            teacher, count = lesson["teacher"], lesson["drawn"]
-        elif init is None or teacher is None:
-            raise ValueError("a new run needs --init and --teacher")
-        else:
-            given = {**student(init), **RECIPE, **given, **taught_on(teacher)}
-        master = pr.load_pretrained(teacher)
+        going_on = resume and has_checkpoint(out)
+        if going_on:
+            lesson = lesson_of(out)
+        elif init is None or lesson["teacher"] is None:
+            raise ValueError(f"a new run needs --init and --teacher, and {out} has no checkpoint")
+        master = pr.load_pretrained(lesson["teacher"])
+        if not going_on:
+            given = {**student(init), **RECIPE, **given, **taught_on(lesson["teacher"])}
         trainer, about, images = cli_train.prepare(
-            world(), run, out, given, threads, resume, None if resume else init
+            world(), run, out, given, threads, resume, init, lesson
         )
-        run.about |= {"distilled": {"teacher": teacher, "drawn": count}}
-        run.write_config(trainer, about["epochs"])
         drawn = images["train"][:0]
-        if count:
-            drawn = drawn_images(out / DRAWN, teacher, master, count, trainer.pool.threads)
+        if lesson["drawn"]:
+            drawn = drawn_images(out / DRAWN, lesson, master, trainer.pool.threads)
         teach(trainer.model, Lesson(master, images["train"], drawn, threads))
-        cli_train.fit(run, out, trainer, images, about["epochs"], 500, quiet)
+        cli_train.fit(run, out, trainer, images, about["epochs"], 500, quiet, PROGRAM)
 
 
 def main():
@@ -164,8 +182,11 @@ def main():
     o = parser.parse_args()
     given = {k: v for k in ("epochs", "lr", "seed") if (v := getattr(o, k)) is not None}
     try:
-        distill(o.out, o.init, o.teacher, o.drawn, given, resume=o.resume, threads=o.threads,
-                quiet=o.quiet)  # fmt: skip
+        check_int("--drawn", o.drawn, 0, MOST)
+        lesson = {"teacher": o.teacher, "drawn": o.drawn}
+        distill(o.out, o.init, lesson, given, resume=o.resume, threads=o.threads, quiet=o.quiet)
+    except typer.Exit as e:
+        sys.exit(e.exit_code)
     except (ArithmeticError, OSError, ValueError) as e:
         sys.exit(f"error: {e}")
 

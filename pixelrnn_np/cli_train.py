@@ -17,6 +17,8 @@ from .ranks import world
 from .run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
 from .training import Diverged
 
+PROGRAM = "python -m pixelrnn_np train"
+
 
 def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet):
     """Only rank 0 has a Run, and with it the folder's lock; it is taken before anything is read."""
@@ -28,8 +30,12 @@ def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet
         draw(here, out, trainer, samples, threads, quiet)
 
 
-def prepare(here, run, out, given, threads, resume, init):
-    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder."""
+def prepare(here, run, out, given, threads, resume, init, distilled=None):
+    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder.
+
+    distilled: what a new run of benchmarks/distill.py learns from, for the run's files; one that
+    goes on has it there.
+    """
     unusable = {}
     with (
         here.mirrored(out, (CHECKPOINT, PREVIOUS, BEST)) as near,
@@ -42,6 +48,10 @@ def prepare(here, run, out, given, threads, resume, init):
             trainer, about = resumed(near, given, threads, unusable, here)
         else:
             trainer, about = fresh(near, given, threads, start, here)
+    if distilled is None and "distilled" in about:
+        raise ValueError(f"{out} learns from another model; go on with benchmarks/distill.py")
+    if distilled is not None:
+        about["distilled"] = distilled
     check_int("epochs", about["epochs"], 1, 10**6)
     say_if_compiling(trainer.model)
     images = here.first_then_all(
@@ -79,9 +89,9 @@ def announce(out, trainer, about, going_on, resume):
             say(change)
 
 
-def fit(run, out, trainer, images, epochs, checkpoint_every, quiet):
-    """Trains to the end or an interruption, and says what came of it."""
-    again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
+def fit(run, out, trainer, images, epochs, checkpoint_every, quiet, program=PROGRAM):
+    """Trains to the end or an interruption, and says what came of it, and how to go on."""
+    again = f"{program} --out {shlex.quote(str(out))} --resume"
     try:
         trainer.fit(
             images["train"], images["valid"], epochs, run=run,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, likelihood
+from pixelrnn_np import checkpoint, cli_train, likelihood
 from pixelrnn_np.pretrained import card_text
 from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, Run, load_run
 
@@ -126,32 +126,33 @@ def school(monkeypatch):
 
 
 def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path, monkeypatch):
-    first = pr.build_model("pixelcnn", (8, 8, 1), 2, h=2, layers=2, head=3, seed=0)
-    first.save(tmp_path / "first.safetensors")
-    out, how = tmp_path / "run", {"resume": False, "threads": 1, "quiet": True}
-    command = [str(FOLDER / "distill.py"), "--out", str(out), "--init", str(tmp_path / "first")]
-    monkeypatch.setattr(sys, "argv", command)
+    first, out = tmp_path / "first.safetensors", tmp_path / "run"
+    pr.build_model("pixelcnn", (8, 8, 1), 2, h=2, layers=2, head=3, seed=0).save(first)
+    monkeypatch.setattr(sys, "argv", [str(FOLDER / "distill.py"), "--out", str(out)])
+    lesson, how = {"teacher": "t", "drawn": 7}, {"resume": False, "threads": 1, "quiet": True}
     x = pr.sample(school, 7, seed=0)
     out.mkdir()
     with (out / distill.DRAWN).open("wb") as f:
         np.savez(f, teacher="t", count=7, bits=np.packbits(x.reshape(7, -1), axis=1))
     with pytest.raises(ValueError, match="needs --init and --teacher"):
-        distill.distill(out, None, "t", 7, {}, **how)
+        distill.distill(out, None, lesson, {}, **how)
     with pytest.raises(ValueError, match="holds other images"):
-        distill.distill(out, tmp_path / "first.safetensors", "t", 8, {"epochs": 1}, **how)
-    distill.distill(out, tmp_path / "first.safetensors", "t", 7, {"epochs": 1}, **how)
-    distill.distill(out, None, None, 0, {"epochs": 2}, **{**how, "resume": True})
-    lesson = {"teacher": "t", "drawn": 7}
+        distill.distill(out, first, {**lesson, "drawn": 8}, {"epochs": 1}, **how)
+    distill.distill(out, first, lesson, {"epochs": 1}, **how)
+    with pytest.raises(ValueError, match=r"go on with benchmarks/distill\.py"):
+        cli_train.train(out, {}, resume=True, init=None, threads=1, checkpoint_every=500,
+                        samples=0, quiet=True)  # fmt: skip
+    distill.distill(out, None, {}, {"epochs": 2}, **{**how, "resume": True})
     for name in (CHECKPOINT, BEST):
         assert checkpoint.load(out / name)[1]["distilled"] == lesson, name
     sessions = json.loads((out / CONFIG).read_text())["sessions"]
     assert [s["from_update"] for s in sessions] == [0, 82]
-    assert load_run(out)[0].config == first.config
+    assert load_run(out)[0].config == load_run(first)[0].config
     shipment = ship.Shipment(out, commit="c0ffee")
     _, card = shipment.card(shipment.weights())
     assert card["distilled"] == lesson == json.loads(shipment.state()[CONFIG])["distilled"]
     assert card["sessions"][0]["command"] == (
-        "python benchmarks/distill.py --out runs/digits-pixelcnn-2x2 --init first"
+        "python benchmarks/distill.py --out runs/digits-pixelcnn-2x2"
     )
     assert "- targets: the probabilities of t, for training images and 7 " in card_text(card)
     assert table4.row(card)[1] == "2×2, distilled"
@@ -163,12 +164,13 @@ def test_a_run_without_a_teacher_is_not_resumed(tmp_path):
     with Run(tmp_path / "run", {"data": {"name": "digits", "levels": 2}, "epochs": 1}) as run:
         pr.Trainer(net, threads=1).fit(data, data, 1, run=run, progress=False)
     with pytest.raises(ValueError, match="has no teacher"):
-        distill.distill(tmp_path / "run", None, None, 0, {}, resume=True, threads=1, quiet=True)
+        distill.distill(tmp_path / "run", None, {}, {}, resume=True, threads=1, quiet=True)
 
 
 def test_drawing_in_processes_gives_the_images_of_the_teacher(tmp_path):
     name = "binarized_mnist-pixelcnn-15x16"
     teacher, path = pr.load_pretrained(name), tmp_path / "drawn.npz"
-    x = distill.drawn_images(path, name, teacher, 3, 1)
+    lesson = {"teacher": name, "drawn": 3}
+    x = distill.drawn_images(path, lesson, teacher, 1)
     np.testing.assert_array_equal(x, pr.sample(teacher, 3, seed=0))
-    np.testing.assert_array_equal(distill.drawn_images(path, name, teacher, 3, 1), x)
+    np.testing.assert_array_equal(distill.drawn_images(path, lesson, teacher, 1), x)
