@@ -476,8 +476,16 @@ else:
 #
 # Ours lie above the paper's, which were trained for longer than a few hours on two cores. When this was
 # written the deep Diagonal BiLSTM was not ahead of the shallow one, as it is in the paper: its run
-# began at too high a rate and was restarted, the other's was one undisturbed cosine. The PixelCNN
-# learns slowest and is furthest behind; `benchmarks/README.md` has what was tried.
+# began at too high a rate and was restarted, the other's was one undisturbed cosine.
+#
+# The PixelCNN learns slowest; `benchmarks/README.md` has what was tried. The weights whose name ends in
+# `distilled` had a help that the paper's had not. The target of a pixel is not what it is, $x_i$, but
+# the chance $p_i$ that a better model, a Diagonal BiLSTM, gives it after the same earlier pixels. The
+# gradient in the logit is then $\sigma(z_i) - p_i$ instead of $\sigma(z_i) - x_i$. Where the better
+# model is right, both have the same mean over images; but the chance of the single pixel, which is
+# most of the noise, is gone. The network is the same PixelCNN, no image outside the training set was used,
+# and the test nats are measured as all others are. Yet they do not say what a PixelCNN learns
+# from pixels alone. The weights without the suffix do, and the list below has both.
 #
 # All that ships, with what it took:
 
@@ -639,7 +647,8 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 #   beside the paper's needs the same binarisation, the test set once at the end, and weights to
 #   check it.
 #
-# In the package: `models/trunk.py`, `optim.py`, `training.py`, `pretrained/` (weights and cards).
+# In the package: `models/trunk.py`, `layers/head.py`, `optim.py`, `training.py`, `pretrained/` (weights
+# and cards).
 # On the command line: `python -m pixelrnn_np pretrained`, `train`, `evaluate`.
 #
 # Solutions: [solutions/09_training_and_results](solutions/09_training_and_results.ipynb). Next:

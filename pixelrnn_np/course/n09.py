@@ -30,13 +30,13 @@ def cards():
 
 
 def ours(model, size=None):
-    """The card with the fewest nats of that model (and size) on binarised MNIST, or None."""
+    """The card of that model (and size) on binarised MNIST with the fewest nats on valid, or None."""
     found = [
         card for card in cards().values()
         if card["data"]["name"] == "binarized_mnist" and "stochastic" not in card["data"]
         and card["model"]["name"] == model and size in (None, pretrained.size_of(card))
     ]  # fmt: skip
-    return min(found, key=lambda card: card["nats"]["test"], default=None)
+    return min(found, key=lambda card: card["nats"]["valid"], default=None)
 
 
 def table_4():
