@@ -30,7 +30,7 @@ def cards():
 
 
 def ours(model, size=None):
-    """The card of that model (and size) on binarised MNIST with the fewest nats on valid, or None."""
+    """The card of that model (and size) on binarised MNIST, fewest nats on valid, or None."""
     found = [
         card for card in cards().values()
         if card["data"]["name"] == "binarized_mnist" and "stochastic" not in card["data"]
