@@ -1,19 +1,20 @@
 """Trains a small model on what a better one of the package says of each pixel (distillation).
 
     PIXELRNN_DATA=FOLDER python benchmarks/distill.py --out runs/NAME --init FIRST.safetensors \\
-        --teacher binarized_mnist-diagonal_bilstm-1x32 --drawn 100000
+        --teacher binarized_mnist-diagonal_bilstm-1x32
     python benchmarks/distill.py --out runs/NAME --resume
 
 The targets of an image are the teacher's probabilities p(x_i = 1 | x_<i) instead of its pixels
 (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015). The gradient of
-the logits is then σ(z) - p where it was σ(z) - x: its mean over images of the teacher's own is the
-same, and the chance of each pixel, which is most of its noise, is gone. With --drawn the
-teacher also draws images, and every batch is as large a part of them as they are of all images;
-so a student cannot learn the training images by heart. The teacher has seen the training
-split alone, and the student is validated and tested as any other model, on real images.
+the logits is then σ(z) - p where it was σ(z) - x: as far as the teacher is right the mean is the
+same, and the chance of each pixel, which is most of its noise, is gone. With --drawn N the
+teacher also draws N images, and batches hold as large a part of them as they are of all images;
+an epoch stays as many images as the training split has. The teacher has seen the training split
+alone, and the student is validated and tested as any other model, on real images.
 
-It is a run as `train` makes them: --resume, ship.py and the rest take it. An epoch is as many
-images as the training split has. The drawn images are kept in OUT/drawn.npz.
+OUT is a run as `train` makes them, with OUT/drawn.npz for drawn images; ship.py takes it. It goes
+on with this script alone, since `train` does not know the targets and refuses it. What it gave:
+benchmarks/README.md.
 """
 
 import argparse
