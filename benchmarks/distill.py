@@ -7,70 +7,65 @@
 The targets of an image are the teacher's probabilities p(x_i = 1 | x_<i) instead of its pixels
 (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015). The gradient of
 the logits is then σ(z) - p where it was σ(z) - x: as far as the teacher is right the mean is the
-same, and the chance of each pixel, which is most of its noise, is gone. With --drawn N the
-teacher also draws N images, and batches hold as large a part of them as they are of all images;
-an epoch stays as many images as the training split has. The teacher has seen the training split
-alone, and the student is validated and tested as any other model, on real images.
+same, and the chance of each pixel, which is most of its noise, is gone. The teacher has seen the
+training split alone, and the student is validated and tested as any other model, on real images.
 
-OUT is a run as `train` makes them, with OUT/drawn.npz for drawn images; ship.py takes it. It goes
-on with this script alone, since `train` does not know the targets and refuses it. What it gave:
-benchmarks/README.md.
+OUT is a run as `train` makes them, and ship.py takes it. It goes on with this script alone, since
+`train` does not know the targets and refuses it. One process: no ranks. What it gave:
+benchmarks/README.md, "Targets of a better model".
 """
 
 import argparse
-import functools
-import io
-import multiprocessing
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 import typer
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli_train, likelihood
+from pixelrnn_np import cli_train, likelihood
 from pixelrnn_np.cli_options import say
 from pixelrnn_np.experiment import DEFAULTS, MODEL_OPTIONS
-from pixelrnn_np.models.base import check_int
 from pixelrnn_np.ranks import world
-from pixelrnn_np.run import CHECKPOINT, Run, has_checkpoint, load_run
+from pixelrnn_np.run import Run, has_checkpoint, load_checkpoint, load_run
 
 PROGRAM = "python benchmarks/distill.py"
-DRAWN, CHUNK, MOST = "drawn.npz", 1000, 10**7
+CHUNK = 1000
 RECIPE = {"lr": 0.0015, "warmup": 200, "ema": 0.999}  # where it differs from `train`
 
 
-class Lesson:
-    """A teacher's probabilities for the training images and for images of its own.
+def one_pass(model, what):
+    """Raises ValueError for a model whose logits of a pixel depend on more than earlier pixels."""
+    if model.name == "multi_scale":
+        raise ValueError(f"{what} is a multi_scale model, whose pixels are in another order")
+    return model
 
-    teacher: a model of two levels; images: uint8 (N, H, W, C) of the training split; drawn: the
-    same of the teacher, N may be 0. Raises ValueError for a teacher of more levels.
+
+def master(teacher):
+    """The weights of the package that teach. Raises ValueError if they cannot, or for the name."""
+    model = one_pass(pr.load_pretrained(teacher), f"--teacher {teacher}")
+    if model.levels != 2:
+        raise ValueError(f"--teacher {teacher} has {model.levels} levels; this is for two")
+    return model
+
+
+class Lesson:
+    """A teacher's probabilities for the training images, uint8 (N, H, W, C): two levels, one pass.
+
+    Memory: four bytes for each pixel, and the images once more.
     """
 
-    def __init__(self, teacher, images, drawn, threads=None):
-        if teacher.levels != 2:
-            raise ValueError(f"the teacher has {teacher.levels} levels; this is for two")
-        self.drawn, self.share = drawn, len(drawn) / (len(drawn) + len(images))
-        self.p, self.row = [], {}
-        for x in (images, drawn):
-            for k in range(0, len(x), CHUNK):
-                z = teacher.logits(x[k : k + CHUNK], threads)
-                self.p.extend(likelihood.probabilities(z, 2)[..., 1].astype(teacher.dtype))
-        for k, image in enumerate((*images, *drawn)):
+    def __init__(self, teacher, images, threads=None):
+        self.p, self.row = np.empty(images.shape, teacher.dtype), {}
+        for k in range(0, len(images), CHUNK):
+            z = teacher.logits(images[k : k + CHUNK], threads)
+            self.p[k : k + CHUNK] = likelihood.probabilities(z, 2)[..., 1]
+        for k, image in enumerate(images):
             self.row[image.tobytes()] = k
 
     def targets(self, x):
         """p(x_i = 1 | x_<i) of images that are known here: like x, float."""
         return np.stack([self.p[self.row[image.tobytes()]] for image in x])
-
-    def mixed(self, x):
-        """x with drawn images in the place of some: the same ones whenever x is the same."""
-        rng = np.random.default_rng(zlib.crc32(x.tobytes()))
-        swap = rng.random(len(x)) < self.share
-        x = x.copy()
-        x[swap] = self.drawn[rng.integers(0, max(1, len(self.drawn)), swap.sum())]
-        return x
 
 
 def teach(net, lesson):
@@ -79,10 +74,6 @@ def teach(net, lesson):
     -Σ_i p ln σ(z_i) + (1-p) ln σ(-z_i) has the gradient σ(z) - p = (σ(z) - x) + (x - p) in z.
     The nats that it reports stay those of the images.
     """
-    gradient = net.flat_gradient
-
-    def flat_gradient(x, *more, **options):
-        return gradient(lesson.mixed(x), *more, **options)
 
     def nll_backward(scale, cache):
         loss_cache, cache = cache
@@ -90,37 +81,12 @@ def teach(net, lesson):
         dlogits += net.dtype.type(scale) * (x - lesson.targets(x))
         return net.backward(dlogits, cache, need_dx=False)[1]
 
-    net.flat_gradient, net.nll_backward = flat_gradient, nll_backward
-
-
-def drawn_images(path, lesson, teacher, processes):
-    """The images of the lesson's teacher, from the file `path` or drawn and written there."""
-    name, count = lesson["teacher"], lesson["drawn"]
-    if path.exists():
-        with np.load(path) as kept:
-            if str(kept["teacher"]) == name and kept["count"] == count:
-                x = np.unpackbits(kept["bits"], axis=1)[:, : teacher.dimensions]
-                return x.reshape(-1, *teacher.image_shape)
-        raise ValueError(f"{path} holds other images; remove it, or name another --out")
-    say(f"drawing {count:,} images from {name}")
-    sizes = [min(CHUNK, count - k) for k in range(0, count, CHUNK)]
-    draw = functools.partial(_draw, name)
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        x = np.concatenate(pool.starmap(draw, enumerate(sizes), chunksize=1))
-    kept = {"teacher": name, "count": count, "bits": np.packbits(x.reshape(count, -1), axis=1)}
-    buffer = io.BytesIO()
-    np.savez(buffer, **kept)
-    checkpoint.write_atomically(path, buffer.getvalue())
-    return x
-
-
-def _draw(name, seed, count):
-    return pr.sample(pr.load_pretrained(name), count, seed=seed, threads=1)
+    net.nll_backward = nll_backward
 
 
 def student(init):
     """The options of `train` for the model in a run or model file."""
-    config = load_run(init)[0].config
+    config = one_pass(load_run(init)[0], f"--init {init}").config
     return {"model": config["name"], **{k: config[k] for k in MODEL_OPTIONS if k in config}}
 
 
@@ -130,50 +96,56 @@ def taught_on(teacher):
     return {"data": data["name"], "levels": data["levels"]}
 
 
-def lesson_of(out):
-    """What the run in `out` learns from. Raises ValueError where that is nothing."""
-    lesson = checkpoint.load(out / CHECKPOINT)[1].get("distilled")
-    try:
-        return {
-            "teacher": str(lesson["teacher"]),
-            "drawn": check_int("drawn", lesson["drawn"], 0, MOST),
-        }
-    except (KeyError, TypeError):
-        raise ValueError(f"the run in {out} has no teacher: it goes on with train") from None
+def teacher_of(out):
+    """Whom the run in `out` learns from. Raises ValueError where that is nobody."""
+    lesson = load_checkpoint(out)[3].get("distilled")
+    if not isinstance(lesson, dict) or not isinstance(lesson.get("teacher"), str):
+        raise ValueError(f"the run in {out} has no teacher: it goes on with train")
+    return lesson["teacher"]
 
 
-def distill(out, init, lesson, given, *, resume, threads, quiet):
-    """One session of a run: see the module; lesson: {"teacher", "drawn"} of a new one.
+def whom(out, init, teacher, going_on):
+    """The teacher's name, of a run that goes on or of a new one. Raises ValueError."""
+    if not going_on:
+        if init is None or teacher is None:
+            raise ValueError(f"a new run needs --init and --teacher, and {out} has no checkpoint")
+        return teacher
+    before = teacher_of(out)
+    if teacher not in (None, before):
+        raise ValueError(f"--teacher is {teacher}, but the run in {out} has {before}")
+    return before
+
+
+def distill(out, init, teacher, given, *, resume, threads, quiet):
+    """One session of a run: see the module; given: the options of `train` that were named.
 
     Raises ValueError, OSError, Diverged, and typer.Exit after Ctrl-C.
     """
+    here = world()
+    if here.size > 1:
+        raise ValueError(f"{here.size} ranks: distill.py is for one process")
     with Run(out) as run:
         going_on = resume and has_checkpoint(out)
-        if going_on:
-            lesson = lesson_of(out)
-        elif init is None or lesson["teacher"] is None:
-            raise ValueError(f"a new run needs --init and --teacher, and {out} has no checkpoint")
-        master = pr.load_pretrained(lesson["teacher"])
+        teacher = whom(out, init, teacher, going_on)
+        better = master(teacher)
         if not going_on:
-            given = {**student(init), **RECIPE, **given, **taught_on(lesson["teacher"])}
+            given = {**student(init), **RECIPE, **given, **taught_on(teacher)}
         trainer, about, images = cli_train.prepare(
-            world(), run, out, given, threads, resume, init, lesson
+            here, run, out, given, threads, resume, init, {"teacher": teacher}
         )
-        drawn = images["train"][:0]
-        if lesson["drawn"]:
-            drawn = drawn_images(out / DRAWN, lesson, master, trainer.pool.threads)
-        teach(trainer.model, Lesson(master, images["train"], drawn, threads))
+        say(f"the targets: what {teacher} says of {len(images['train']):,} images")
+        teach(trainer.model, Lesson(better, images["train"], threads))
         cli_train.fit(run, out, trainer, images, about["epochs"], 500, quiet, PROGRAM)
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--init", type=Path, help="the student's first weights: run or model file")
     parser.add_argument("--teacher", help="weights of the package, of two levels")
-    parser.add_argument("--drawn", type=int, default=0, help="images that the teacher draws")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--epochs", type=int, help=f"default: {DEFAULTS['epochs']}")
     parser.add_argument("--lr", type=float, help=f"default: {RECIPE['lr']}")
@@ -182,12 +154,14 @@ def main():
     parser.add_argument("--quiet", action="store_true", help="no bar")
     o = parser.parse_args()
     given = {k: v for k in ("epochs", "lr", "seed") if (v := getattr(o, k)) is not None}
+    how = {"resume": o.resume, "threads": o.threads, "quiet": o.quiet}
     try:
-        check_int("--drawn", o.drawn, 0, MOST)
-        lesson = {"teacher": o.teacher, "drawn": o.drawn}
-        distill(o.out, o.init, lesson, given, resume=o.resume, threads=o.threads, quiet=o.quiet)
+        distill(o.out, o.init, o.teacher, given, **how)
     except typer.Exit as e:
         sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        say(f"stopped before the first update; start again, with --resume if {o.out} has a run")
+        sys.exit(130)
     except (ArithmeticError, OSError, ValueError) as e:
         sys.exit(f"error: {e}")
 

@@ -2,14 +2,19 @@
 
     python benchmarks/renew.py training/binarized_mnist-pixelcnn-15x24 \\
         --out runs/renewed.safetensors
-    python -m pixelrnn_np train --model pixelcnn … --init runs/renewed.safetensors
+    python benchmarks/distill.py --init runs/renewed.safetensors …
 
-A feature is dead if its ReLU lets almost none of the training pixels through. It gets the weights
-of a new one, scaled and shifted to mean 0 and the spread of the living ones of its layer, and what
-reads it begins at zero, so the function stays. Before that the weights of a layer and of the next
-are balanced: ReLU(s·x) = s·ReLU(x) for s > 0, so a layer may be multiplied by s and its readers
-divided. Adam moves every weight by about its rate, so that the layer with the smallest weights is
-the one that shakes the logits most (benchmarks/README.md has the figures).
+A feature is dead if its ReLU lets at most one of a thousand pixels through, on 256 training images.
+It gets the weights of a new one, scaled and shifted to mean 0 and the spread of the living ones of
+its layer, and what reads it begins at zero. So the function stays, but for the few pixels that did
+pass: there a logit may change by several units, which the command prints, and the mean by a few
+thousandths of a nat. Before that the weights of a layer and of the next are balanced: ReLU(s·x) =
+s·ReLU(x) for s > 0, so a layer may be multiplied by s and its readers divided, exactly. Adam
+moves every weight by about its rate, so that the layer with the smallest weights is the one that
+shakes the logits most.
+
+Trained on pixels, a renewed model was no better than the old one, or worse; with the targets of
+distill.py it was the same (benchmarks/README.md has the figures).
 """
 
 import argparse
@@ -20,6 +25,7 @@ import numpy as np
 from widen import relu
 
 import pixelrnn_np as pr
+from pixelrnn_np import checkpoint
 from pixelrnn_np.experiment import source
 from pixelrnn_np.run import load_run
 
@@ -28,7 +34,12 @@ INNER = ("down", "conv", "up")
 
 
 def rms(K):
-    return np.sqrt(np.mean(np.square(K[K != 0], dtype=np.float64)))
+    """Root mean square of the weights that are not masked, which are 0 here; 1 if all are."""
+    return np.sqrt(np.mean(np.square(K[K != 0], dtype=np.float64))) if K.any() else 1.0
+
+
+def masked(layer):
+    return layer.own["K"] * layer.mask
 
 
 def scale(layer, factor, bias):
@@ -87,8 +98,8 @@ class Renewal:
 def renewed(model, images, factor=1.0, seed=1):
     """Changes `model` in place; returns the number of new features.
 
-    images: uint8 of its training data; factor: see `quieten`. Raises ValueError for another kind
-    of model, and for one without residual connections, whose trunk nothing sums.
+    images: uint8 of its training data; factor: see `quieten`, above 0. Raises ValueError for
+    another kind of model, and for one without residual connections, whose trunk nothing sums.
     """
     if model.name != "pixelcnn" or not model.config["residual"]:
         raise ValueError("only a pixelcnn with residual connections can be renewed")
@@ -97,7 +108,7 @@ def renewed(model, images, factor=1.0, seed=1):
     z = y = model.first.forward(model.scale(images))[0]
     for i, block in model.blocks.children.items():
         layers, new = [block.children[n] for n in INNER], renew.fresh.blocks.children[i]
-        inner = balance(layers, [layer.own["K"] for layer in layers])
+        inner = balance(layers, [masked(layer) for layer in layers])
         outer = [block.up, block.skip] if block.has_skip else [block.up]
         if block.has_skip:
             scale(block.skip, 1 / inner, 1)
@@ -120,11 +131,28 @@ def _renew_head(head, renew, x):
         maps = relu(y)
     alive.append(slice(None))
     balance(layers, [
-        layer.own["K"][:, :, before][..., after]
+        masked(layer)[:, :, before][..., after]
         for layer, before, after in zip(layers, alive, alive[1:], strict=False)
     ])  # fmt: skip
     x = renew(head["conv1"], new["conv1"], x, [head["conv2"]])
     renew(head["conv2"], new["conv2"], x, [head["logits"]])
+
+
+def write(source_path, out, factor, seed):
+    """Renews the model of a run or model file; the line that says what came of it."""
+    model, meta = load_run(source_path)
+    if not 0 < factor < 1e6:
+        raise ValueError(f"--factor is {factor}; it has to be above 0 and below a million")
+    data = source(source_path, model, meta)
+    images = pr.load_data(**data, split="train")[:256]
+    before, nats = model.logits(images), model.nll(images).mean()
+    count = renewed(model, images, factor, seed)
+    change, now = np.abs(model.logits(images) - before).max(), model.nll(images).mean()
+    checkpoint.save(out, dict(model.params), {"model": model.config, "data": data})
+    return (
+        f"{count} new features; on {len(images)} images {nats:.3f} nats before, {now:.3f} now, "
+        f"no logit changed by more than {change:.2g}: {out}"
+    )
 
 
 def main():
@@ -135,20 +163,11 @@ def main():
     parser.add_argument("--factor", type=float, default=2.5, help="what the trunk is divided by")
     parser.add_argument("--seed", type=int, default=1, help="of the new weights")
     parser.add_argument("--out", type=Path, required=True, help="the model file to write")
-    options = parser.parse_args()
+    o = parser.parse_args()
     try:
-        model, meta = load_run(options.run)
-        if not options.factor > 0:
-            raise ValueError(f"--factor is {options.factor}; it has to be above 0")
-        data = source(options.run, model, meta)
-        images = pr.load_data(**data, split="train")[:256]
-        before = model.nll(images).mean()
-        count = renewed(model, images, options.factor, options.seed)
-        model.save(options.out)
-    except (OSError, ValueError) as e:
+        print(write(o.run, o.out, o.factor, o.seed))
+    except (ArithmeticError, OSError, ValueError) as e:
         sys.exit(f"error: {e}")
-    print(f"{count} new features; {before:.3f} nats before, {model.nll(images).mean():.3f} now: "
-          f"{options.out}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -49,9 +49,15 @@ class Shipment:
         self.arrays, self.meta = checkpoint.load(self.run / BEST)
         config = self.meta["model"]
         first = f"{self.data['name']}-{config['name']}"
-        self.name = name or f"{first}-{config['layers']}x{config['h']}"
+        lesson = self.meta.get("distilled")
+        self.lesson = lesson and {"teacher": lesson["teacher"]}
+        mark = "_distilled" if lesson else ""
+        self.name = name or f"{first}-{config['layers']}x{config['h']}{mark}"
         if not re.fullmatch(rf"{re.escape(first)}(-[a-z0-9_]+)?", self.name):
             raise ValueError(f"--name is {self.name}; it has to be {first} or {first}-SIZE")
+        if self.name.endswith("_distilled") != bool(lesson):
+            raise ValueError(f"--name is {self.name}; of distilled weights it ends in _distilled, "
+                             "of no others")  # fmt: skip
 
     def weights(self):
         """The bytes of the model file."""
@@ -91,7 +97,7 @@ class Shipment:
             "name": self.name, "data": self.data, "description": dataset.description,
             "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
             "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
-            "began": self.began, "distilled": self.meta.get("distilled"), "seen": self.seen(best),
+            "began": self.began, "distilled": self.lesson, "seen": self.seen(best),
             "run": {"updates": trainer.step_count, "images": trainer.images,
                     "minutes": round(trainer.seconds / 60, 2)},
             "nats": mean, "bound": is_bound(model),
@@ -134,6 +140,8 @@ class Shipment:
             for name in (CHECKPOINT, BEST):
                 arrays, meta = checkpoint.load(self.run / name)
                 meta.pop("init", None)
+                if self.lesson:
+                    meta["distilled"] = self.lesson
                 if "sessions" in meta:
                     meta["sessions"] = self.sessions(self.trainer.step_count)
                 checkpoint.save(Path(folder) / name, arrays, meta)
@@ -141,8 +149,8 @@ class Shipment:
         config = {"model": self.trainer.model.config, "data": self.data,
                   "training": self.trainer.settings, "epochs": self.about["epochs"],
                   "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
-        if "distilled" in self.meta:
-            config["distilled"] = self.meta["distilled"]
+        if self.lesson:
+            config["distilled"] = self.lesson
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files

@@ -27,11 +27,12 @@ def describe():
 
 
 def _program():
-    """The words after "python": this package, or a script of the repository, FOLDER/NAME.py."""
-    script = Path(sys.argv[0])
+    """The words after "python": this package, or a script, with its folder in the repository."""
+    script, root = Path(sys.argv[0]).resolve(), Path(__file__).resolve().parents[1]
     if script.suffix != ".py" or script.name == "__main__.py":
         return ["-m", "pixelrnn_np"]
-    return [f"{script.resolve().parent.name}/{script.name}"]
+    here = script.is_relative_to(root)
+    return [script.relative_to(root).as_posix() if here else script.name]
 
 
 def versions():

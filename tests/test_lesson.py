@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli_train, likelihood
+from pixelrnn_np import checkpoint, cli_train, likelihood, provenance
 from pixelrnn_np.pretrained import card_text
-from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, Run, load_run
+from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, Run, load_run
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.append(str(FOLDER))
@@ -52,12 +52,86 @@ def test_a_renewed_model_computes_the_same_and_has_no_dead_feature(rng, skip, fa
     assert renew.renewed(net, x) == 0
 
 
+def sizes(layers, alive=slice(None)):
+    """Root mean squares of the weights that the masks leave, where both ends are alive."""
+    found = []
+    for k, layer in enumerate(layers):
+        rows, columns = alive if k else slice(None), alive if k < 2 else slice(None)
+        K = layer.own["K"][:, :, rows][..., columns]
+        seen = layer.mask[:, :, rows][..., columns] > 0
+        found.append(np.sqrt(np.mean(K[seen] ** 2)))
+    return found
+
+
 def test_weights_that_follow_one_another_are_of_like_size(rng):
     net = small()
+    for name in renew.INNER:
+        net.params[f"blocks.2.{name}.b"][...] = 9  # all pass, so that nothing is drawn anew
+    net.params["blocks.2.conv.K"][1, 1:] = 50  # masked taps but for the centre
+    net.params["blocks.2.conv.K"][2] = 50
     renew.renewed(net, images(rng, 64))
-    block = net.blocks.children["2"]
-    sizes = [renew.rms(block.children[name].own["K"]) for name in renew.INNER]
-    np.testing.assert_allclose(sizes, sizes[0], rtol=0.2)
+    layers = [net.blocks.children["2"].children[name] for name in renew.INNER]
+    np.testing.assert_allclose(sizes(layers), sizes(layers)[0], rtol=1e-9)
+
+
+def test_the_heads_weights_are_balanced_over_what_is_alive(rng):
+    net = small()
+    for name, b in (("conv1", 9), ("conv2", 99)):
+        net.params[f"head.{name}.b"][...] = b
+        net.params[f"head.{name}.K"][..., 2] = 1e-9  # would lower the mean, were it counted
+        net.params[f"head.{name}.b"][2] = -1
+    renew.renewed(net, images(rng, 64))
+    layers = [net.head.children[name] for name in ("conv1", "conv2", "logits")]
+    alive = np.arange(7) != 2
+    np.testing.assert_allclose(sizes(layers, alive), sizes(layers, alive)[0], rtol=1e-9)
+
+
+def test_the_factor_divides_what_is_summed(rng):
+    nets, x = (small(), small()), images(rng, 64)
+    for net, factor in zip(nets, (1.0, 4.0), strict=True):
+        renew.renewed(net, x, factor)
+    one, four = ([net.first.forward(net.scale(x))[0]] for net in nets)
+    np.testing.assert_allclose(one[0], 4 * four[0], rtol=1e-12)
+
+
+def digits_model(tmp_path, **options):
+    """A model of black and white digits in a file that says so."""
+    net, path = pr.build_model("pixelcnn", (8, 8, 1), 2, **options), tmp_path / "m.safetensors"
+    x = pr.load_data("digits", "train", levels=2)[:256]
+    return net, path, x
+
+
+def test_a_feature_that_passes_now_and_then_is_dead_and_what_it_cost_is_said(tmp_path):
+    net, path, x = digits_model(tmp_path, h=3, layers=1, head=4, seed=0, dtype="float64")
+    z = net.blocks.children["0"].down.forward(renew.relu(net.first.forward(net.scale(x))[0]))[0]
+    z = np.sort(z[..., 0], axis=None)
+    net.params["blocks.0.down.b"][0] -= (z[-8] + z[-9]) / 2  # 8 of 16,384 pixels pass
+    before, out = net.logits(x), tmp_path / "n.safetensors"
+    checkpoint.save(path, dict(net.params), {"model": net.config,
+                                             "data": {"name": "digits", "levels": 2}})  # fmt: skip
+    said = renew.write(path, out, 2.5, 1)
+    change = np.abs(pr.load(out).logits(x) - before).max()
+    assert change > 1e-6
+    assert f"no logit changed by more than {change:.2g}" in said
+    assert "0 new features" in renew.write(out, tmp_path / "again.safetensors", 1.0, 1)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_bad_factor_writes_nothing(tmp_path, factor):
+    net, path, _ = digits_model(tmp_path, h=2, layers=1, head=3, seed=0)
+    checkpoint.save(path, dict(net.params), {"model": net.config,
+                                             "data": {"name": "digits", "levels": 2}})  # fmt: skip
+    with pytest.raises(ValueError, match="--factor is"):
+        renew.write(path, tmp_path / "out", factor, 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_head_without_a_living_feature_stays_finite(rng):
+    net, x = small(), images(rng, 64)
+    net.params["head.conv2.b"][...] = -100
+    before = net.logits(x)
+    renew.renewed(net, x)
+    np.testing.assert_allclose(net.logits(x), before, rtol=0, atol=1e-12)
 
 
 def test_what_cannot_be_renewed_is_refused(rng):
@@ -76,7 +150,7 @@ def test_the_gradient_is_that_of_the_cross_entropy_with_the_teacher(rng, name):
     net, teacher, x = small(name), small(seed=1), images(rng, 5)
     p = likelihood.probabilities(teacher.logits(x), 2)[..., 1]
     nats = net.nll(x)
-    distill.teach(net, distill.Lesson(teacher, x, x[:0]))
+    distill.teach(net, distill.Lesson(teacher, x))
     loss, grads = net.loss_and_grads(x)
     assert np.isclose(loss, nats.mean())
     g = np.concatenate([grads[k].ravel() for k in net.params])
@@ -90,29 +164,9 @@ def test_the_gradient_is_that_of_the_cross_entropy_with_the_teacher(rng, name):
 
 def test_a_student_with_its_teachers_weights_has_nothing_to_learn(rng):
     net, x = small(seed=1), images(rng, 4)
-    distill.teach(net, distill.Lesson(small(seed=1), x, x[:0]))
+    distill.teach(net, distill.Lesson(small(seed=1), x))
     _, grads = net.loss_and_grads(x)
     assert max(np.abs(g).max() for g in grads.values()) < 1e-12
-
-
-def test_drawn_images_take_their_share_of_a_batch(rng):
-    x, drawn = images(rng, 50), images(rng, 150)
-    lesson = distill.Lesson(small(), x, drawn)
-    batch = np.repeat(x, 40, axis=0)
-    mixed = lesson.mixed(batch)
-    np.testing.assert_array_equal(mixed, lesson.mixed(batch))
-    swapped = (mixed != batch).any(axis=(1, 2, 3))
-    assert 0.7 < swapped.mean() < 0.8
-    known = {image.tobytes() for image in drawn}
-    assert all(image.tobytes() in known for image in mixed[swapped])
-    none = distill.Lesson(small(), x, x[:0])
-    np.testing.assert_array_equal(none.mixed(batch), batch)
-
-
-def test_a_teacher_of_more_levels_is_refused(rng):
-    teacher = pr.build_model("pixelcnn", (5, 6, 1), 4, h=2, layers=1, head=3, seed=0)
-    with pytest.raises(ValueError, match="the teacher has 4 levels"):
-        distill.Lesson(teacher, images(rng, 2), images(rng, 1))
 
 
 @pytest.fixture
@@ -125,24 +179,27 @@ def school(monkeypatch):
     return teacher
 
 
-def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path, monkeypatch):
-    first, out = tmp_path / "first.safetensors", tmp_path / "run"
-    pr.build_model("pixelcnn", (8, 8, 1), 2, h=2, layers=2, head=3, seed=0).save(first)
+HOW = {"resume": False, "threads": 1, "quiet": True}
+
+
+@pytest.fixture
+def first(tmp_path):
+    """The file of a student's first weights."""
+    path = tmp_path / "first.safetensors"
+    pr.build_model("pixelcnn", (8, 8, 1), 2, h=2, layers=2, head=3, seed=0).save(path)
+    return path
+
+
+def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, first, tmp_path, monkeypatch):
+    out, lesson = tmp_path / "run", {"teacher": "t"}
     monkeypatch.setattr(sys, "argv", [str(FOLDER / "distill.py"), "--out", str(out)])
-    lesson, how = {"teacher": "t", "drawn": 7}, {"resume": False, "threads": 1, "quiet": True}
-    x = pr.sample(school, 7, seed=0)
-    out.mkdir()
-    with (out / distill.DRAWN).open("wb") as f:
-        np.savez(f, teacher="t", count=7, bits=np.packbits(x.reshape(7, -1), axis=1))
-    with pytest.raises(ValueError, match="needs --init and --teacher"):
-        distill.distill(out, None, lesson, {}, **how)
-    with pytest.raises(ValueError, match="holds other images"):
-        distill.distill(out, first, {**lesson, "drawn": 8}, {"epochs": 1}, **how)
-    distill.distill(out, first, lesson, {"epochs": 1}, **how)
+    distill.distill(out, first, "t", {"epochs": 1}, **HOW)
     with pytest.raises(ValueError, match=r"go on with benchmarks/distill\.py"):
         cli_train.train(out, {}, resume=True, init=None, threads=1, checkpoint_every=500,
                         samples=0, quiet=True)  # fmt: skip
-    distill.distill(out, None, {}, {"epochs": 2}, **{**how, "resume": True})
+    with pytest.raises(ValueError, match=r"--teacher is other, but the run in .* has t"):
+        distill.distill(out, None, "other", {}, **{**HOW, "resume": True})
+    distill.distill(out, None, None, {"epochs": 2}, **{**HOW, "resume": True})
     for name in (CHECKPOINT, BEST):
         assert checkpoint.load(out / name)[1]["distilled"] == lesson, name
     sessions = json.loads((out / CONFIG).read_text())["sessions"]
@@ -151,11 +208,47 @@ def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, tmp_path, m
     shipment = ship.Shipment(out, commit="c0ffee")
     _, card = shipment.card(shipment.weights())
     assert card["distilled"] == lesson == json.loads(shipment.state()[CONFIG])["distilled"]
+    assert card["name"] == "digits-pixelcnn-2x2_distilled"
     assert card["sessions"][0]["command"] == (
-        "python benchmarks/distill.py --out runs/digits-pixelcnn-2x2"
+        "python benchmarks/distill.py --out runs/digits-pixelcnn-2x2_distilled"
     )
-    assert "- targets: the probabilities of t, for training images and 7 " in card_text(card)
+    assert "- targets: not the pixels, but the probabilities that t gives them" in card_text(card)
     assert table4.row(card)[1] == "2×2, distilled"
+    with pytest.raises(ValueError, match="of distilled weights it ends in _distilled"):
+        ship.Shipment(out, "digits-pixelcnn-2x2")
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(school, first, tmp_path):
+    out = tmp_path / "run"
+    distill.distill(out, first, "t", {"epochs": 1}, **HOW)
+    (out / PREVIOUS).write_bytes((out / CHECKPOINT).read_bytes())
+    (out / CHECKPOINT).write_bytes(b"damaged")
+    distill.distill(out, None, None, {"epochs": 2}, **{**HOW, "resume": True})
+    assert checkpoint.load(out / CHECKPOINT)[1]["distilled"] == {"teacher": "t"}
+
+
+def test_what_cannot_teach_or_learn_is_refused_before_anything_is_written(
+    school, first, tmp_path, monkeypatch
+):
+    out, scales = tmp_path / "run", tmp_path / "scales.safetensors"
+    two = pr.build_model("multi_scale", (8, 8, 1), 2, h=2, layers=1, head=3, seed=0)
+    two.save(scales)
+    with pytest.raises(ValueError, match="needs --init and --teacher"):
+        distill.distill(out, None, "t", {}, **HOW)
+    with pytest.raises(ValueError, match=r"--init .* is a multi_scale model"):
+        distill.distill(out, scales, "t", {}, **HOW)
+    four = pr.build_model("pixelcnn", (8, 8, 1), 4, h=2, layers=1, head=3, seed=0)
+    for teacher, why in ((two, "is a multi_scale model"), (four, "has 4 levels")):
+        monkeypatch.setattr(pr, "load_pretrained", lambda name, teacher=teacher: teacher)
+        with pytest.raises(ValueError, match=f"--teacher t {why}"):
+            distill.distill(out, first, "t", {}, **HOW)
+    assert [p.name for p in out.glob("[!.]*")] == []
+
+
+def test_several_processes_are_refused(first, tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "world", lambda: type("World", (), {"size": 2}))
+    with pytest.raises(ValueError, match="2 ranks"):
+        distill.distill(tmp_path / "run", first, "t", {}, **HOW)
 
 
 def test_a_run_without_a_teacher_is_not_resumed(tmp_path):
@@ -164,13 +257,11 @@ def test_a_run_without_a_teacher_is_not_resumed(tmp_path):
     with Run(tmp_path / "run", {"data": {"name": "digits", "levels": 2}, "epochs": 1}) as run:
         pr.Trainer(net, threads=1).fit(data, data, 1, run=run, progress=False)
     with pytest.raises(ValueError, match="has no teacher"):
-        distill.distill(tmp_path / "run", None, {}, {}, resume=True, threads=1, quiet=True)
+        distill.distill(tmp_path / "run", None, None, {}, **{**HOW, "resume": True})
 
 
-def test_drawing_in_processes_gives_the_images_of_the_teacher(tmp_path):
-    name = "binarized_mnist-pixelcnn-15x16"
-    teacher, path = pr.load_pretrained(name), tmp_path / "drawn.npz"
-    lesson = {"teacher": name, "drawn": 3}
-    x = distill.drawn_images(path, lesson, teacher, 1)
-    np.testing.assert_array_equal(x, pr.sample(teacher, 3, seed=0))
-    np.testing.assert_array_equal(distill.drawn_images(path, lesson, teacher, 1), x)
+def test_a_recorded_command_names_a_script_without_its_owners_folders(monkeypatch):
+    for script, name in ((FOLDER / "distill.py", "benchmarks/distill.py"),
+                         ("/home/somebody/mine.py", "mine.py")):  # fmt: skip
+        monkeypatch.setattr(sys, "argv", [str(script), "--x"])
+        assert provenance.describe()["command"] == f"python {name} --x"

@@ -40,7 +40,8 @@ def pretrained_card(name):
     upper bound; first: nats of the first images of test; falling: how many nats validation fell in
     the last tenth of the run (None: too few validations); schedule_done: share of the learning
     rate's schedule; sessions: the commands of the training, and what each ran on. distilled: None,
-    or the teacher and how many images it drew (benchmarks/distill.py); older cards lack the key.
+    or the teacher whose probabilities were the targets (benchmarks/distill.py); what the teacher
+    has seen is not in `seen`. Older cards lack the key.
     """
     return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -117,8 +118,8 @@ def _distilled(card):
     lesson = card.get("distilled")
     if lesson is None:
         return []
-    drawn = f" and {lesson['drawn']:,} images that it drew" if lesson["drawn"] else ""
-    return [f"- targets: the probabilities of {lesson['teacher']}, for training images{drawn}"]
+    return [f"- targets: not the pixels, but the probabilities that {lesson['teacher']} gives them",
+            "  (distillation); the teacher's own training is not counted above"]  # fmt: skip
 
 
 def _data(card):
