@@ -274,7 +274,7 @@ def markdown(card):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a training run")
-    parser.add_argument("--name", help="default: <data>-<model>-<layers>x<h>")
+    parser.add_argument("--name", help="default: <data>-<model>-<layers>x<h>, _distilled if it is")
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")

@@ -140,5 +140,7 @@ def _falling(card):
     done = f"{card['schedule_done']:.0%} of the learning rate's schedule was done"
     if card["falling"] is None:
         return f"too few validations to tell; {done}"
-    way = "yes, fell" if card["falling"] > 0.005 else "no, rose"
-    return f"{way} by {abs(card['falling']):.2f} nats on valid in the run's last tenth; {done}"
+    fell, end = card["falling"], f"nats on valid in the run's last tenth; {done}"
+    if abs(fell) <= 0.005:
+        return f"no, it changed by less than 0.01 {end}"
+    return f"{'yes, fell' if fell > 0 else 'no, rose'} by {abs(fell):.2f} {end}"
