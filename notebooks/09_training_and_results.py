@@ -485,7 +485,7 @@ else:
 # model is right, both have the same mean over images; but the chance of the single pixel, which is
 # most of the noise, is gone. The network is the same PixelCNN, its teacher had seen the same training
 # images and no others, and the test nats are measured as all others are. Yet they do not say what a
-# PixelCNN learns from pixels alone: the line above does, and that is the one to compare with the paper's.
+# PixelCNN learns from pixels alone. The line before theirs does; it is the one to compare with the paper's.
 #
 # All that ships, with what it took:
 
@@ -519,7 +519,7 @@ for name, card in check.cards().items():
         assert np.isclose(again, first["nats"], rtol=1e-4)
         print(f"{name}: {again:.2f} nats on {len(images)} images; card: {first['nats']:.2f}")
     else:
-        print(f"{name}: evaluate --pretrained {name} --split {first['split']} measures it again")
+        print(f"{name}: its images are not in the package; see its card")
 
 # %% [markdown]
 # Had the training come to its end? Here is the curve of the best network that ships, and what its

@@ -71,8 +71,11 @@ def test_card(name):
     first = card["sessions"][0]
     assert first["from_update"] == 0 and first["processor"] and first["versions"]["numpy"]
     assert re.fullmatch("[0-9a-f]{12}(-dirty)?", first["commit"])
+    taught = card.get("distilled")
+    assert name.endswith("_distilled") == bool(taught)
+    program = "benchmarks/distill.py" if taught else "-m pixelrnn_np train"
     for session in card["sessions"]:
-        assert session["command"].startswith("python -m pixelrnn_np train ")
+        assert session["command"].startswith(f"python {program} ")
         assert f"--out runs/{name}" in session["command"] and " /" not in session["command"]
 
 
