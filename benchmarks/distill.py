@@ -90,30 +90,28 @@ def student(init):
     return {"model": config["name"], **{k: config[k] for k in MODEL_OPTIONS if k in config}}
 
 
-def taught_on(teacher):
-    """The options of `train` for the data of these weights of the package."""
-    data = pr.pretrained_card(teacher)["data"]
+def taught_on(card):
+    """The options of `train` for the data of the teacher's card."""
+    data = card["data"]
+    if data.get("stochastic"):
+        raise ValueError("--teacher learned from images that chance made black and white, not here")
     return {"data": data["name"], "levels": data["levels"]}
 
 
-def teacher_of(out):
-    """Whom the run in `out` learns from. Raises ValueError where that is nobody."""
+def goes_on(out, init, teacher, resume):
+    """What the run in `out` learns from, {"teacher", …}; None: a new one. Raises ValueError."""
+    if not has_checkpoint(out):
+        if init is None or teacher is None:
+            raise ValueError(f"{out} has no checkpoint, and a new run needs --init and --teacher")
+        return None
+    if not resume:
+        raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
     lesson = load_checkpoint(out)[3].get("distilled")
     if not isinstance(lesson, dict) or not isinstance(lesson.get("teacher"), str):
         raise ValueError(f"the run in {out} has no teacher: it goes on with train")
-    return lesson["teacher"]
-
-
-def whom(out, init, teacher, going_on):
-    """The teacher's name, of a run that goes on or of a new one. Raises ValueError."""
-    if not going_on:
-        if init is None or teacher is None:
-            raise ValueError(f"a new run needs --init and --teacher, and {out} has no checkpoint")
-        return teacher
-    before = teacher_of(out)
-    if teacher not in (None, before):
-        raise ValueError(f"--teacher is {teacher}, but the run in {out} has {before}")
-    return before
+    if teacher not in (None, lesson["teacher"]):
+        raise ValueError(f"--teacher is {teacher}, but the run in {out} has {lesson['teacher']}")
+    return lesson
 
 
 def distill(out, init, teacher, given, *, resume, threads, quiet):
@@ -125,13 +123,16 @@ def distill(out, init, teacher, given, *, resume, threads, quiet):
     if here.size > 1:
         raise ValueError(f"{here.size} ranks: distill.py is for one process")
     with Run(out) as run:
-        going_on = resume and has_checkpoint(out)
-        teacher = whom(out, init, teacher, going_on)
-        better = master(teacher)
-        if not going_on:
-            given = {**student(init), **RECIPE, **given, **taught_on(teacher)}
+        lesson = goes_on(out, init, teacher, resume)
+        teacher = lesson["teacher"] if lesson else teacher
+        better, card = master(teacher), pr.pretrained_card(teacher)
+        if lesson is None:
+            given = {**student(init), **RECIPE, **given, **taught_on(card)}
+            lesson = {"teacher": teacher, "sha256": card["sha256"]}
+        elif lesson.get("sha256", card["sha256"]) != card["sha256"]:
+            raise ValueError(f"{teacher} are other weights now than those that {out} learned from")
         trainer, about, images = cli_train.prepare(
-            here, run, out, given, threads, resume, init, {"teacher": teacher}
+            here, run, out, given, threads, resume, init, lesson
         )
         say(f"the targets: what {teacher} says of {len(images['train']):,} images")
         teach(trainer.model, Lesson(better, images["train"], threads))

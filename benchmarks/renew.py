@@ -1,4 +1,4 @@
-"""New features for a trained PixelCNN's dead ones, and layers of like weights: the same function.
+"""New features for a trained PixelCNN's dead ones, like weights: nearly the same function.
 
     python benchmarks/renew.py training/binarized_mnist-pixelcnn-15x24 \\
         --out runs/renewed.safetensors
@@ -148,6 +148,7 @@ def write(source_path, out, factor, seed):
     before, nats = model.logits(images), model.nll(images).mean()
     count = renewed(model, images, factor, seed)
     change, now = np.abs(model.logits(images) - before).max(), model.nll(images).mean()
+    out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(out, dict(model.params), {"model": model.config, "data": data})
     return (
         f"{count} new features; on {len(images)} images {nats:.3f} nats before, {now:.3f} now, "

@@ -40,7 +40,7 @@ WEIGHTS, CURVE, SHEET, STATE = 1_000_000, 60_000, 200_000, 2_000_000  # bytes at
 class Shipment:
     """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
 
-    def __init__(self, run, name=None, threads=None, commit=None):
+    def __init__(self, run, name=None, threads=None, commit=None, lesson=None):
         self.run, self.commit, self.began = Path(run), commit, None
         if not (self.run / BEST).exists():
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
@@ -49,13 +49,12 @@ class Shipment:
         self.arrays, self.meta = checkpoint.load(self.run / BEST)
         config = self.meta["model"]
         first = f"{self.data['name']}-{config['name']}"
-        lesson = self.meta.get("distilled")
-        self.lesson = lesson and {"teacher": lesson["teacher"]}
-        mark = "_distilled" if lesson else ""
+        self.lesson = self.meta.get("distilled") or lesson
+        mark = "_distilled" if self.lesson else ""
         self.name = name or f"{first}-{config['layers']}x{config['h']}{mark}"
         if not re.fullmatch(rf"{re.escape(first)}(-[a-z0-9_]+)?", self.name):
             raise ValueError(f"--name is {self.name}; it has to be {first} or {first}-SIZE")
-        if self.name.endswith("_distilled") != bool(lesson):
+        if self.name.endswith("_distilled") != bool(self.lesson):
             raise ValueError(f"--name is {self.name}; of distilled weights it ends in _distilled, "
                              "of no others")  # fmt: skip
 
@@ -140,8 +139,6 @@ class Shipment:
             for name in (CHECKPOINT, BEST):
                 arrays, meta = checkpoint.load(self.run / name)
                 meta.pop("init", None)
-                if self.lesson:
-                    meta["distilled"] = self.lesson
                 if "sessions" in meta:
                     meta["sessions"] = self.sessions(self.trainer.step_count)
                 checkpoint.save(Path(folder) / name, arrays, meta)
@@ -149,33 +146,45 @@ class Shipment:
         config = {"model": self.trainer.model.config, "data": self.data,
                   "training": self.trainer.settings, "epochs": self.about["epochs"],
                   "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
-        if self.lesson:
-            config["distilled"] = self.lesson
+        if "distilled" in self.meta:
+            config["distilled"] = self.meta["distilled"]
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files
 
 
-def beginning(began, target):
-    """What the card says of the first weights: {"weights", "command", "seen"}, or None.
+def card_before(name, folder):
+    """The card of the weights that a run began with."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: --began names weights of the package")
+    return json.loads(path.read_text(encoding="utf-8"))
 
-    began: (name of shipped weights, command that made the run's first weights of them), or None:
-    as on the card that is replaced.
+
+def beginning(began, target, shipment):
+    """What the card says of the first weights: {"weights", "command", "commit", "seen"}, or None.
+
+    began: (name of shipped weights, command that made the run's first weights of them, its commit),
+    or None: as on the card that is replaced. Raises ValueError if a run with --init has neither.
     """
+    if began is not None:
+        name, command, commit = began
+        seen = card_before(name, target.parent)["seen"]
+        return {"weights": name, "command": command, "commit": commit, "seen": seen}
     card = target.with_suffix(".json")
-    if began is None:
-        old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
-        return old.get("began")
-    name, command = began
-    source = card.with_name(f"{name}.json")
-    if not source.exists():
-        raise FileNotFoundError(f"{source} is missing: --began names weights of the package")
-    seen = json.loads(source.read_text(encoding="utf-8"))["seen"]
-    return {"weights": name, "command": command, "seen": seen}
+    old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+    if old.get("began"):
+        return old["began"]
+    first = shlex.split(shipment.sessions(math.inf)[0]["command"])
+    if any(word.partition("=")[0] == "--init" for word in first):
+        raise ValueError(
+            f"{shipment.run} began with other weights (--init): say which with --began"
+        )
+    return None
 
 
 def generic(command, name):
-    """A recorded command with --out runs/NAME, and only file names of what else was a path."""
+    """A recorded command with --out runs/NAME, and --init in runs/ whatever its folder was."""
     words = shlex.split(command)
     distilled = words[:2] == ["python", "benchmarks/distill.py"]
     if not distilled and "train" not in words:
@@ -189,9 +198,9 @@ def generic(command, name):
         elif option == "--out":
             words[i] = f"--out=runs/{name}"
         elif word == "--init":
-            words[i + 1] = Path(words[i + 1]).name
+            words[i + 1] = f"runs/{Path(words[i + 1]).name}"
         elif option == "--init" and equals:
-            words[i] = f"--init={Path(value).name}"
+            words[i] = f"--init=runs/{Path(value).name}"
     return shlex.join(words)
 
 
@@ -228,10 +237,11 @@ def check_size(what, data, most, hint=""):
 def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
          commit=None, began=None):  # fmt: skip
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
-    shipment = Shipment(run, name, threads, commit)
-    name = shipment.name
-    target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
-    shipment.began = beginning(began, target)
+    folder = root / "pixelrnn_np" / "pretrained"
+    lesson = began and card_before(began[0], folder).get("distilled")
+    shipment = Shipment(run, name, threads, commit, lesson)
+    name, target = shipment.name, folder / f"{shipment.name}.safetensors"
+    shipment.began = beginning(began, target, shipment)
     if target.exists() and not force:
         raise FileExistsError(f"{target} is there already; --force replaces it")
     weights = shipment.weights()
@@ -274,16 +284,17 @@ def markdown(card):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a training run")
-    parser.add_argument("--name", help="default: <data>-<model>-<layers>x<h>, _distilled if it is")
+    parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH, with _distilled if it is")
     parser.add_argument("--force", action="store_true", help="replace what is there")
-    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--threads", type=int, help="default: all processors")
     parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
     parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
     parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
     began = (
-        "of a run with --init: shipped weights, and the command that made its first weights of them"
+        "of a run with --init: shipped weights, the command that made its first weights of them, "
+        "and that command's commit"
     )
-    parser.add_argument("--began", nargs=2, metavar=("NAME", "COMMAND"), help=began)
+    parser.add_argument("--began", nargs=3, metavar=("NAME", "COMMAND", "COMMIT"), help=began)
     o = parser.parse_args()
     try:
         card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,

@@ -100,6 +100,7 @@ def main():
         data = source(options.run, model, meta)
         wide = widened(model, options.h, options.head, options.seed)
         settled(wide, model, pr.load_data(**data, split="train")[:256])
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         wide.save(options.out)
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")

@@ -479,7 +479,7 @@ else:
 # began at too high a rate and was restarted, the other's was one undisturbed cosine.
 #
 # The PixelCNN learns slowest; `benchmarks/README.md` has what was tried. Weights whose name ends in
-# `distilled` had a help that the paper's had not. The target of a pixel is not what it is, $x_i$, but
+# `distilled` had help that the paper's did not have. The target of a pixel is not what it is, $x_i$, but
 # the chance $p_i$ that a better model, a Diagonal BiLSTM, gives it after the same earlier pixels. The
 # gradient in the logit is then $\sigma(z_i) - p_i$ instead of $\sigma(z_i) - x_i$. Where the better
 # model is right, both have the same mean over images; but the chance of the single pixel, which is

@@ -49,7 +49,8 @@ def prepare(here, run, out, given, threads, resume, init, distilled=None):
         else:
             trainer, about = fresh(near, given, threads, start, here)
     if distilled is None and "distilled" in about:
-        raise ValueError(f"{out} learns from another model; go on with benchmarks/distill.py")
+        again = f"python benchmarks/distill.py --out {shlex.quote(str(out))} --resume"
+        raise ValueError(f"{out} learns from another model; go on with: {again}")
     if distilled is not None:
         about["distilled"] = distilled
     check_int("epochs", about["epochs"], 1, 10**6)

@@ -174,9 +174,9 @@ def school(monkeypatch):
     """A teacher of black and white digits that is in no package."""
     teacher = pr.build_model("pixelcnn", (8, 8, 1), 2, h=3, layers=1, head=4, seed=5)
     monkeypatch.setattr(pr, "load_pretrained", lambda name: teacher)
-    data = {"name": "digits", "levels": 2}
-    monkeypatch.setattr(pr, "pretrained_card", lambda name: {"data": data})
-    return teacher
+    card = {"data": {"name": "digits", "levels": 2}, "sha256": "one"}
+    monkeypatch.setattr(pr, "pretrained_card", lambda name: card)
+    return card
 
 
 HOW = {"resume": False, "threads": 1, "quiet": True}
@@ -191,14 +191,20 @@ def first(tmp_path):
 
 
 def test_a_run_says_what_it_learned_from_and_goes_on_with_it(school, first, tmp_path, monkeypatch):
-    out, lesson = tmp_path / "run", {"teacher": "t"}
+    out, lesson = tmp_path / "run", {"teacher": "t", "sha256": "one"}
     monkeypatch.setattr(sys, "argv", [str(FOLDER / "distill.py"), "--out", str(out)])
     distill.distill(out, first, "t", {"epochs": 1}, **HOW)
-    with pytest.raises(ValueError, match=r"go on with benchmarks/distill\.py"):
+    with pytest.raises(ValueError, match=r"go on with: python benchmarks/distill\.py --out .* --r"):
         cli_train.train(out, {}, resume=True, init=None, threads=1, checkpoint_every=500,
                         samples=0, quiet=True)  # fmt: skip
     with pytest.raises(ValueError, match=r"--teacher is other, but the run in .* has t"):
         distill.distill(out, None, "other", {}, **{**HOW, "resume": True})
+    with pytest.raises(ValueError, match="add --resume to go on"):
+        distill.distill(out, first, "t", {}, **HOW)
+    school["sha256"] = "two"
+    with pytest.raises(ValueError, match="t are other weights now"):
+        distill.distill(out, None, None, {"epochs": 2}, **{**HOW, "resume": True})
+    school["sha256"] = "one"
     distill.distill(out, None, None, {"epochs": 2}, **{**HOW, "resume": True})
     for name in (CHECKPOINT, BEST):
         assert checkpoint.load(out / name)[1]["distilled"] == lesson, name
@@ -224,7 +230,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(school, first, t
     (out / PREVIOUS).write_bytes((out / CHECKPOINT).read_bytes())
     (out / CHECKPOINT).write_bytes(b"damaged")
     distill.distill(out, None, None, {"epochs": 2}, **{**HOW, "resume": True})
-    assert checkpoint.load(out / CHECKPOINT)[1]["distilled"] == {"teacher": "t"}
+    assert checkpoint.load(out / CHECKPOINT)[1]["distilled"]["teacher"] == "t"
 
 
 def test_what_cannot_teach_or_learn_is_refused_before_anything_is_written(
@@ -242,7 +248,32 @@ def test_what_cannot_teach_or_learn_is_refused_before_anything_is_written(
         monkeypatch.setattr(pr, "load_pretrained", lambda name, teacher=teacher: teacher)
         with pytest.raises(ValueError, match=f"--teacher t {why}"):
             distill.distill(out, first, "t", {}, **HOW)
+    school["data"] = {**school["data"], "stochastic": True, "seed": 0}
+    monkeypatch.setattr(pr, "load_pretrained", lambda name: pr.load(first))
+    with pytest.raises(ValueError, match="that chance made black and white"):
+        distill.distill(out, first, "t", {}, **HOW)
     assert [p.name for p in out.glob("[!.]*")] == []
+
+
+def test_from_the_command_line(school, first, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "run"
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["distill.py", "--out", str(out), *map(str, words)])
+        with pytest.raises(SystemExit) as e:
+            distill.main()
+        return e.value.code
+
+    assert "no checkpoint, and a new run needs --init" in run("--epochs", 1)
+    assert run("--ep", 1) == 2, "options are not abbreviated: ship.py looks for whole ones"
+    with monkeypatch.context() as patch:
+        patch.setattr(distill, "Lesson", interrupt)
+        assert run("--init", first, "--teacher", "t", "--epochs", 1) == 130
+    assert "stopped before the first update" in capsys.readouterr().err
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_several_processes_are_refused(first, tmp_path, monkeypatch):

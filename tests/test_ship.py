@@ -24,7 +24,8 @@ TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4"]
 
 def train(out, *words, code=0):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
-        patch.setattr(provenance, "commit", lambda: "0123456789ab")  # the tests may run outside git
+        # The tests may run outside git.
+        patch.setattr(provenance, "commit", lambda **_: "0123456789ab")
         words = ["train", "--out", out, "--quiet", "--samples", 0, *words]
         patch.setattr(sys, "argv", ["/somewhere/bin/pixelrnn", *map(str, words)])
         cli.main()
@@ -68,15 +69,36 @@ def without_sessions(run):
 def test_a_run_that_began_with_shipped_weights_says_so(run, root):
     first = ship.ship(run, root=root)
     name, command = "digits-pixelcnn-wide", "python benchmarks/widen.py …"
-    card = ship.ship(run, name, root=root, began=(NAME, command))
-    assert card["began"] == {"weights": NAME, "command": command, "seen": first["seen"]}
+    card = ship.ship(run, name, root=root, began=(NAME, command, "c0ffee"))
+    assert card["began"] == {
+        "weights": NAME, "command": command, "commit": "c0ffee", "seen": first["seen"],
+    }  # fmt: skip
     assert card["seen"]["images"] == 2 * first["seen"]["images"] and card["run"] == first["run"]
     assert f"began with the weights of {NAME}" in pretrained.card_text(card)
     assert "began" not in pretrained.card_text(first)
     again = ship.ship(run, name, root=root, force=True)
     assert again["began"] == card["began"] and again["seen"]["images"] == card["seen"]["images"]
     with pytest.raises(FileNotFoundError, match="names weights of the package"):
-        ship.ship(run, "digits-pixelcnn-c", root=root, began=("nothing", command))
+        ship.ship(run, "digits-pixelcnn-c", root=root, began=("nothing", command, "c0ffee"))
+
+
+def test_a_run_with_init_says_what_it_began_with(run, root):
+    config = json.loads((run / CONFIG).read_text())
+    config["sessions"][0]["command"] += " --init x"
+    (run / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="say which with --began"):
+        ship.ship(run, root=root)
+
+
+def test_what_began_with_distilled_weights_is_marked_too(run, root):
+    ship.ship(run, root=root)
+    path = root / "pixelrnn_np" / "pretrained" / f"{NAME}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "distilled": {"teacher": "t"}}))
+    began = NAME, "python benchmarks/renew.py …", "c0ffee"
+    with pytest.raises(ValueError, match="ends in _distilled"):
+        ship.ship(run, "digits-pixelcnn-b", root=root, began=began)
+    card = ship.ship(run, "digits-pixelcnn-b_distilled", root=root, began=began)
+    assert card["distilled"] == {"teacher": "t"}
 
 
 def test_ship(run, root):
@@ -230,8 +252,8 @@ def test_generic_commands():
     for given, wanted in (
         ("/x/pixelrnn train --out /home/me/r --resume", "train --out runs/N --resume"),
         ("python -m pixelrnn_np train --out='a b' --lr 0.1", "train --out=runs/N --lr 0.1"),
-        ("train --init /x/y/best --out r", "train --init best --out runs/N"),
-        ("train --init=/x/y/best --out r", "train --init=best --out runs/N"),
+        ("train --init /x/y/best --out r", "train --init runs/best --out runs/N"),
+        ("train --init=/x/y/best --out r", "train --init=runs/best --out runs/N"),
     ):
         assert ship.generic(given, "N") == f"python -m pixelrnn_np {wanted}"
     with pytest.raises(ValueError, match="no command of train"):

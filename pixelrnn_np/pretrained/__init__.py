@@ -109,8 +109,8 @@ def _began(card):
         return []
     seen = began["seen"]
     counted = f"{seen['images']:,} images, {seen['minutes']:.1f} minutes, counted as seen"
-    return [f"- began with the weights of {began['weights']} ({counted}), changed by", "",
-            f"      {began['command']}", ""]  # fmt: skip
+    return [f"- began with the weights of {began['weights']} ({counted}), changed with commit "
+            f"{began['commit']} by", "", f"      {began['command']}", ""]  # fmt: skip
 
 
 def _distilled(card):
