@@ -100,12 +100,12 @@ def taught_on(card):
 
 def goes_on(out, init, teacher, resume):
     """What the run in `out` learns from, {"teacher", …}; None: a new one. Raises ValueError."""
-    if not has_checkpoint(out):
+    there = has_checkpoint(out)
+    if not (resume and there):
         if init is None or teacher is None:
-            raise ValueError(f"{out} has no checkpoint, and a new run needs --init and --teacher")
+            how = f"to go on with the one in {out} add --resume" if there else f"{out} holds none"
+            raise ValueError(f"a new run needs --init and --teacher; {how}")
         return None
-    if not resume:
-        raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
     lesson = load_checkpoint(out)[3].get("distilled")
     if not isinstance(lesson, dict) or not isinstance(lesson.get("teacher"), str):
         raise ValueError(f"the run in {out} has no teacher: it goes on with train")

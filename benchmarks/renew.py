@@ -22,12 +22,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from widen import relu
+import widen
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint
-from pixelrnn_np.experiment import source
-from pixelrnn_np.run import load_run
 
 DEAD = 1e-3  # the share of pixels that pass a dead feature's ReLU, at most
 INNER = ("down", "conv", "up")
@@ -82,7 +79,7 @@ class Renewal:
         y = layer.forward(x)[0]
         dead = (y > 0).mean(axis=(0, 1, 2)) <= DEAD
         if not dead.any() or dead.all():
-            return relu(y)
+            return widen.relu(y)
         self.count += int(dead.sum())
         for reader in readers:
             reader.own["K"][:, :, dead] = 0
@@ -92,7 +89,7 @@ class Renewal:
         factor = spread / np.maximum(y.std(axis=(0, 1, 2)), 1e-6)
         K[..., dead] *= factor
         b[dead] = -y.mean(axis=(0, 1, 2)) * factor
-        return relu(layer.forward(x)[0])
+        return widen.relu(layer.forward(x)[0])
 
 
 def renewed(model, images, factor=1.0, seed=1):
@@ -112,13 +109,13 @@ def renewed(model, images, factor=1.0, seed=1):
         outer = [block.up, block.skip] if block.has_skip else [block.up]
         if block.has_skip:
             scale(block.skip, 1 / inner, 1)
-        a = renew(block.down, new.down, relu(y), [block.conv])
+        a = renew(block.down, new.down, widen.relu(y), [block.conv])
         a = renew(block.conv, new.conv, a, outer)
         u = block.up.forward(a)[0]
         y, z = y + u, z + u
         if block.has_skip:
             z = z + block.skip.forward(a)[0]
-    _renew_head(model.head.children, renew, relu(z))
+    _renew_head(model.head.children, renew, widen.relu(z))
     return renew.count
 
 
@@ -128,7 +125,7 @@ def _renew_head(head, renew, x):
     for layer in layers[:-1]:
         y = layer.forward(maps)[0]
         alive.append((y > 0).mean(axis=(0, 1, 2)) > DEAD)
-        maps = relu(y)
+        maps = widen.relu(y)
     alive.append(slice(None))
     balance(layers, [
         masked(layer)[:, :, before][..., after]
@@ -138,18 +135,15 @@ def _renew_head(head, renew, x):
     renew(head["conv2"], new["conv2"], x, [head["logits"]])
 
 
-def write(source_path, out, factor, seed):
+def write(path, out, factor, seed, data=None):
     """Renews the model of a run or model file; the line that says what came of it."""
-    model, meta = load_run(source_path)
     if not 0 < factor < 1e6:
         raise ValueError(f"--factor is {factor}; it has to be above 0 and below a million")
-    data = source(source_path, model, meta)
-    images = pr.load_data(**data, split="train")[:256]
+    model, data, images = widen.read(path, data)
     before, nats = model.logits(images), model.nll(images).mean()
     count = renewed(model, images, factor, seed)
     change, now = np.abs(model.logits(images) - before).max(), model.nll(images).mean()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(out, dict(model.params), {"model": model.config, "data": data})
+    widen.write(model, data, out)
     return (
         f"{count} new features; on {len(images)} images {nats:.3f} nats before, {now:.3f} now, "
         f"no logit changed by more than {change:.2g}: {out}"
@@ -164,9 +158,10 @@ def main():
     parser.add_argument("--factor", type=float, default=2.5, help="what the trunk is divided by")
     parser.add_argument("--seed", type=int, default=1, help="of the new weights")
     parser.add_argument("--out", type=Path, required=True, help="the model file to write")
+    parser.add_argument("--data", help="of a model file that does not say what it learned")
     o = parser.parse_args()
     try:
-        print(write(o.run, o.out, o.factor, o.seed))
+        print(write(o.run, o.out, o.factor, o.seed, o.data))
     except (ArithmeticError, OSError, ValueError) as e:
         sys.exit(f"error: {e}")
 

@@ -40,7 +40,7 @@ WEIGHTS, CURVE, SHEET, STATE = 1_000_000, 60_000, 200_000, 2_000_000  # bytes at
 class Shipment:
     """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
 
-    def __init__(self, run, name=None, threads=None, commit=None, lesson=None):
+    def __init__(self, run, name=None, threads=None, commit=None):
         self.run, self.commit, self.began = Path(run), commit, None
         if not (self.run / BEST).exists():
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
@@ -49,7 +49,7 @@ class Shipment:
         self.arrays, self.meta = checkpoint.load(self.run / BEST)
         config = self.meta["model"]
         first = f"{self.data['name']}-{config['name']}"
-        self.lesson = self.meta.get("distilled") or lesson
+        self.lesson = self.meta.get("distilled")
         mark = "_distilled" if self.lesson else ""
         self.name = name or f"{first}-{config['layers']}x{config['h']}{mark}"
         if not re.fullmatch(rf"{re.escape(first)}(-[a-z0-9_]+)?", self.name):
@@ -153,24 +153,22 @@ class Shipment:
         return files
 
 
-def card_before(name, folder):
-    """The card of the weights that a run began with."""
-    path = folder / f"{name}.json"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: --began names weights of the package")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def beginning(began, target, shipment):
     """What the card says of the first weights: {"weights", "command", "commit", "seen"}, or None.
 
     began: (name of shipped weights, command that made the run's first weights of them, its commit),
-    or None: as on the card that is replaced. Raises ValueError if a run with --init has neither.
+    or None: as on the card that is replaced. Raises ValueError if a run with --init has neither,
+    and for one that trained distilled weights on without their teacher.
     """
     if began is not None:
         name, command, commit = began
-        seen = card_before(name, target.parent)["seen"]
-        return {"weights": name, "command": command, "commit": commit, "seen": seen}
+        path = target.with_name(f"{name}.json")
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: --began names weights of the package")
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if card.get("distilled") and not shipment.lesson:
+            raise ValueError(f"{name} are distilled, and a card has no place for what came after")
+        return {"weights": name, "command": command, "commit": commit, "seen": card["seen"]}
     card = target.with_suffix(".json")
     old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
     if old.get("began"):
@@ -237,10 +235,9 @@ def check_size(what, data, most, hint=""):
 def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
          commit=None, began=None):  # fmt: skip
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
-    folder = root / "pixelrnn_np" / "pretrained"
-    lesson = began and card_before(began[0], folder).get("distilled")
-    shipment = Shipment(run, name, threads, commit, lesson)
-    name, target = shipment.name, folder / f"{shipment.name}.safetensors"
+    shipment = Shipment(run, name, threads, commit)
+    name = shipment.name
+    target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
     shipment.began = beginning(began, target, shipment)
     if target.exists() and not force:
         raise FileExistsError(f"{target} is there already; --force replaces it")

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import pixelrnn_np as pr
+from pixelrnn_np import checkpoint
 from pixelrnn_np.experiment import source
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.run import load_run
@@ -72,6 +73,19 @@ def settled(wide, model, images):
     return wide
 
 
+def read(path, name):
+    """The model of a run or model file, its data (`name`, where it does not say), 256 images."""
+    model, meta = load_run(path)
+    data = source(path, model, meta, name)
+    return model, data, pr.load_data(**data, split="train")[:256]
+
+
+def write(model, data, out):
+    """The model file, which says its data; its folder is made."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(out, dict(model.params), {"model": model.config, "data": data})
+
+
 def relu(x):
     return np.maximum(x, 0)
 
@@ -94,14 +108,12 @@ def main():
     parser.add_argument("--head", type=int, required=True, help="width of its head")
     parser.add_argument("--seed", type=int, default=0, help="of the new weights")
     parser.add_argument("--out", type=Path, required=True, help="the model file to write")
+    parser.add_argument("--data", help="of a model file that does not say what it learned")
     options = parser.parse_args()
     try:
-        model, meta = load_run(options.run)
-        data = source(options.run, model, meta)
+        model, data, images = read(options.run, options.data)
         wide = widened(model, options.h, options.head, options.seed)
-        settled(wide, model, pr.load_data(**data, split="train")[:256])
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        wide.save(options.out)
+        write(settled(wide, model, images), data, options.out)
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")
     print(f"{model.flat.size:,} parameters, now {wide.flat.size:,}: {options.out}")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -90,15 +91,15 @@ def test_a_run_with_init_says_what_it_began_with(run, root):
         ship.ship(run, root=root)
 
 
-def test_what_began_with_distilled_weights_is_marked_too(run, root):
+def test_distilled_weights_trained_on_without_their_teacher_are_not_shipped(run, root):
     ship.ship(run, root=root)
     path = root / "pixelrnn_np" / "pretrained" / f"{NAME}.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "distilled": {"teacher": "t"}}))
     began = NAME, "python benchmarks/renew.py …", "c0ffee"
-    with pytest.raises(ValueError, match="ends in _distilled"):
+    with pytest.raises(ValueError, match="are distilled, and a card has no place"):
         ship.ship(run, "digits-pixelcnn-b", root=root, began=began)
-    card = ship.ship(run, "digits-pixelcnn-b_distilled", root=root, began=began)
-    assert card["distilled"] == {"teacher": "t"}
+    with pytest.raises(ValueError, match="ends in _distilled"):
+        ship.ship(run, "digits-pixelcnn-b_distilled", root=root, began=began)
 
 
 def test_ship(run, root):
@@ -286,3 +287,19 @@ def test_provenance(tmp_path):
     (tmp_path / "__init__.py").touch()
     assert provenance.commit(tmp_path) is None
     assert provenance.version("no-such-package") is None and provenance.processor()
+
+
+def test_a_changed_script_is_no_commits(tmp_path):
+    package, script = tmp_path / "package" / "__init__.py", tmp_path / "script.py"
+    package.parent.mkdir()
+    for path in (package, script):
+        path.touch()
+    who = "-c", "user.name=a", "-c", "user.email=a@b"
+    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "x")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    commit = provenance.commit.__wrapped__
+    clean = commit(package.parent, "script.py")
+    assert len(clean) == 12 and clean == commit(package.parent)
+    script.write_text("1")
+    assert commit(package.parent, "script.py") == f"{clean}-dirty"
+    assert commit(package.parent) == clean, "where another program runs, it does not matter"

@@ -99,24 +99,6 @@ class ResidualBlock(Layer):
             if name != "outer":
                 self.children[name].begin_row(state[name], r)
 
-    def step(self, x_c, state, c, group, skips=None):
-        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h), or, as in forward, the sum `skips` with it."""
-        a = self.inner_step(x_c, state, c, group)
-        y, skips = np.empty_like(x_c), self.skips_at(x_c, skips)
-        before = x_c if self.residual else x_c[:0]
-        maps = [v[None, None] for v in (a, before, y, skips)]
-        backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
-        return y, skips if self.has_skip else None
-
-    def skips_at(self, x_c, skips):
-        if not self.has_skip:
-            return x_c[:0]
-        return np.zeros_like(x_c) if skips is None else skips
-
-    def inner_step(self, x_c, state, c, group):
-        """a at column c: (B, h)."""
-        raise NotImplementedError
-
 
 class ConvBlock(ResidualBlock):
     """Figure 5 left, with a taken behind the last ReLU:
@@ -129,6 +111,8 @@ class ConvBlock(ResidualBlock):
         dz = da ⊙ [z]                      which is dfeatures' share as well (ConditionalConv)
         du = convᵀ(dz) ⊙ [u]               dx = downᵀ(du) ⊙ [x] + dy
     and each layer's own gradients as in MaskedConv. [z] is [a], [u] is [ReLU(u)], which are kept.
+
+    Drawing goes through all blocks of a network in one call: PixelCNN.step_blocks.
     """
 
     def __init__(self, groups_h, groups_2h, rng, *, size=3, features=0, dtype="float32",
@@ -183,7 +167,7 @@ class ConvBlock(ResidualBlock):
     def begin(self, batch, width, features=None):
         state = super().begin(batch, width, features)
         h = self.conv.own["b"].size
-        return state | {"ops": backend.ops(), "K_row": state["conv"].K_row.reshape(-1, h, h)}
+        return state | {"K_row": state["conv"].K_row.reshape(-1, h, h)}
 
     def begin_inner(self, layer, batch, width, features):
         if layer is self.conv:
@@ -192,14 +176,6 @@ class ConvBlock(ResidualBlock):
 
     def begin_row(self, state, r):
         self.conv.begin_row(state["conv"], r)
-
-    def step(self, x_c, state, c, group, skips=None):
-        conv, y, skips = state["conv"], np.empty_like(x_c), self.skips_at(x_c, skips)
-        state["ops"].conv_block_step(
-            x_c, *state["down"], conv.row, c, state["K_row"], conv.above[c],
-            *state["outer"], self.residual, y, skips,
-        )  # fmt: skip
-        return y, skips if self.has_skip else None
 
 
 class LSTMBlock(ResidualBlock):
@@ -239,8 +215,15 @@ class LSTMBlock(ResidualBlock):
         outer = self.outer_gradient(dK, db)
         return (dx, dfeatures), prefixed("lstm", grads) | outer
 
-    def inner_step(self, x_c, state, c, group):
-        return self.lstm.step(x_c, state["lstm"], c, group)
+    def step(self, x_c, state, c, group, skips=None):
+        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h), or, as in forward, the sum `skips` with it."""
+        a, y = self.lstm.step(x_c, state["lstm"], c, group), np.empty_like(x_c)
+        if skips is None or not self.has_skip:
+            skips = np.zeros_like(x_c if self.has_skip else x_c[:0])
+        before = x_c if self.residual else x_c[:0]
+        maps = [v[None, None] for v in (a, before, y, skips)]
+        backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
+        return y, skips if self.has_skip else None
 
 
 def beside(x, features):
