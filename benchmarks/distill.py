@@ -103,7 +103,7 @@ def goes_on(out, init, teacher, resume):
     there = has_checkpoint(out)
     if not (resume and there):
         if init is None or teacher is None:
-            how = f"to go on with the one in {out} add --resume" if there else f"{out} holds none"
+            how = f"to go on with the one in {out} add --resume" if there else f"{out} holds no run"
             raise ValueError(f"a new run needs --init and --teacher; {how}")
         return None
     lesson = load_checkpoint(out)[3].get("distilled")
