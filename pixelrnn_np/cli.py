@@ -64,10 +64,13 @@ def train(
     layers: Annotated[int | None, option("residual blocks", "the model's")] = None,
     head: Annotated[int | None, option("width of the head", 32)] = None,
     batch_size: Annotated[int | None, option("images per update", 16)] = None,
-    optimizer: Annotated[str | None, option("adam | rmsprop (the paper's)", "adam")] = None,
+    optimizer: Annotated[str | None, option("soap | adam | rmsprop (the paper's)", "soap")] = None,
     lr: Annotated[float | None, option("learning rate", 0.003)] = None,
     schedule: Annotated[str | None, option("cosine | constant", "cosine")] = None,
     warmup: Annotated[int | None, option("updates of growing learning rate", 100)] = None,
+    weight_decay: Annotated[
+        float | None, option("of every kernel, times the learning rate", 0)
+    ] = None,
     ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0.995)] = None,
     clip: Annotated[float | None, option("bound of gradients per dimension", 1)] = None,
     no_residual: Annotated[
@@ -99,7 +102,7 @@ def train(
         "model": model, "data": data, "levels": levels, "stochastic": stochastic or None,
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
-        "warmup": warmup, "ema": ema, "clip": clip, "residual": False if no_residual else None,
+        "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip, "residual": False if no_residual else None,
         "skip": False if no_skip else None, "base": base, "factor": factor, "scales": scales,
         "exact": exact or None, "scale": scale,
     }  # fmt: skip

@@ -13,13 +13,14 @@ from .training import Trainer
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
 DEFAULTS = {
     "model": "diagonal_bilstm", "data": "digits", "epochs": 30, "seed": 0, "batch_size": 16,
-    "optimizer": "adam", "lr": 0.003, "schedule": "cosine", "warmup": 100, "ema": 0.995,
+    "optimizer": "soap", "lr": 0.003, "schedule": "cosine", "warmup": 100, "ema": 0.995,
     "clip": 1.0,
 }  # fmt: skip
 MODEL_OPTIONS = ("h", "layers", "head", "residual", "skip")
 SCALE_OPTIONS = ("base", "factor", "scales", "exact", "scale")
 TRAINER_OPTIONS = (
-    "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "ema", "seed", "scale",
+    "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay", "ema", "seed",
+    "scale",
 )  # fmt: skip
 
 

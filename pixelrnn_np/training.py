@@ -15,7 +15,7 @@ from . import state
 from .backend import choose
 from .interrupts import stop_requests
 from .models.base import NotFinite, check_images, check_int, check_number, require_model
-from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate
+from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
 from .parallel import Pool, cut
 from .ranks import Alone
 from .state import COLUMNS
@@ -33,10 +33,11 @@ class Diverged(ArithmeticError):
 class Trainer:
     """Updates a model, one batch at a time, and keeps all that a resumed run needs.
 
-    optimizer: "rmsprop" (the paper's) or "adam"; lr: learning rate; threads: None for all
+    optimizer: "rmsprop" (the paper's), "adam" or "soap"; lr: learning rate; threads: None for all
     processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
     each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
-    updates of linear growth; total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
+    updates of linear growth; weight_decay: each update
+    takes this share of the learning rate off every kernel (0: none); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
     the moving average of the weights (0: none), which is then what is validated and kept; seed: of
     the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
     ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
@@ -45,8 +46,8 @@ class Trainer:
     """
 
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
-                 clip=1.0, schedule="constant", warmup=0, total_steps=None, ema=0.0,
-                 seed=0, scale=None, ranks=None):  # fmt: skip
+                 clip=1.0, schedule="constant", warmup=0, weight_decay=0.0, total_steps=None,
+                 ema=0.0, seed=0, scale=None, ranks=None):  # fmt: skip
         self.model, self.ranks = require_model(model), ranks or Alone()
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
@@ -55,6 +56,7 @@ class Trainer:
             "clip": check_number("clip", clip, 0, math.inf),
             "schedule": choose("schedule", schedule, SCHEDULES),
             "warmup": check_int("warmup", warmup, 0, 10**9),
+            "weight_decay": check_number("weight_decay", weight_decay, 0, 1e3, low_too=True),
             "ema": check_number("ema", ema, 0, 1, low_too=True),
             "seed": check_int("seed", seed, 0, 2**63),
             "scale": scale,
@@ -65,7 +67,9 @@ class Trainer:
                 raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
             check_int("scale", scale, 0, networks - 1)
         self.pool = Pool(self.ranks.threads(threads))
-        self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype)
+        self.optimizer = build_optimizer(
+            optimizer, model.flat.size, model.dtype, matrices(model)
+        )
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
         self.order_state = self.rng.bit_generator.state
@@ -124,6 +128,8 @@ class Trainer:
         before = self.model.flat.copy()
         with np.errstate(all="ignore"):
             self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
+            if self.settings["weight_decay"]:
+                self._decay(before)
             if not np.isfinite(self.model.flat).all():
                 self.model.flat[...] = before
                 raise self._diverged("the weights are not finite")
@@ -132,6 +138,14 @@ class Trainer:
                 # A young average would remember the random start: let it forget faster at first.
                 decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
                 self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
+
+    def _decay(self, before):
+        """Decoupled from the gradient (Loshchilov and Hutter, 2019): kernels alone, not biases."""
+        share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
+        old = self.model.unflatten(before)
+        for name, array in self.model.params.items():
+            if array.ndim > 1:
+                array -= share * old[name]
 
     @contextlib.contextmanager
     def averaged(self):
@@ -153,6 +167,7 @@ class Trainer:
         train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
         and pictures; log_every, checkpoint_every: updates between records and checkpoints;
         progress: whether a bar is shown. Of several ranks only rank 0 has a run and a bar.
+        A new model first predicts the shares of the values in `train` (Model.start_at).
         Ctrl-C ends the update under way, saves, and returns.
         Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
         Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
@@ -170,6 +185,10 @@ class Trainer:
             unit="img", disable=not progress, desc="training", smoothing=0.05,
         )  # fmt: skip
         self._agreed = False
+        if self.step_count == 0 and self.model.untouched:
+            self.model.start_at(train)
+            if self.average is not None:
+                self.average[...] = self.model.flat
         self._unite()
         with bar, stop_requests() as self._asked:
             while self.epoch < epochs and not self._stopped():

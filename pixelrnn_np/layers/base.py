@@ -24,7 +24,12 @@ from .. import backend
 
 
 class Layer:
-    """Parameters of its `own`, and child layers whose parameters carry dotted names."""
+    """Parameters of its `own`, and child layers whose parameters carry dotted names.
+
+    A layer with a `mask` says which of its own parameters is `masked`.
+    """
+
+    masked = "K"
 
     def __init__(self, params=None, **children):
         self.own = dict(params or {})
@@ -42,6 +47,13 @@ class Layer:
             yield prefix + name, array
         for child, layer in self.children.items():
             yield from layer._named(f"{prefix}{child}.")
+
+    def masks(self, prefix=""):
+        """(dotted name, mask) of each parameter that a mask acts on."""
+        if hasattr(self, "mask"):
+            yield prefix + self.masked, self.mask
+        for child, layer in self.children.items():
+            yield from layer.masks(f"{prefix}{child}.")
 
     def bind(self, views):
         """Moves each parameter into the array of its name in `views`, values included."""

@@ -60,6 +60,8 @@ class DiagonalLSTM(Layer):
         dK_fs = Σ featuresᵀ dz         dfeatures = dz K_fsᵀ, the last columns of dx
     """
 
+    masked = "K_is"
+
     def __init__(self, groups_in, h, channels, rng, *, reverse, features=0, dtype="float32"):
         self.reverse = reverse
         self.mask = conv_mask("B", 1, 1, groups_in, gate_groups(h, channels))

@@ -11,13 +11,17 @@ class Head(Sequential):
     """ReLU → 1×1 → ReLU → 1×1 → ReLU → 1×1 to the logits, all mask B: (B, H, W, 2h) → logits.
 
     The paper says "(ReLU followed by 1×1 conv, mask B) × 2" and a softmax or sigmoid; here two
-    hidden layers of the same width and then the logits. groups_in, groups_hidden, groups_out: the
-    colour of every feature (masks.py); rng: numpy Generator. Backward is Sequential's.
+    hidden layers of the same width and then the logits. The logits' weights begin at a tenth of the
+    others' size, so that `start_at` decides what is predicted first. groups_in, groups_hidden,
+    groups_out: the colour of every feature (masks.py); rng: numpy Generator. Backward is
+    Sequential's.
     """
 
     def __init__(self, groups_in, groups_hidden, groups_out, rng, dtype="float32"):
-        def conv(before, after):
-            return MaskedConv("B", 1, 1, before, after, rng, relu_before=True, dtype=dtype)
+        def conv(before, after, gain=1.0):
+            return MaskedConv(
+                "B", 1, 1, before, after, rng, relu_before=True, gain=gain, dtype=dtype
+            )
 
         super().__init__(
             relu1=ReLU(),
@@ -25,8 +29,30 @@ class Head(Sequential):
             relu2=ReLU(),
             conv2=conv(groups_hidden, groups_hidden),
             relu3=ReLU(),
-            logits=conv(groups_hidden, groups_out),
+            logits=conv(groups_hidden, groups_out, gain=0.1),
         )
+
+    @property
+    def untouched(self):
+        """Whether the logits' biases are all 0, as a new network's are."""
+        return not self.logits.own["b"].any()
+
+    def start_at(self, x, levels):
+        """Sets the logits' biases to the log-odds of images x, (N, H, W, C), per colour.
+
+        Of more than two levels to the log of each level's share. One more image, with every level
+        equally often, keeps the logarithms finite.
+        """
+        counts = np.zeros((x.shape[3], levels))
+        for image in x:
+            for k in range(x.shape[3]):
+                counts[k] += np.bincount(image[..., k].ravel(), minlength=levels)
+        shares = np.log(counts + x[0, ..., 0].size / levels)
+        if levels == 2:
+            self.logits.own["b"][...] = shares[:, 1] - shares[:, 0]
+        else:
+            shares -= np.log(np.exp(shares).sum(axis=1, keepdims=True))
+            self.logits.own["b"][...] = shares.ravel()
 
     def begin(self, batch, width):
         """The masked weights; nothing is remembered from pixel to pixel."""

@@ -64,6 +64,8 @@ class RowLSTM(Layer):
         dK_fs = Σ featuresᵀ dz                         dfeatures = dz K_fsᵀ, the last columns of dx
     """
 
+    masked = "K_is"
+
     def __init__(self, groups_in, h, channels, rng, *, k=3, features=0, dtype="float32"):
         self.mask = conv_mask("B", 1, k, groups_in, gate_groups(h, channels))
         self._active = np.flatnonzero(self.mask[0].any(axis=(1, 2)))

@@ -111,6 +111,20 @@ class Model(Layer):
     def forward_scaled(self, x):
         raise NotImplementedError
 
+    @property
+    def untouched(self):
+        """Whether no training has begun: the logits' biases are still 0."""
+        raise NotImplementedError
+
+    def start_at(self, x):
+        """Makes the first prediction of each pixel the shares of the values in x (not the paper's).
+
+        x: uint8 (N, H, W, C), the training images. Sets the biases of the logits to the log-odds of
+        the values (with more than two levels, the log of each one's share), per colour. `fit` calls
+        it for a new model. Raises ValueError for bad images.
+        """
+        raise NotImplementedError
+
     def logits(self, x, threads=None):
         """The logits of uint8 images x (B, H, W, C); see `forward` for their shape.
 

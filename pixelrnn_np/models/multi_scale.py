@@ -52,6 +52,14 @@ class MultiScale(Model):
             network.move_to(flat[start : start + network.flat.size])
             start += network.flat.size
 
+    @property
+    def untouched(self):
+        return all(network.untouched for network in self.networks)
+
+    def start_at(self, x):
+        for network, images in zip(self.networks, self.pyramid(self.check_images(x)), strict=True):
+            network.start_at(images)
+
     def pyramid(self, x):
         """The images of all networks, smallest first: x[:, ::f^k, ::f^k], each contiguous."""
         steps = [self.factor**k for k in range(len(self.networks))][::-1]

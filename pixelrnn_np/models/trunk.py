@@ -54,6 +54,13 @@ class Trunk(Model):
         """One residual block of this model, given `features` features (§3.6) or 0."""
         raise NotImplementedError
 
+    @property
+    def untouched(self):
+        return self.head.untouched
+
+    def start_at(self, x):
+        self.head.start_at(self.check_images(x), self.levels)
+
     def forward_scaled(self, x):
         features, up_cache = None, None
         if "upsample" in self.children:
