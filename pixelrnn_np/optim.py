@@ -50,8 +50,8 @@ class Soap:
     The weights of a layer and its bias, as one more row, are a matrix W (in + 1, out) with gradient
     G. Shampoo (Gupta, Koren and Singer, 2018) follows how rows and columns of G vary together:
         L ← s L + (1-s) G Gᵀ        R ← s R + (1-s) Gᵀ G
-    and its update is L^-¼ G R^-¼. With eigenvectors L = Q_L Λ Q_Lᵀ, R = Q_R Λ' Q_Rᵀ that is a change
-    of basis, a division of each entry there by (λ_i λ'_j)^¼, and the way back. Entry (i, j) of
+    and its update is L^-¼ G R^-¼. With eigenvectors L = Q_L Λ Q_Lᵀ, R = Q_R Λ' Q_Rᵀ that is a
+    change of basis, a division of each entry there by (λ_i λ'_j)^¼, and the way back. Entry (i, j) of
     G' = Q_Lᵀ G Q_R has about λ_i λ'_j / tr L as its mean square, which Adam's v measures directly
     and at every update. So SOAP is Adam on G':
         m ← β1 m + (1-β1) G         v ← β2 v + (1-β2) G' ⊙ G'
@@ -89,21 +89,21 @@ class Soap:
         for i, place in enumerate(self.matrices):
             L, R, Q_L, Q_R = (self.arrays[f"{name}{i}"] for name in ("L", "R", "Q_L", "Q_R"))
             G, V = g[place], v[place]
-            L += (1 - self.shampoo) * (G @ _T(G) - L)
-            R += (1 - self.shampoo) * (_T(G) @ G - R)
+            L += (1 - self.shampoo) * (G @ transposed(G) - L)
+            R += (1 - self.shampoo) * (transposed(G) @ G - R)
             if step < self.every or step % self.every == 0:
                 V = np.take_along_axis(V, _turn(L, Q_L)[:, :, None], axis=1)
                 V = np.take_along_axis(V, _turn(R, Q_R)[:, None, :], axis=2)
-            V += (1 - self.beta2) * ((_T(Q_L) @ G @ Q_R) ** 2 - V)
+            V += (1 - self.beta2) * ((transposed(Q_L) @ G @ Q_R) ** 2 - V)
             v[place] = V
-            turned = (_T(Q_L) @ m[place] @ Q_R) / (np.sqrt(V) / c2 + self.eps)
-            w[place] -= (lr / c1) * (Q_L @ turned @ _T(Q_R))
+            turned = (transposed(Q_L) @ m[place] @ Q_R) / (np.sqrt(V) / c2 + self.eps)
+            w[place] -= (lr / c1) * (Q_L @ turned @ transposed(Q_R))
         r = self.rest
         v[r] += (1 - self.beta2) * (g[r] * g[r] - v[r])
         w[r] -= (lr / c1) * m[r] / (np.sqrt(v[r]) / c2 + self.eps)
 
 
-def _T(A):
+def transposed(A):
     return A.transpose(0, 2, 1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .models.base import check_int
 
-COLUMNS = ("step", "epoch", "images", "seconds", "lr", "train", "valid")
+COLUMNS = ("step", "epoch", "images", "seconds", "cpu_seconds", "lr", "train", "valid")
 
 
 def gather(trainer):
@@ -23,8 +23,8 @@ def gather(trainer):
         "settings": trainer.settings, "order_state": trainer.order_state, "sums": trainer.sums,
         "best": None if math.isinf(trainer.best) else trainer.best,
         "best_updates": trainer.best_updates, "images": trainer.images,
-        "seconds": trainer.seconds, "step_count": trainer.step_count, "epoch": trainer.epoch,
-        "position": trainer.position,
+        "seconds": trainer.seconds, "cpu_seconds": trainer.cpu_seconds,
+        "step_count": trainer.step_count, "epoch": trainer.epoch, "position": trainer.position,
     }  # fmt: skip
     return arrays, meta
 
@@ -43,7 +43,11 @@ def restore(trainer, arrays, meta):
             setattr(trainer, name, check_int(name, meta[name], 0, 2**62))
         trainer.seconds = float(meta["seconds"])
         _restore_best(trainer, arrays, meta)
-        rows = arrays["history"].reshape(-1, len(COLUMNS)).tolist()
+        trainer.cpu_seconds = float(meta.get("cpu_seconds", math.nan))
+        history = arrays["history"]
+        if history.shape[1:] == (len(COLUMNS) - 1,):  # from before CPU time was recorded
+            history = np.insert(history, COLUMNS.index("cpu_seconds"), math.nan, axis=1)
+        rows = history.reshape(-1, len(COLUMNS)).tolist()
         trainer.history = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         for record in trainer.history:
             record.update({k: int(record[k]) for k in ("step", "epoch", "images")})

@@ -36,8 +36,8 @@ class Trainer:
     optimizer: "rmsprop" (the paper's), "adam" or "soap"; lr: learning rate; threads: None for all
     processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
     each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
-    updates of linear growth; weight_decay: each update
-    takes this share of the learning rate off every kernel (0: none); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
+    updates of linear growth; weight_decay: each update takes lr · weight_decay of every kernel off
+    it (0: none); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
     the moving average of the weights (0: none), which is then what is validated and kept; seed: of
     the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
     ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
@@ -67,9 +67,7 @@ class Trainer:
                 raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
             check_int("scale", scale, 0, networks - 1)
         self.pool = Pool(self.ranks.threads(threads))
-        self.optimizer = build_optimizer(
-            optimizer, model.flat.size, model.dtype, matrices(model)
-        )
+        self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype, matrices(model))
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
         self.order_state = self.rng.bit_generator.state
@@ -80,7 +78,7 @@ class Trainer:
         self.interrupted = self._agreed = False
         self._asked = lambda: False
         self.sums = [0.0, 0]  # nats and images since the last record
-        self.images, self.seconds = 0, 0.0
+        self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history, self.best = [], math.inf
         self.best_weights = self.best_updates = None  # those with `best` nats, and when
 
@@ -208,7 +206,7 @@ class Trainer:
     def _epoch(self, train, valid, run, bar, log_every, checkpoint_every):
         self.rng.bit_generator.state = self.order_state
         order = self.rng.permutation(len(train))
-        begun = time.monotonic() - self.seconds
+        begun = time.monotonic() - self.seconds, time.process_time() - self.cpu_seconds
         while self.position < len(train):
             if self._stopped():
                 return self._save(run)
@@ -220,7 +218,7 @@ class Trainer:
             self.position += len(batch)
             self.images += len(batch)
             self.sums = [self.sums[0] + nats * len(batch), self.sums[1] + len(batch)]
-            self.seconds = time.monotonic() - begun
+            self._clock(begun)
             bar.update(len(batch))
             bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
             if self.position < len(train) and self.step_count % log_every == 0:
@@ -228,8 +226,12 @@ class Trainer:
         self.order_state = self.rng.bit_generator.state
         self.epoch, self.position = self.epoch + 1, 0
         self._validate(valid, run)
-        self.seconds = time.monotonic() - begun
+        self._clock(begun)
         self._save(run)
+
+    def _clock(self, begun):
+        self.seconds = time.monotonic() - begun[0]
+        self.cpu_seconds = time.process_time() - begun[1]
 
     def _validate(self, valid, run):
         score = math.nan
@@ -263,7 +265,7 @@ class Trainer:
         self.history.append(
             {
                 "step": self.step_count, "epoch": self.epoch, "images": self.images,
-                "seconds": self.seconds, "lr": self.lr,
+                "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "lr": self.lr,
                 "train": nats / images if images else math.nan, "valid": valid,
             }
         )  # fmt: skip
