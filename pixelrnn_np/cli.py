@@ -103,8 +103,8 @@ def train(
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
         "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
-        "residual": False if no_residual else None, "skip": False if no_skip else None, "base": base,
-        "factor": factor, "scales": scales,
+        "residual": False if no_residual else None, "skip": False if no_skip else None,
+        "base": base, "factor": factor, "scales": scales,
         "exact": exact or None, "scale": scale,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}

@@ -50,10 +50,10 @@ class Soap:
     The weights of a layer and its bias, as one more row, are a matrix W (in + 1, out) with gradient
     G. Shampoo (Gupta, Koren and Singer, 2018) follows how rows and columns of G vary together:
         L ← s L + (1-s) G Gᵀ        R ← s R + (1-s) Gᵀ G
-    and its update is L^-¼ G R^-¼. With eigenvectors L = Q_L Λ Q_Lᵀ, R = Q_R Λ' Q_Rᵀ that is a
-    change of basis, a division of each entry there by (λ_i λ'_j)^¼, and the way back. Entry
-    (i, j) of G' = Q_Lᵀ G Q_R has about λ_i λ'_j / tr L as its mean square, which Adam's v measures directly
-    and at every update. So SOAP is Adam on G':
+    and its update is L^-¼ G R^-¼. With eigenvectors L = Q_L Λ Q_Lᵀ, R = Q_R Λ' Q_Rᵀ that is three
+    steps: a change of basis, G' = Q_Lᵀ G Q_R; a division of each entry (i, j) by (λ_i λ'_j)^¼; and
+    the way back. If rows and columns varied independently, λ_i λ'_j / tr L would be the mean square
+    of G'_ij. Adam's v measures that mean square itself, at every update. So SOAP is Adam on G':
         m ← β1 m + (1-β1) G         v ← β2 v + (1-β2) G' ⊙ G'
         W ← W - lr · Q_L [(Q_Lᵀ m̂ Q_R) / (√v̂ + ε)] Q_Rᵀ        m̂, v̂ as Adam's
     The eigenvectors move slowly. Instead of a new decomposition, one step of orthogonal iteration

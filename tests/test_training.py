@@ -191,6 +191,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 
 def test_a_validation_loss_that_is_not_finite_is_not_the_best(tmp_path):
     trainer = Trainer(build(), ema=0.5)
+    trainer.model.start_at(images(4))
     trainer.average[:] = np.nan
     with pytest.raises(Diverged, match="the validation loss is nan after 1 updates"):
         trainer.fit(images(4), images(4), epochs=1, run=Run(tmp_path, {}), progress=False)
