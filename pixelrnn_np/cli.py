@@ -71,6 +71,7 @@ def train(
     weight_decay: Annotated[
         float | None, option("of every kernel, times the learning rate", 0)
     ] = None,
+    dropout: Annotated[float | None, option("share of each block's inner features", 0)] = None,
     ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0.995)] = None,
     clip: Annotated[float | None, option("bound of gradients per dimension", 1)] = None,
     no_residual: Annotated[
@@ -103,8 +104,8 @@ def train(
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
         "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
-        "residual": False if no_residual else None, "skip": False if no_skip else None,
-        "base": base, "factor": factor, "scales": scales,
+        "dropout": dropout, "residual": False if no_residual else None,
+        "skip": False if no_skip else None, "base": base, "factor": factor, "scales": scales,
         "exact": exact or None, "scale": scale,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}

@@ -19,8 +19,8 @@ DEFAULTS = {
 MODEL_OPTIONS = ("h", "layers", "head", "residual", "skip")
 SCALE_OPTIONS = ("base", "factor", "scales", "exact", "scale")
 TRAINER_OPTIONS = (
-    "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay", "ema", "seed",
-    "scale",
+    "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay", "dropout", "ema",
+    "seed", "scale",
 )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ class Trainer:
     processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
     each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
     updates of linear growth; weight_decay: each update takes lr · weight_decay of every kernel off
-    it (0: none); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
+    it (0: none); dropout: share of each block's inner features that a shard of the batch leaves out
+    (not the paper's); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
     the moving average of the weights (0: none), which is then what is validated and kept; seed: of
     the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
     ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
@@ -46,8 +47,8 @@ class Trainer:
     """
 
     def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
-                 clip=1.0, schedule="constant", warmup=0, weight_decay=0.0, total_steps=None,
-                 ema=0.0, seed=0, scale=None, ranks=None):  # fmt: skip
+                 clip=1.0, schedule="constant", warmup=0, weight_decay=0.0, dropout=0.0,
+                 total_steps=None, ema=0.0, seed=0, scale=None, ranks=None):  # fmt: skip
         self.model, self.ranks = require_model(model), ranks or Alone()
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
@@ -57,6 +58,7 @@ class Trainer:
             "schedule": choose("schedule", schedule, SCHEDULES),
             "warmup": check_int("warmup", warmup, 0, 10**9),
             "weight_decay": check_number("weight_decay", weight_decay, 0, 1e3, low_too=True),
+            "dropout": check_number("dropout", dropout, 0, 1, low_too=True),
             "ema": check_number("ema", ema, 0, 1, low_too=True),
             "seed": check_int("seed", seed, 0, 2**63),
             "scale": scale,
@@ -104,7 +106,8 @@ class Trainer:
         x = self.model.check_images(x)
         shards = self.ranks.part(cut(len(x), self.model.shard_size))
         with np.errstate(all="ignore"):  # what overflows is reported below, once
-            nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards)
+            keep = self._keep if self.settings["dropout"] else None
+            nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards, keep)
             place = shards[0].start if shards else 0
             nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
             loss = float(nats.mean())
@@ -113,6 +116,11 @@ class Trainer:
         if not np.isfinite(g).all():
             raise self._diverged("the gradient is not finite")
         return loss, g
+
+    def _keep(self, place):
+        """The shard's factors of dropout: from seed, update and place, so that threads are free."""
+        rng = np.random.default_rng([self.settings["seed"], self.step_count, place])
+        return self.model.draw_keep(rng, self.settings["dropout"])
 
     def _diverged(self, what):
         return Diverged(

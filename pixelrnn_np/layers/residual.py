@@ -28,6 +28,7 @@ class ResidualBlock(Layer):
     place, and returns that sum for it: the model wants nothing else of them.
     `backward(…, into)` writes dx into a map like x for the caller: dy itself, where that is no
     longer wanted, saves memory that is in no cache yet.
+    `forward(…, keep=)`: None, or (h,), the factors of dropout, 0 or 1/(1-p), one per feature of a.
     A subclass names its own layers (`inner`) and computes a from them.
     groups_h, groups_2h: colour groups of the inner and the trunk features; rng: Generator;
     relu: whether a comes out of a ReLU; residual, skip: which connections the block has; depth: the
@@ -37,6 +38,8 @@ class ResidualBlock(Layer):
         da = upᵀ(dy) + skipᵀ(dskip)
         dx = innerᵀ(da) + dy               without the residual connection: innerᵀ(da)
     up and skip read the same a, so that both are one product, [y - x | skip] = a [K_up | K_skip].
+    With dropout they read a ⊙ keep. As keep is the same at all pixels, that is the product of a
+    with the rows of [K_up | K_skip] times keep, and dK gets the same factors.
     """
 
     def __init__(
@@ -54,17 +57,20 @@ class ResidualBlock(Layer):
         self._outer = tuple(outer)
         super().__init__(**inner, **outer)
 
-    def outer(self):
+    def outer(self, keep=None):
         """[K_up | K_skip], masked, (h, 4h), and their biases (4h,); without skip: up's alone."""
-        return backend.once(self, self._joined)
+        K, b = backend.once(self, self._joined)
+        return (K if keep is None else keep[:, None] * K), b
 
     def _joined(self):
         layers = [self.children[name] for name in self._outer]
         K = np.concatenate([layer.weights()[0] for layer in layers], axis=1)
         return K, np.concatenate([layer.own["b"] for layer in layers])
 
-    def outer_gradient(self, dK, db):
+    def outer_gradient(self, dK, db, keep=None):
         """{"up.K": …} from the gradients of what `outer` returns."""
+        if keep is not None:
+            dK = keep[:, None] * dK
         grads, F = {}, db.size // len(self._outer)
         for k, name in enumerate(self._outer):
             part = slice(k * F, (k + 1) * F)
@@ -127,10 +133,11 @@ class ConvBlock(ResidualBlock):
         inner = {"down": down, "conv": conv}
         super().__init__(inner, groups_h, groups_2h, rng, relu=True, dtype=dtype, **connections)
 
-    def forward(self, x, skips=None):
+    def forward(self, x, skips=None, keep=None):
         x, features = x
         ops, (y, skips) = backend.ops(), self.outputs(x, skips)
-        K_down, K_conv, (K_out, b_out) = self.down.weights()[0], self.conv.weights(), self.outer()
+        K_down, K_conv = self.down.weights()[0], self.conv.weights()
+        K_out, b_out = self.outer(keep)
         b_down, b_conv = self.down.own["b"], self.conv.own["b"]
         shape = (*x.shape[:3], b_down.size)
         down, a = backend.empty(shape, x.dtype), backend.empty(shape, x.dtype)
@@ -139,12 +146,12 @@ class ConvBlock(ResidualBlock):
             x, K_down, b_down, K_conv, self.conv.offsets, b_conv, given, K_out, b_out,
             self.residual, down, a, y, skips,
         )  # fmt: skip
-        cache = (ops, x, down, a, (K_down, K_conv, K_out), given_cache)
+        cache = (ops, x, down, a, (K_down, K_conv, K_out), given_cache, keep)
         return (y, skips if self.has_skip else None), cache
 
     def backward(self, dy, cache, into=None):
         dy, dskip = dy
-        ops, x, down, a, (K_down, K_conv, K_out), given_cache = cache
+        ops, x, down, a, (K_down, K_conv, K_out), given_cache, keep = cache
         dx = backend.empty(x.shape, x.dtype) if into is None else into
         dz = backend.empty((0 if given_cache is None else len(a), *a.shape[1:]), a.dtype)
         dK_down, dK_conv, dK_out = (np.empty_like(K) for K in (K_down, K_conv, K_out))
@@ -157,7 +164,7 @@ class ConvBlock(ResidualBlock):
         grads = {
             "down.K": self.down.gradient(dK_down[None]), "down.b": db_down,
             "conv.K": self.conv.gradient(dK_conv), "conv.b": db_conv,
-            **self.outer_gradient(dK_out, db_out),
+            **self.outer_gradient(dK_out, db_out, keep),
         }  # fmt: skip
         dfeatures = None
         if given_cache is not None:
@@ -189,17 +196,19 @@ class LSTMBlock(ResidualBlock):
         inner = {"lstm": lstm}
         super().__init__(inner, groups_h, groups_2h, rng, relu=False, dtype=dtype, **connections)
 
-    def forward(self, x, skips=None):
+    def forward(self, x, skips=None, keep=None):
         x, features = x
         ops, (y, skips) = backend.ops(), self.outputs(x, skips)
         a, lstm_cache = self.lstm.forward(x if features is None else beside(x, features))
-        K, b = self.outer()
+        K, b = self.outer(keep)
         ops.residual_forward(a, x if self.residual else x[:0], K, b, y, skips)
-        return (y, skips if self.has_skip else None), (ops, lstm_cache, a, K, features is not None)
+        return (y, skips if self.has_skip else None), (
+            ops, lstm_cache, a, K, features is not None, keep
+        )  # fmt: skip
 
     def backward(self, dy, cache, into=None):
         dy, dskip = dy
-        ops, lstm_cache, a, K, conditional = cache
+        ops, lstm_cache, a, K, conditional, keep = cache
         da, dK, db = backend.empty(a.shape, a.dtype), np.empty_like(K), np.empty_like(K[0])
         direct = self.residual and not conditional
         dx = into if direct else dy[:0]
@@ -212,7 +221,7 @@ class LSTMBlock(ResidualBlock):
             dx, dfeatures = dx[..., :width].copy(), dx[..., width:]
             if self.residual:
                 dx += dy
-        outer = self.outer_gradient(dK, db)
+        outer = self.outer_gradient(dK, db, keep)
         return (dx, dfeatures), prefixed("lstm", grads) | outer
 
     def step(self, x_c, state, c, group, skips=None):

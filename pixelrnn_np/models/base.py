@@ -108,7 +108,15 @@ class Model(Layer):
             raise ValueError(f"x has dtype {x.dtype}; it has to be uint8, or scaled {self.dtype}")
         return x
 
-    def forward_scaled(self, x):
+    def forward_scaled(self, x, keep=None):
+        raise NotImplementedError
+
+    def draw_keep(self, rng, rate):
+        """The factors of dropout for one shard, as `forward_scaled` takes them (not the paper's).
+
+        The inner features of each block are dropped with probability `rate`, for all pixels of the
+        shard at once.
+        """
         raise NotImplementedError
 
     @property
@@ -161,18 +169,19 @@ class Model(Layer):
         check_finite("gradients", flat)
         return loss, self.unflatten(flat)
 
-    def flat_gradient(self, x, pool, only=None, shards=None):
+    def flat_gradient(self, x, pool, only=None, shards=None, keep=None):
         """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
 
         only: None, or the one network of a multi-scale model that counts; the others get zeros.
         shards: None for all, or slices of x: nats are then of these images, and the gradient is
-        their part of the sum.
+        their part of the sum. keep: None, or a function from a shard's first image to `draw_keep`.
         """
         names = list(self.params)
         chosen = {} if only is None else {"only": only}
 
         def shard(s):
-            nats, cache = self.nll_forward(x[s], **chosen)
+            dropped = {} if keep is None else {"keep": keep(s.start)}
+            nats, cache = self.nll_forward(x[s], **chosen, **dropped)
             grads = self.nll_backward(1 / len(x), cache)
             return nats, np.concatenate([grads[name].ravel() for name in names])
 
@@ -184,9 +193,9 @@ class Model(Layer):
             flat += part
         return np.concatenate([nats for nats, _ in parts]), flat
 
-    def nll_forward(self, x):
+    def nll_forward(self, x, keep=None):
         """Nats of each image of one shard, uint8 (B, H, W, C): float64 (B,), cache."""
-        logits, cache = self.forward(x)
+        logits, cache = self.forward_scaled(self.scaled(x), keep)
         nats, loss_cache = likelihood.nll_forward(logits, x)
         return nats, (loss_cache, cache)
 

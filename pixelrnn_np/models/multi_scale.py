@@ -107,11 +107,15 @@ class MultiScale(Model):
             "logits", lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads
         )
 
-    def stage_nll(self, s, x):
+    def draw_keep(self, rng, rate):
+        return [network.draw_keep(rng, rate) for network in self.networks]
+
+    def stage_nll(self, s, x, keep=None):
         """Nats of network s alone, for a shard of whole images x: (B,), cache."""
         images = self.pyramid(x)
         logits, cache = self.networks[s].forward_scaled(
-            self.network_input(s, images[s], images[s - 1] if s else None)
+            self.network_input(s, images[s], images[s - 1] if s else None),
+            None if keep is None else keep[s],
         )
         nats, loss_cache = likelihood.nll_forward(logits, images[s], self.fixed(s))
         return nats, (loss_cache, cache)
@@ -121,10 +125,10 @@ class MultiScale(Model):
         x = self.check_images(x)
         return self._mapped("nats", lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
 
-    def nll_forward(self, x, only=None):
+    def nll_forward(self, x, only=None, keep=None):
         """The sum over all networks, or the nats of network `only`."""
         chosen = range(len(self.networks)) if only is None else [only]
-        parts = {s: self.stage_nll(s, x) for s in chosen}
+        parts = {s: self.stage_nll(s, x, keep) for s in chosen}
         return sum(nats for nats, _ in parts.values()), {s: part[1] for s, part in parts.items()}
 
     def nll_backward(self, scale, cache):

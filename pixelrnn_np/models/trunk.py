@@ -61,15 +61,21 @@ class Trunk(Model):
     def start_at(self, x):
         self.head.start_at(self.check_images(x), self.levels)
 
-    def forward_scaled(self, x):
+    def draw_keep(self, rng, rate):
+        """Factors of dropout, (layers, h): 0 with probability `rate`, else 1 / (1 - rate)."""
+        kept = rng.random((self.layers, self.h)) >= rate
+        return kept.astype(self.dtype) / self.dtype.type(1 - rate)
+
+    def forward_scaled(self, x, keep=None):
         features, up_cache = None, None
         if "upsample" in self.children:
             x, small = x
             features, up_cache = self._upsampled(small)
         y, first_cache = self.first.forward(x)
         total, caches = None, []
-        for block in self.blocks.children.values():
-            (y, total), cache = block.forward((y, features), total)
+        for i, block in enumerate(self.blocks.children.values()):
+            kept = None if keep is None else keep[i]
+            (y, total), cache = block.forward((y, features), total, kept)
             caches.append(cache)
         z = y if total is None else np.add(total, y, out=total)
         logits, head_cache = self.head.forward(z)
