@@ -29,7 +29,7 @@ from machine import describe
 from race import Contender, Failed, race, ratios, summary, warm
 from tqdm import tqdm
 
-from pixelrnn_np.parallel import available_threads
+from pixelrnn_np.parallel.threads import available_threads
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 TORCH = ("usual", "well", "compiled")

@@ -3,7 +3,7 @@
 import datetime
 import platform
 
-from pixelrnn_np.provenance import processor, version
+from pixelrnn_np.runs.provenance import processor, version
 
 PACKAGES = ("numpy", "numba", "scipy", "torch")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np.ranks import world
+from pixelrnn_np.parallel.ranks import world
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
 LINES = [(1, 1), (1, 2), (2, 1), (4, 1)]  # ranks, threads of each; the first is the measure

@@ -23,8 +23,10 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import baselines, course, explain, figures
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n00 as check
+from pixelrnn_np.data import baselines
+from pixelrnn_np.inspection import explain
 from pixelrnn_np.likelihood import probabilities
 
 rng = np.random.default_rng(0)

@@ -24,8 +24,10 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import baselines, checks, course, figures, likelihood, sampling
+from pixelrnn_np import course, figures, likelihood, sampling
 from pixelrnn_np.course import n01 as check
+from pixelrnn_np.data import baselines
+from pixelrnn_np.inspection import checks
 
 rng = np.random.default_rng(1)
 

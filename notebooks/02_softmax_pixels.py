@@ -26,9 +26,10 @@ from math import erf
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import course, figures, gradcheck, likelihood
+from pixelrnn_np import course, figures, likelihood
 from pixelrnn_np.course import n02 as check
-from pixelrnn_np.optim import Adam
+from pixelrnn_np.inspection import gradcheck
+from pixelrnn_np.training.optim import Adam
 
 rng = np.random.default_rng(2)
 values = np.arange(256)

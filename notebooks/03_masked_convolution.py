@@ -23,8 +23,9 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import checks, course, explain, figures, gradcheck
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n03 as check
+from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import conv_mask, feature_groups
 

@@ -25,8 +25,9 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import course, explain, figures, gradcheck, sampling
+from pixelrnn_np import course, figures, sampling
 from pixelrnn_np.course import n04 as check
+from pixelrnn_np.inspection import explain, gradcheck
 from pixelrnn_np.layers.masks import conv_mask, feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
 

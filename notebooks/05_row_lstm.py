@@ -24,8 +24,9 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import course, explain, figures, gradcheck
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n05 as check
+from pixelrnn_np.inspection import explain, gradcheck
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.row_lstm import RowLSTM
 

@@ -25,8 +25,9 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import course, figures, gradcheck
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n07 as check
+from pixelrnn_np.inspection import gradcheck
 
 rng = np.random.default_rng(7)
 train, valid = (pr.load_data("digits", split, levels=2) for split in ("train", "valid"))

@@ -25,8 +25,9 @@
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import checks, course, explain, figures, gradcheck
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n08 as check
+from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.row_lstm import RowLSTM
 from pixelrnn_np.layers.upsample import Upsample

@@ -30,8 +30,8 @@ from pixelrnn_np import course, figures
 from pixelrnn_np.course import n00
 from pixelrnn_np.course import n09 as check
 from pixelrnn_np.likelihood import bits_per_dim
-from pixelrnn_np.optim import build_optimizer, learning_rate
 from pixelrnn_np.pretrained import size_of
+from pixelrnn_np.training.optim import build_optimizer, learning_rate
 
 rng = np.random.default_rng(9)
 

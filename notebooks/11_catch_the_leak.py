@@ -29,8 +29,9 @@ from unittest import mock
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import checks, course, explain, figures, gradcheck
+from pixelrnn_np import course, figures
 from pixelrnn_np.course import n11 as check
+from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.base import prefixed
 from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM
 from pixelrnn_np.layers.masked_conv import MaskedConv

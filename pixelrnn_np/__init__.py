@@ -8,11 +8,11 @@ __version__ = "0.1.0"
 
 from .backend import use_backend
 from .data import load_data
+from .inspection.record import record
 from .models import build_model, load
 from .pretrained import list_pretrained, load_pretrained, pretrained_card
-from .record import record
 from .sampling import complete, sample
-from .training import Trainer
+from .training.trainer import Trainer
 
 __all__ = [
     "Trainer",

@@ -1,5 +1,5 @@
 """`python -m pixelrnn_np`; the same as the command `pixelrnn`."""
 
-from .cli import main
+from .cli.app import main
 
 main()

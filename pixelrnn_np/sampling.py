@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from .likelihood import nats_per_pixel, probabilities
 from .models.base import check_finite, check_images, check_int, check_number, require_model
-from .parallel import Pool
-from .ranks import Alone
+from .parallel.ranks import Alone
+from .parallel.threads import Pool
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
 

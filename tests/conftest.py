@@ -8,7 +8,7 @@ import pytest
 import requests
 from command_line import TINY, tree
 
-from pixelrnn_np import cli
+from pixelrnn_np.cli import app as cli
 from pixelrnn_np.data import files
 
 pytest.register_assert_rewrite("data_checks", "small_trainer")

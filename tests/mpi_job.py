@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 
 import pixelrnn_np as pr
-from pixelrnn_np import cli, experiment, sampling, training
-from pixelrnn_np.ranks import world
+from pixelrnn_np import sampling
+from pixelrnn_np.cli import app as cli
+from pixelrnn_np.parallel.ranks import world
+from pixelrnn_np.runs import experiment
+from pixelrnn_np.training import trainer as training
 
 SHAPE = (3, 4, 1)
 

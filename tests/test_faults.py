@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelrnn_np import checkpoint, cli, experiment, figures, provenance, run
-from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, Run
+from pixelrnn_np import checkpoint, figures
+from pixelrnn_np.cli import app as cli
+from pixelrnn_np.runs import experiment, provenance, run
+from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))

@@ -6,10 +6,10 @@ import os
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import folder
-from pixelrnn_np.folder import Lock, remove_leftovers, set_aside
-from pixelrnn_np.run import BEST, CHECKPOINT, FILES, Run
-from pixelrnn_np.training import Trainer
+from pixelrnn_np.runs import folder
+from pixelrnn_np.runs.folder import Lock, remove_leftovers, set_aside
+from pixelrnn_np.runs.run import BEST, CHECKPOINT, FILES, Run
+from pixelrnn_np.training.trainer import Trainer
 
 
 def test_a_folder_that_the_lock_made_goes_with_it(tmp_path):
@@ -26,7 +26,7 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
     def none(file):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    monkeypatch.setattr("pixelrnn_np.folder._lock", none)
+    monkeypatch.setattr("pixelrnn_np.runs.folder._lock", none)
     with Run(tmp_path):
         pass
     assert "has no locks" in capsys.readouterr().err

@@ -22,10 +22,11 @@ import safetensors.numpy
 from PIL import Image
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, experiment, run
+from pixelrnn_np import checkpoint
 from pixelrnn_np.data import binarized_mnist, cifar10, files, mnist
 from pixelrnn_np.data.picture import read_picture
-from pixelrnn_np.training import Trainer
+from pixelrnn_np.runs import experiment, run
+from pixelrnn_np.training.trainer import Trainer
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.append(str(FOLDER))

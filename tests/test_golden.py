@@ -8,7 +8,7 @@ import pytest
 import safetensors
 
 import pixelrnn_np as pr
-from pixelrnn_np.gradcheck import relative_error
+from pixelrnn_np.inspection.gradcheck import relative_error
 from pixelrnn_np.likelihood import nll_backward, nll_forward
 
 GOLDEN = Path(__file__).parent / "golden"

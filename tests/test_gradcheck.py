@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelrnn_np.gradcheck import Kink, check_layer, compare, derivative, redraw
+from pixelrnn_np.inspection.gradcheck import Kink, check_layer, compare, derivative, redraw
 from pixelrnn_np.layers.base import ReLU
 from pixelrnn_np.layers.masked_conv import MaskedConv
 

@@ -9,9 +9,9 @@ import time
 import pytest
 from small_trainer import Folder, assert_same, build, images
 
-from pixelrnn_np import cli
-from pixelrnn_np.run import CHECKPOINT, load_checkpoint, load_run
-from pixelrnn_np.training import COLUMNS, Trainer
+from pixelrnn_np.cli import app as cli
+from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint, load_run
+from pixelrnn_np.training.trainer import COLUMNS, Trainer
 
 # Processes
 

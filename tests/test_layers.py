@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np.gradcheck import check_layer, randomise, redraw
+from pixelrnn_np.inspection.gradcheck import check_layer, randomise, redraw
 from pixelrnn_np.layers.base import ReLU, Sequential
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups

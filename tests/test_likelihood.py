@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelrnn_np.gradcheck import compare
+from pixelrnn_np.inspection.gradcheck import compare
 from pixelrnn_np.likelihood import (
     bits_per_dim,
     nats_per_pixel,

@@ -5,8 +5,8 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import kernels, reference
-from pixelrnn_np.checks import dependence, small_model
-from pixelrnn_np.gradcheck import check_layer, randomise, redraw
+from pixelrnn_np.inspection.checks import dependence, small_model
+from pixelrnn_np.inspection.gradcheck import check_layer, randomise, redraw
 from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import LSTMBlock

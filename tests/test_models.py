@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checks
-from pixelrnn_np.checks import (
+from pixelrnn_np.inspection import checks
+from pixelrnn_np.inspection.checks import (
     all_images,
     dependence,
     leaks_by_gradient,
     leaks_by_perturbation,
     total_probability,
 )
-from pixelrnn_np.gradcheck import check_model, redraw, relative_error
+from pixelrnn_np.inspection.gradcheck import check_model, redraw, relative_error
 from pixelrnn_np.models import BASES
 
 NAMES = [*BASES, *(f"multi_scale {base}" for base in BASES)]

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, ranks
-from pixelrnn_np.cli_ranks import shares
-from pixelrnn_np.run import CHECKPOINT, load_checkpoint
+from pixelrnn_np import checkpoint
+from pixelrnn_np.cli.spread import shares
+from pixelrnn_np.parallel import ranks
+from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
 JOB = [sys.executable, mpi_job.__file__]
@@ -173,7 +174,7 @@ def test_one_rank_without_the_data_ends_the_start(tmp_path):
     (tmp_path / "binarized_mnist.npz").write_bytes(b"damaged")
     train = ["train", "--data", "binarized_mnist", "--out", tmp_path / "run"]
     here = [sys.executable, "-c", f"import os; os.environ['PIXELRNN_DATA'] = {str(tmp_path)!r}; "
-            "from pixelrnn_np.cli import main; main()"]  # fmt: skip
+            "from pixelrnn_np.cli.app import main; main()"]  # fmt: skip
     done = mpi(
         (1, [*COMMAND, "train", "--out", tmp_path / "run", "--samples", "0"]), (1, [*here, *train])
     )

@@ -5,8 +5,8 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import kernels, reference
-from pixelrnn_np.checks import all_images, small_model, total_probability
-from pixelrnn_np.gradcheck import check_layer, check_model, randomise, redraw
+from pixelrnn_np.inspection.checks import all_images, small_model, total_probability
+from pixelrnn_np.inspection.gradcheck import check_layer, check_model, randomise, redraw
 from pixelrnn_np.layers.upsample import ConditionalConv, Upsample
 from pixelrnn_np.models import BASES
 

@@ -18,7 +18,7 @@ sys.path.append(sys.argv[1])
 import numpy as np
 from fuzz_readers import READERS, Trap
 from pixelrnn_np import checkpoint
-from pixelrnn_np.run import load_run
+from pixelrnn_np.runs.run import load_run
 
 armed, found = False, set()
 FORBIDDEN = ("exec", "import", "pickle.", "os.system", "os.exec", "os.fork", "os.posix_spawn",

@@ -9,8 +9,8 @@ import pytest
 import pixelrnn_np as pr
 from pixelrnn_np.models import MODELS
 from pixelrnn_np.models.base import NotFinite
-from pixelrnn_np.optim import OPTIMIZERS
-from pixelrnn_np.training import Diverged
+from pixelrnn_np.training.optim import OPTIMIZERS
+from pixelrnn_np.training.trainer import Diverged
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 

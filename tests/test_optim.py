@@ -10,8 +10,8 @@ import safetensors
 from small_trainer import SHAPE, build, images
 
 import pixelrnn_np as pr
-from pixelrnn_np import optim
-from pixelrnn_np.training import Trainer
+from pixelrnn_np.training import optim
+from pixelrnn_np.training.trainer import Trainer
 
 GOLDEN = Path(__file__).parent / "golden"
 

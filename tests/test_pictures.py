@@ -5,10 +5,11 @@ import pytest
 from PIL import Image
 
 import pixelrnn_np as pr
-from pixelrnn_np import animation, figures, sampling
-from pixelrnn_np.checks import dependence, small_model
-from pixelrnn_np.cli import app
-from pixelrnn_np.explain import influence, pixel_nats
+from pixelrnn_np import figures, sampling
+from pixelrnn_np.cli.app import app
+from pixelrnn_np.figures import animation
+from pixelrnn_np.inspection.checks import dependence, small_model
+from pixelrnn_np.inspection.explain import influence, pixel_nats
 
 
 @pytest.fixture

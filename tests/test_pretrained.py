@@ -11,7 +11,7 @@ import pytest
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.data import DATASETS, files
-from pixelrnn_np.run import CHECKPOINT, load_run
+from pixelrnn_np.runs.run import CHECKPOINT, load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixelrnn_np as pr
-from pixelrnn_np.checks import all_images
+from pixelrnn_np.inspection.checks import all_images
 from pixelrnn_np.models import claimed
 
 repeatable = settings(

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixelrnn_np as pr
-from pixelrnn_np import cli, cli_pictures
+from pixelrnn_np.cli import app as cli
+from pixelrnn_np.cli import pictures as cli_pictures
 
 TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "0", "--head", "2", "--epochs", "1",
         "--samples", "0"]  # fmt: skip

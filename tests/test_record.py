@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np.checks import small_model
-from pixelrnn_np.gradcheck import compare, relative_error
+from pixelrnn_np.inspection.checks import small_model
+from pixelrnn_np.inspection.gradcheck import compare, relative_error
+from pixelrnn_np.inspection.record.lstm import scan, scan_back
 from pixelrnn_np.models import BASES, MODELS
-from pixelrnn_np.record.lstm import scan, scan_back
 
 CASES = [(name, {}) for name in BASES]
 CASES += [("multi_scale", {"base": base, "exact": base == "pixelcnn"}) for base in BASES]

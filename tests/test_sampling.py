@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import pixelrnn_np as pr
-from pixelrnn_np.checks import all_images, small_model
+from pixelrnn_np.inspection.checks import all_images, small_model
 from pixelrnn_np.likelihood import probabilities
 from pixelrnn_np.sampling import draw
 

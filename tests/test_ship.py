@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, cli, pretrained, provenance
-from pixelrnn_np.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
+from pixelrnn_np import checkpoint, pretrained
+from pixelrnn_np.cli import app as cli
+from pixelrnn_np.runs import provenance
+from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))

@@ -6,8 +6,8 @@ from scipy import stats
 
 import pixelrnn_np as pr
 from pixelrnn_np import kernels, reference
-from pixelrnn_np.checks import all_images, small_model
-from pixelrnn_np.gradcheck import randomise
+from pixelrnn_np.inspection.checks import all_images, small_model
+from pixelrnn_np.inspection.gradcheck import randomise
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.upsample import ConditionalConv
 from pixelrnn_np.models import BASES

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from small_trainer import ADAM, LEVELS, SHAPE, assert_same, build, images
 
-from pixelrnn_np import optim
-from pixelrnn_np.run import BEST, CHECKPOINT, Run, load_checkpoint, load_run
-from pixelrnn_np.training import COLUMNS, Diverged, Trainer
+from pixelrnn_np.runs.run import BEST, CHECKPOINT, Run, load_checkpoint, load_run
+from pixelrnn_np.training import optim
+from pixelrnn_np.training.trainer import COLUMNS, Diverged, Trainer
 
 
 def test_step_returns_the_nats_before_the_update():

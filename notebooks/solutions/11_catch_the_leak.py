@@ -15,8 +15,9 @@
 # %%
 import numpy as np
 
-from pixelrnn_np import checks, course
+from pixelrnn_np import course
 from pixelrnn_np.course import n11 as check
+from pixelrnn_np.inspection import checks
 
 # %% [markdown]
 # ## Exercise 11.1 · Causality of a black box

@@ -3,19 +3,7 @@
 import numpy as np
 
 from .grids import cell
-from .palette import (
-    BLACK,
-    BLUE,
-    CURRENT,
-    FUTURE,
-    GREY,
-    SEEN,
-    SERIES,
-    WIDTH,
-    bare,
-    panels,
-    plain,
-)  # fmt: skip
+from .palette import BLACK, BLUE, CURRENT, FUTURE, GREY, SEEN, SERIES, WIDTH, bare, panels, plain
 from .tiles import to_rgb
 
 

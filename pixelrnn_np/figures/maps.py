@@ -2,18 +2,7 @@
 
 import numpy as np
 
-from .palette import (
-    CURRENT,
-    FUTURE,
-    GENERATED,
-    MISSED,
-    SEEN,
-    SIGNED,
-    SIZES,
-    bare,
-    new,
-    panels,
-)  # fmt: skip
+from .palette import CURRENT, FUTURE, GENERATED, MISSED, SEEN, SIGNED, SIZES, bare, new, panels
 from .tiles import tile, to_rgb
 
 

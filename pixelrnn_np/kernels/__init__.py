@@ -3,19 +3,8 @@
 Every function has a twin of the same name and signature in `reference`, in plain loops.
 """
 
-from .conv_block import (
-    conv_block_backward,
-    conv_block_forward,
-    conv_block_step,
-    conv_blocks_step,
-)
-from .diagonal_lstm import (
-    diagonal_lstm_backward,
-    diagonal_lstm_forward,
-    diagonal_row,
-    skew,
-    unskew,
-)
+from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step
+from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .head import head_step
 from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll

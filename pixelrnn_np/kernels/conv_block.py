@@ -10,7 +10,7 @@ leaks of notebook 11 have, gets the whole image as its only block.
 
 What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels behind each row,
 which are also those before the next, and whole rows where the kernel leaves the image. There a tap
-is one distance for all pixels, so that nothing is gathered (see tiles.py). The products of the 3×3
+is one distance for all pixels, so that nothing is gathered (see tiles/multiply.py). The products of the 3×3
 run over the pixels behind the rows too, one in 29, and nobody reads what they give.
 The readable twin is reference/conv_block.py; shapes and derivation are in layers/residual.py.
 """
@@ -30,7 +30,7 @@ from .residual import (
     residual_forward,
 )
 from .runs import copy
-from .tiles import HERE, NOTHING, add_outer, matrix, panels, product, transposed_taps
+from .tiles.multiply import HERE, NOTHING, add_outer, matrix, panels, product, transposed_taps
 
 
 @kernel

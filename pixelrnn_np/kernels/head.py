@@ -8,7 +8,7 @@ import numpy as np
 
 from .jit import kernel
 from .pointwise import relu_forward
-from .tiles import HERE, NOTHING, matrix, panels, product
+from .tiles.multiply import HERE, NOTHING, matrix, panels, product
 
 
 @kernel

@@ -27,7 +27,7 @@ def drop_stale_code(compiled):
     """Drops the cached code of the folder that holds `compiled`, one of its kernels."""
     if JIT_DISABLED:
         return
-    newest = max(f.stat().st_mtime for f in Path(__file__).parent.glob("*.py"))
+    newest = max(f.stat().st_mtime for f in Path(__file__).parent.rglob("*.py"))
     for index in Path(compiled.stats.cache_path).glob("*.nbi"):
         with contextlib.suppress(OSError):
             if index.stat().st_mtime < newest:

@@ -13,7 +13,7 @@ import numpy as np
 from .jit import kernel
 from .products import add, add_bias, add_products, add_rows, block_rows, multiply
 from .taps import gather, gather_transposed, scatter, scatter_transposed
-from .tiles import NOTHING, matrix, panels, product
+from .tiles.multiply import NOTHING, matrix, panels, product
 
 FEW = 8
 

@@ -4,7 +4,7 @@ K is [K_up | K_skip], (h, 2h + 2h), or K_up alone. y = x + a K_up + b_up and ski
 b_skip; an empty x means no residual connection, an empty `skips` no skip connection. Backward also
 writes dx = dy, unless dx is empty, for the inner layer to add to; dx may be dy. A chunk of pixels
 at a time, so that their maps are read from the cache by the second product; the sums happen inside
-the products (see tiles.py). conv_block.py does the same with chunks of its own.
+the products (see tiles/multiply.py). conv_block.py does the same with chunks of its own.
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from .jit import kernel
 from .runs import copy
-from .tiles import HERE, NOTHING, add_outer, matrix, panels, panels_between, product
+from .tiles.multiply import HERE, NOTHING, add_outer, matrix, panels, panels_between, product
 
 NUMBERS = 32 * 28 * 28  # of the inner map in a chunk; benchmarks/README.md says why
 
@@ -79,7 +79,7 @@ def residual_backward(dy, dskip, a, K, da, dx, dK, db):
 def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
     """da = [gate > 0] ⊙ (dy K_upᵀ + dskip K_skipᵀ) of the M pixels from p on; adds to dK and db.
 
-    gate, da: matrices as in tiles.py.
+    gate, da: matrices as in tiles/multiply.py.
     """
     F, h, N = dy.shape[3], a.shape[3], dK.shape[1]
     inner, above, beside = matrix(a, p * h, h), matrix(dy, p * F, F), matrix(dskip, p * F, F)

@@ -4,7 +4,7 @@ Gates and c are stored row after row, (H, B, W, F), so that a row is one contigu
     z = Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     products in registers
     gates, c, h = cell(z + b)                                      vectorised, in place
 What the taps read, a row of x and the row of h above, is copied between zeros; there a tap is one
-distance for all pixels of a row, and nothing is gathered (see tiles.py). Backward keeps dz of a row
+distance for all pixels of a row, and nothing is gathered (see tiles/multiply.py). Backward keeps dz of a row
 between zeros: what a pixel is sent back is read from it at the mirrored taps, without a scatter.
 The readable twin is reference/row_lstm.py.
 """
@@ -15,7 +15,7 @@ from .jit import kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale
 from .products import add_rows
 from .runs import accumulate, copy
-from .tiles import NOTHING, add_outer, matrix, panels, product, transposed_taps
+from .tiles.multiply import NOTHING, add_outer, matrix, panels, product, transposed_taps
 
 
 @kernel

@@ -11,7 +11,7 @@ import numpy as np
 from .. import checkpoint, likelihood
 from ..backend import choose
 from ..layers.base import Layer
-from ..parallel import Pool, cut
+from ..parallel.threads import Pool, cut
 
 DTYPES = ("float32", "float64")
 SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why

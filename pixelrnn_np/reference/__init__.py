@@ -3,19 +3,8 @@
 Read these first: they are the equations of the paper. Same names and signatures as the kernels.
 """
 
-from .conv_block import (
-    conv_block_backward,
-    conv_block_forward,
-    conv_block_step,
-    conv_blocks_step,
-)
-from .diagonal_lstm import (
-    diagonal_lstm_backward,
-    diagonal_lstm_forward,
-    diagonal_row,
-    skew,
-    unskew,
-)
+from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step
+from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .head import head_step
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step

@@ -1,0 +1,1 @@
+"""The command line: `python -m pixelrnn_np`, or `pixelrnn` where it is installed. Not the paper."""

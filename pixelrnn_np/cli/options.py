@@ -1,0 +1,61 @@
+"""Options and words that several commands share."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import pretrained as shipped
+from ..backend import compiling
+from ..parallel.ranks import world
+from ..runs.run import BEST, CHECKPOINT, load_run
+
+UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
+
+RunArgument = Annotated[
+    Path | None,
+    typer.Argument(help="folder of a training run, or a model file", show_default=False),
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        help="in place of RUN: weights that come with the package, which `pretrained` lists",
+        show_default=False,
+    ),
+]
+Threads = Annotated[
+    int | None, typer.Option(help="threads; default: all processors (drawing uses one)")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar")]
+Data = Annotated[str | None, typer.Option(help="data set; default: the one of the training")]
+Seed = Annotated[int, typer.Option(help="the same seed draws the same images")]
+Temperature = Annotated[float, typer.Option(help="divides the logits; 1 is the model itself")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="PNG to write")]
+
+
+def option(text, default=None, *names):
+    shown = f"{text} [default: {default}]" if default is not None else text
+    return typer.Option(*names, help=shown, show_default=False)
+
+
+def open_model(run, pretrained):
+    """(model, meta, what to call it) of RUN or of --pretrained, whichever of the two is named."""
+    if (run is None) == (pretrained is None):
+        both = "" if run is None else ", not both"
+        raise UsageError(f"name a RUN or --pretrained NAME{both}; `pretrained` lists the names")
+    path = shipped.path_of(pretrained) if run is None else run
+    with world().mirrored(path, (CHECKPOINT, BEST)) as near:
+        net, meta = load_run(near)
+    return net, meta, pretrained or run
+
+
+def say_if_compiling(model=None):
+    """Tells, before the long silence, that this model's kernels are compiled now, and only once."""
+    kind = None if model is None else model.config.get("base", model.name)
+    if compiling(kind):
+        say("compiling the kernels; that takes up to a minute, once")
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,186 @@
+"""Commands that make pictures: sample · complete · animate · explain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import checkpoint, figures, sampling
+from ..backend import choose
+from ..data import load_data
+from ..data.picture import read_picture
+from ..figures import animation
+from ..inspection.explain import influence, pixel_nats
+from ..models import is_bound
+from ..models.base import check_int
+from ..parallel.ranks import world
+from ..runs.experiment import source
+from .options import (
+    Data,
+    Output,
+    Pretrained,
+    Quiet,
+    RunArgument,
+    Seed,
+    Temperature,
+    Threads,
+    open_model,
+    option,
+    say,
+    say_if_compiling,
+)
+
+
+def sample(
+    output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
+    n: Annotated[int, typer.Option("-n", help="number of images")] = 64,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Draw images from a trained model."""
+    here = world()
+    net, *_ = open_model(run, pretrained)
+    if here.first:
+        target(output, ".png")
+    here.meet()
+    say_if_compiling(net)
+    x, nats = sampling.sample(
+        net, n, seed, temperature=temperature, return_nll=True, progress=not quiet,
+        threads=here.threads(threads), ranks=here,
+    )  # fmt: skip
+    if not here.first:
+        return
+    figures.save_sheet(output, x, net.levels)
+    most = "at most " if is_bound(net) else ""
+    say(f"{n} images in {output}, {most}{nats.mean():.2f} nats each on average")
+
+
+def complete(
+    output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
+    mask: Annotated[str, typer.Option(help="known: " + " | ".join(sampling.MASKS))] = "top",
+    rows: Annotated[int | None, option("rows that --mask top keeps", 4)] = None,
+    n: Annotated[int | None, option("number of test images", 8, "-n")] = None,
+    image: Annotated[
+        Path | None, option("picture to complete, PNG, JPEG or BMP", "test images")
+    ] = None,
+    times: Annotated[int, typer.Option(help="completions of each")] = 6,
+    data: Data = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Keep a part of test images, or of --image, and draw the rest, as in the paper's Figure 1.
+
+    A drawn pixel takes account of known pixels above it and to its left in its row, not of later
+    ones: what is below a hole does not steer what fills it.
+    """
+    here = world()
+    net, meta, name = open_model(run, pretrained)
+    if here.first:
+        target(output, ".png")
+    here.meet()
+    say_if_compiling(net)
+    choose("--mask", mask, sampling.MASKS)
+    if image is not None and (data, n) != (None, None):
+        raise ValueError(f"--image is {image}; it takes the place of --data and -n")
+    if rows is not None and mask != "top":
+        raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
+    rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
+    check_int("--times", times, 1, 1000)
+    if image is None:
+        images = load_data(split="test", **source(name, net, meta, data))
+        images = some(images, 8 if n is None else n, seed)
+    else:
+        with here.mirrored(image) as near:
+            images = read_picture(near, net.image_shape, net.levels)
+    known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
+    drawn = sampling.complete(
+        net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
+        temperature=temperature, progress=not quiet,
+        threads=here.threads(threads), ranks=here,
+    )  # fmt: skip
+    if not here.first:
+        return
+    figures.save_completions(
+        output, images, known, drawn.reshape(-1, times, *net.image_shape), net.levels
+    )
+    say(f"{output}: {len(images)} images; what is known, {times} completions, original")
+
+
+def animate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="GIF or HTML to write")],
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
+    n: Annotated[int, typer.Option("-n", help="number of images")] = 16,
+    seconds: Annotated[float, typer.Option(help="length of the film")] = 5.0,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    threads: Threads = None,
+    quiet: Quiet = False,
+):
+    """Show images as they are drawn, row by row: a GIF, or a page with a player."""
+    net, *_ = open_model(run, pretrained)
+    if not world().first:
+        return
+    target(output, ".gif", ".html")
+    say_if_compiling(net)
+    check_int("-n", n, 1, 1024)
+    if not 0.1 <= seconds <= 600:
+        raise ValueError(f"--seconds is {seconds}; it has to be from 0.1 to 600")
+    film = animation.Film(net.levels)
+    sampling.sample(
+        net, n, seed, temperature=temperature, progress=not quiet, threads=threads,
+        on_row=film.add,
+    )  # fmt: skip
+    film.save(output, seconds)
+    say(f"{output}: {n} images, {len(film.frames)} frames")
+
+
+def explain(
+    output: Output,
+    run: RunArgument = None,
+    pretrained: Pretrained = None,
+    n: Annotated[int, typer.Option("-n", help="number of test images")] = 6,
+    row: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
+    column: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
+    data: Data = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+):
+    """Where test images cost nats, and which pixels one pixel's prediction depends on."""
+    net, meta, name = open_model(run, pretrained)
+    if not world().first:
+        return
+    target(output, ".png")
+    say_if_compiling(net)
+    H, W, _ = net.image_shape
+    r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
+    c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
+    images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
+    reach = influence(net, images, r, c)
+    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, c),
+                             net.levels)  # fmt: skip
+    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {c}) depends on")
+
+
+def some(images, n, seed):
+    """n images drawn by the seed; ValueError if there are not so many."""
+    check_int("-n", n, 1, len(images))
+    return images[sampling.generator(seed).permutation(len(images))[:n]]
+
+
+def target(path, *endings):
+    """Refuses a path that cannot be written before the long work, not after it."""
+    if path.suffix.lower() not in endings:
+        kinds = " or ".join(endings)
+        raise ValueError(f"{path}: name a file that ends in {kinds}")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    checkpoint.check_writable(path)

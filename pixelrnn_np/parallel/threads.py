@@ -1,0 +1,102 @@
+"""Shares out the shards of a batch among threads. It changes speed and not one bit of the result.
+
+How a batch is cut depends on the model alone (`Model.shard_size`); results come back in the order
+of the shards. Every worker has a workspace of its own, inherits the caller's backend, and runs
+BLAS on one thread: one shard per thread beat both threaded BLAS and Numba's parallel loops.
+"""
+
+import contextvars
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from .. import backend
+
+MOST_THREADS = 1024
+
+
+def available_threads():
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _blas():
+    import scipy.linalg.cython_blas  # noqa: F401  the BLAS that Numba's np.dot calls
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+class Pool:
+    """`map` over shards with `threads` threads (None: all processors that this process may use).
+
+    Raises ValueError unless threads is None or an int from 1 to 1024.
+    """
+
+    def __init__(self, threads=None):
+        self.threads = available_threads() if threads is None else threads
+        if type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS:
+            raise ValueError(
+                f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
+            )
+        self._spaces = [backend.Workspace() for _ in range(self.threads)]
+        self._executor = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._executor is not None:
+            self._executor.shutdown()
+            self._executor = None
+
+    def map(self, function, shards):
+        """[function(s) for s in shards]; what it returns must not live in the workspace.
+
+        `function` must not change the weights: what is prepared of them is shared (backend.once).
+        """
+        shards = list(shards)
+        workers = min(self.threads, len(shards))
+        with _blas().limit(limits=1, user_api="blas"), backend.sharing():
+            if workers <= 1:
+                return [self._run(0, function, s) for s in shards]
+            return self._threaded(function, shards, workers)
+
+    def _threaded(self, function, shards, workers):
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self.threads - 1, "pixelrnn")
+        results = [None] * len(shards)
+        queue = iter(range(len(shards)))  # next() on a range iterator is atomic
+
+        def work(slot):
+            try:
+                for i in queue:
+                    results[i] = self._run(slot, function, shards[i])
+            except BaseException:
+                for _ in queue:  # the others end with the shard that they have in hand
+                    pass
+                raise
+
+        futures = [
+            self._executor.submit(contextvars.copy_context().run, work, slot)
+            for slot in range(1, workers)
+        ]
+        try:
+            work(0)
+        finally:
+            wait(futures)  # also after an error: nobody may be at work in memory that is used again
+        for future in futures:
+            future.result()
+        return results
+
+    def _run(self, slot, function, shard):
+        with backend.workspace(self._spaces[slot]):
+            return function(shard)
+
+
+def cut(count, size):
+    """Slices of at most `size` that cover range(count), in order."""
+    return [slice(i, min(i + size, count)) for i in range(0, count, size)]

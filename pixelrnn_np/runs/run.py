@@ -1,0 +1,292 @@
+"""The folder of a training run: what is written there, and how a run goes on.
+
+config.json                      model, data, settings; command, commit, versions, machine of each
+                                 session
+checkpoint.safetensors           weights, best weights, optimiser, generator state, position,
+                                 history: all that --resume needs, and from which the rest is made
+checkpoint.previous.safetensors  the one before
+best.safetensors                 the weights with the lowest validation nats; a model file
+metrics.csv  loss.png  samples.png  scales.png (multi-scale)
+"""
+
+import csv
+import gc
+import io
+import json
+import sys
+import weakref
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .. import checkpoint, figures
+from . import provenance
+from .folder import Lock, remove_leftovers, set_aside
+from ..models import from_arrays
+from ..training.state import COLUMNS
+
+CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+BEST, CONFIG, METRICS, CURVE = "best.safetensors", "config.json", "metrics.csv", "loss.png"
+FILES = (CHECKPOINT, PREVIOUS, BEST, CONFIG, METRICS, CURVE, "samples.png", "scales.png")
+LARGEST_CONFIG = 2**22  # bytes; a session takes up about one KiB
+
+
+class Run:
+    """One folder, held until `close` so that no other run writes there; also a context manager.
+
+    `about` (what JSON holds: the data set's name and levels) goes into every file. baselines:
+    {name: nats per image}, lines in the loss curve. Raises OSError if the folder cannot be made or
+    written to, ValueError if another run is writing there.
+    """
+
+    def __init__(self, folder, about=None, baselines=None):
+        self.folder, self.about, self.baselines = Path(folder), about or {}, baselines or {}
+        self.sessions = []
+        self.unwritten = {}  # of what is made from the checkpoint: {name: OSError}
+        self._drawn = -1  # records in loss.png
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(f"{self.folder} is a file; name a folder for the run")
+        lock = Lock(self.folder)
+        self.close = weakref.finalize(self, lock.release)
+        if not lock.held:
+            self._say("its file system has no locks: see to it that no other run writes there")
+        remove_leftovers(self.folder, FILES)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def has_checkpoint(self):
+        return has_checkpoint(self.folder)
+
+    def write_config(self, trainer, epochs):
+        """Adds the session that begins now; one is what one `train` command did."""
+        session = {**provenance.describe(), "threads": trainer.pool.threads,
+                   "ranks": trainer.ranks.size, "hosts": trainer.ranks.hosts, "epochs": epochs,
+                   "from_update": trainer.step_count}  # fmt: skip
+        # What came after the checkpoint that this session goes on from is done again, and is lost.
+        kept = [s for s in sessions(self.folder) if s["from_update"] < trainer.step_count]
+        self.sessions = [*kept, session]
+        path = self.folder / CONFIG
+        if path.exists() and _recorded(path) is None:
+            self._set_aside(path, "it is damaged")
+        config = {
+            "model": trainer.model.config, **self.about, "training": trainer.settings,
+            "epochs": epochs, "sessions": self.sessions,
+        }  # fmt: skip
+        text = json.dumps(config, indent=2) + "\n"
+        checkpoint.write_atomically(path, text.encode())
+
+    def save_checkpoint(self, trainer):
+        """Keeps the one before as well. Raises OSError; what was there is then as it was.
+
+        What is made from it, metrics and curve, does not stop training: a failure is said, kept in
+        `unwritten`, and tried again with the next checkpoint.
+        """
+        arrays, meta = trainer.state()
+        arrays |= {f"weights.{k}": a for k, a in trainer.model.params.items()}
+        meta = {"model": trainer.model.config, "trainer": meta, **self.about,
+                "sessions": self.sessions}  # fmt: skip
+        checkpoint.save(self.folder / CHECKPOINT, arrays, meta, self._keep_previous)
+        self._write_metrics_and_curve(trainer.history)
+
+    def _keep_previous(self):
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        try:
+            checkpoint.load(path)
+        except (OSError, ValueError) as e:
+            self._set_aside(path, e)  # it must not take the place of a whole one
+        else:
+            path.replace(self.folder / PREVIOUS)
+
+    def save_best(self, trainer, nats):
+        """Writes the trainer's best weights, which have `nats` in validation."""
+        about = {**self.about, "valid_nats": nats, "updates": trainer.best_updates}
+        about = {"model": trainer.model.config, **about}
+        weights = trainer.model.unflatten(trainer.best_weights)
+        checkpoint.save(self.folder / BEST, weights, about)
+
+    def repair(self, trainer, unusable):
+        """Sets aside what is damaged, and makes again what the trainer's checkpoint can give.
+
+        unusable: {path: why} of checkpoints that were newer than the trainer's.
+        """
+        for path, why in unusable.items():
+            if path.exists():
+                self._set_aside(path, why)
+            else:
+                self._say(f"{path} is missing")
+            self._say(f"going on from the checkpoint before, after update {trainer.step_count}")
+        if not self._best_is_whole(trainer) and trainer.best_weights is not None:
+            self.save_best(trainer, trainer.best)
+            self._say(f"{BEST} was made again from the checkpoint")
+        if trainer.step_count:
+            self._write_metrics_and_curve(trainer.history)
+
+    def _best_is_whole(self, trainer):
+        path = self.folder / BEST
+        if not path.exists():
+            return False
+        try:
+            model, meta = load_run(path)
+        except ValueError as e:
+            self._set_aside(path, e)
+            return False
+        updates, known = meta.get("updates"), trainer.best_updates
+        if model.config == trainer.model.config and known in (None, updates):
+            return True
+        self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
+        return False
+
+    def keep_old_best(self):
+        """Before a run that starts afresh: best weights without a checkpoint keep their numbers."""
+        if (self.folder / BEST).exists():
+            self._set_aside(self.folder / BEST, "there is no checkpoint that it goes with", "old")
+
+    def _set_aside(self, path, why, kind="damaged"):
+        self._say(f"{path} is set aside as {set_aside(path, kind).name}: {why}")
+
+    def _say(self, text):
+        tqdm.write(f"{self.folder}: {text}", file=sys.stderr)
+
+    def _write_metrics_and_curve(self, history):
+        self._attempt(METRICS, lambda path: checkpoint.write_atomically(path, _table(history)))
+        if len(history) != self._drawn and self._attempt(
+            CURVE, lambda path: figures.save_loss_curve(path, history, self.baselines)
+        ):
+            self._drawn = len(history)
+            gc.collect()  # a figure is a megabyte of cyclic garbage
+
+    def _attempt(self, name, write):
+        try:
+            write(self.folder / name)
+        except OSError as e:
+            if name not in self.unwritten:
+                self._say(f"{name} could not be written ({e.strerror or e}); training goes on")
+            self.unwritten[name] = e
+            return False
+        self.unwritten.pop(name, None)
+        return True
+
+
+def _table(history):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for h in history:
+        writer.writerow({k: "" if v != v else v for k, v in h.items()})
+    return text.getvalue().encode()
+
+
+def has_checkpoint(folder):
+    return any((Path(folder) / name).exists() for name in (CHECKPOINT, PREVIOUS))
+
+
+def sessions(folder):
+    """What config.json, or else the checkpoint, says of each `train` command, oldest first."""
+    found = _recorded(Path(folder) / CONFIG)
+    if found is None:
+        try:
+            found = _valid(load_checkpoint(folder)[3].get("sessions"))
+        except (OSError, ValueError):
+            found = None
+    return found or []
+
+
+def _recorded(path):
+    """The sessions in config.json; None if it cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_CONFIG:
+            return None
+        config = json.loads(path.read_text())
+        first = {k: config.get(k) for k in ("command", "versions", "threads", "epochs")}
+        found = config.get("sessions", [{**first, "from_update": 0}])  # as it was before sessions
+        json.dumps(found, indent=2)  # what is nested too deeply cannot be written again
+        return _valid(found)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _valid(found):
+    if not isinstance(found, list):
+        return None
+    good = all(isinstance(s, dict) and isinstance(s.get("from_update"), int) for s in found)
+    return found if good else None
+
+
+def newest(folder, read, unusable=None):
+    """read(path) of the newest checkpoint that `read` can read; nothing is changed.
+
+    unusable: a dict that receives {path: why} of one that is newer, but damaged or missing. Raises
+    OSError or ValueError, which say what to do, if there is none.
+    """
+    path, previous = (Path(folder) / name for name in (CHECKPOINT, PREVIOUS))
+    errors = {}
+    for candidate in (path, previous) if previous.exists() else (path,):
+        try:
+            found = read(candidate)
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as e:
+            errors[candidate] = e
+        else:
+            if unusable is not None:
+                unusable.update(errors)
+            return found
+    if not has_checkpoint(folder):
+        raise errors[path]
+    init = f" --init {Path(folder) / BEST}" if (Path(folder) / BEST).exists() else ""
+    why = "; ".join(str(e) for e in errors.values())
+    raise ValueError(
+        f"{why}. Nothing was changed: put back a copy of it, or begin anew with another --out{init}"
+    )
+
+
+def load_checkpoint(folder):
+    """The model, trainer arrays, trainer meta and the rest of a run's newest whole checkpoint.
+
+    Raises OSError if there is none that can be read, ValueError if all are damaged or foreign.
+    """
+    return newest(folder, read_checkpoint)
+
+
+def read_checkpoint(path):
+    """The same of one file. Raises OSError and ValueError."""
+    arrays, meta = checkpoint.load(path)
+    start = "weights."
+    weights = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
+    model = from_arrays(weights, meta, path)
+    state = meta.get("trainer")
+    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict):
+        raise ValueError(f"{path} holds a model but no state of a trainer")
+    rest = {k: a for k, a in arrays.items() if not k.startswith(start)}
+    return model, rest, state, meta
+
+
+def load_run(path):
+    """(model, meta) of a run's folder (its best weights) or of a model file."""
+    path = Path(path)
+    if path.is_dir():
+        if (path / BEST).exists():
+            return _load_best(path)
+        if has_checkpoint(path):
+            model, _, _, meta = load_checkpoint(path)
+            return model, meta
+        raise FileNotFoundError(f"{path} holds no {BEST}; name the folder of a training run")
+    arrays, meta = checkpoint.load(path)
+    return from_arrays(arrays, meta, path), meta
+
+
+def _load_best(folder):
+    try:
+        return load_run(folder / BEST)
+    except ValueError as e:
+        if not has_checkpoint(folder):
+            raise
+        again = f"train --out {folder} --resume makes it again from the checkpoint"
+        raise ValueError(f"{e}; {again}") from None

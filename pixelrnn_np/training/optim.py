@@ -1,0 +1,172 @@
+"""§5.2 RMSProp, which the paper trains with, Adam and SOAP; learning-rate schedules.
+
+An optimiser works on the flat vector of all parameters. The paper sets learning rates by hand and
+gives no numbers; this project's are RMSProp lr 1e-3, decay 0.95, ε 1e-8 outside the root, Adam's
+published β1 0.9, β2 0.999, ε 1e-8, and a constant rate or a cosine. SOAP, which is not the paper's,
+learns here three to ten times as fast per update (docs/training.md).
+"""
+
+import math
+
+import numpy as np
+
+from ..backend import choose
+
+
+class RMSProp:
+    """s ← ρ s + (1-ρ) g²;  w ← w - lr · g / (√s + ε)   (Tieleman and Hinton, 2012)."""
+
+    def __init__(self, size, dtype, decay=0.95, eps=1e-8):
+        self.decay, self.eps = decay, eps
+        self.arrays = {"square": np.zeros(size, dtype)}
+
+    def update(self, w, g, lr, step):
+        s = self.arrays["square"]
+        s += (1 - self.decay) * (g * g - s)
+        w -= lr * g / (np.sqrt(s) + self.eps)
+
+
+class Adam:
+    """m ← β1 m + (1-β1) g;  v ← β2 v + (1-β2) g²;  w ← w - lr · m̂ / (√v̂ + ε)
+
+    with m̂ = m / (1-β1^t), v̂ = v / (1-β2^t) at update t = 1, 2, …   (Kingma and Ba, 2015).
+    """
+
+    def __init__(self, size, dtype, beta1=0.9, beta2=0.999, eps=1e-8):
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.arrays = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype)}
+
+    def update(self, w, g, lr, step):
+        m, v = self.arrays["m"], self.arrays["v"]
+        m += (1 - self.beta1) * (g - m)
+        v += (1 - self.beta2) * (g * g - v)
+        c1, c2 = 1 - self.beta1 ** (step + 1), 1 - self.beta2 ** (step + 1)
+        w -= (lr / c1) * m / (np.sqrt(v) / math.sqrt(c2) + self.eps)
+
+
+class Soap:
+    """Adam in the eigenbasis of Shampoo's two factors (Vyas and others, 2024).
+
+    The weights of a layer and its bias, as one more row, are a matrix W (in + 1, out) with gradient
+    G. Shampoo (Gupta, Koren and Singer, 2018) follows how rows and columns of G vary together:
+        L ← s L + (1-s) G Gᵀ        R ← s R + (1-s) Gᵀ G
+    and its update is L^-¼ G R^-¼. With eigenvectors L = Q_L Λ Q_Lᵀ, R = Q_R Λ' Q_Rᵀ that is three
+    steps: a change of basis, G' = Q_Lᵀ G Q_R; a division of each entry (i, j) by (λ_i λ'_j)^¼; and
+    the way back. If rows and columns varied independently, λ_i λ'_j / tr L would be the mean square
+    of G'_ij. Adam's v measures that mean square itself, at every update. So SOAP is Adam on G':
+        m ← β1 m + (1-β1) G         v ← β2 v + (1-β2) G' ⊙ G'
+        W ← W - lr · Q_L [(Q_Lᵀ m̂ Q_R) / (√v̂ + ε)] Q_Rᵀ        m̂, v̂ as Adam's
+    The eigenvectors move slowly. Instead of a new decomposition, one step of orthogonal iteration
+    every `every` updates follows them: Q ← the orthogonal factor of L Q (its QR decomposition).
+    Where that step changes the order of the columns, v's rows and columns move with them.
+
+    Why it helps: what leaves a ReLU has a mean far from zero. One direction of each layer's input
+    then carries most of the gradient and shares it with the bias. In the eigenbasis it has a rate
+    of its own.
+
+    matrices: (n, rows, cols) arrays of places in the flat vector, see `matrices`. What stands in
+    none of them, such as h0 and c0, gets Adam's update.
+    """
+
+    def __init__(self, size, dtype, matrices=(), beta1=0.95, beta2=0.99, shampoo=0.99, eps=1e-8,
+                 every=10):  # fmt: skip
+        self.matrices, self.every, self.eps = list(matrices), every, eps
+        self.beta1, self.beta2, self.shampoo = beta1, beta2, shampoo
+        self.arrays = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype)}
+        rest = np.ones(size, bool)
+        for i, place in enumerate(self.matrices):
+            rest[place] = False
+            n, rows, cols = place.shape
+            for side, k in (("L", rows), ("R", cols)):
+                self.arrays[f"{side}{i}"] = np.zeros((n, k, k), dtype)
+                self.arrays[f"Q_{side}{i}"] = np.tile(np.eye(k, dtype=dtype), (n, 1, 1))
+        self.rest = np.flatnonzero(rest)
+
+    def update(self, w, g, lr, step):
+        m, v = self.arrays["m"], self.arrays["v"]
+        m += (1 - self.beta1) * (g - m)
+        c1, c2 = 1 - self.beta1 ** (step + 1), math.sqrt(1 - self.beta2 ** (step + 1))
+        for i, place in enumerate(self.matrices):
+            L, R, Q_L, Q_R = (self.arrays[f"{name}{i}"] for name in ("L", "R", "Q_L", "Q_R"))
+            G, V = g[place], v[place]
+            L += (1 - self.shampoo) * (G @ transposed(G) - L)
+            R += (1 - self.shampoo) * (transposed(G) @ G - R)
+            if step < self.every or step % self.every == 0:
+                V = np.take_along_axis(V, _turn(L, Q_L)[:, :, None], axis=1)
+                V = np.take_along_axis(V, _turn(R, Q_R)[:, None, :], axis=2)
+            V += (1 - self.beta2) * ((transposed(Q_L) @ G @ Q_R) ** 2 - V)
+            v[place] = V
+            turned = (transposed(Q_L) @ m[place] @ Q_R) / (np.sqrt(V) / c2 + self.eps)
+            w[place] -= (lr / c1) * (Q_L @ turned @ transposed(Q_R))
+        r = self.rest
+        v[r] += (1 - self.beta2) * (g[r] * g[r] - v[r])
+        w[r] -= (lr / c1) * m[r] / (np.sqrt(v[r]) / c2 + self.eps)
+
+
+def transposed(A):
+    return A.transpose(0, 2, 1)
+
+
+def _turn(S, Q):
+    """One orthogonal iteration of the bases Q (n, k, k) towards S's eigenvectors, in place.
+
+    Returns (n, k): which old direction each new one continues; they are sorted by eigenvalue.
+    """
+    S = S.astype(np.float64)
+    size = np.trace(S, axis1=1, axis2=2)[:, None, None]
+    S = S / np.maximum(size, 1e-300) + 1e-9 * np.eye(S.shape[1])
+    order = np.argsort(-np.einsum("nij,nij->nj", Q, S @ Q), axis=1, kind="stable")
+    Q[...] = np.linalg.qr(S @ np.take_along_axis(Q, order[:, None, :], axis=2))[0]
+    return order
+
+
+def matrices(model):
+    """Where the matrices of `model` stand in its flat vector: [(n, rows, cols), …], n of one shape.
+
+    Each is a kernel as (taps · in, out) with the layer's bias as its last row. What a mask closes
+    stands in none: a kernel whose columns have unlike masks (colours) is cut into their groups, and
+    each group has the rows that its mask leaves.
+    """
+    places, masks = model.unflatten(np.arange(model.flat.size)), dict(model.masks())
+    found, taken = {}, set()
+    for name, place in places.items():
+        if place.ndim < 2:
+            continue
+        W = place.reshape(-1, place.shape[-1])
+        left = np.asarray(masks.get(name, np.ones(place.shape)), bool).reshape(W.shape)
+        bias = name.rpartition(".")[0] + ".b"
+        has_bias = bias in places and bias not in taken
+        taken.add(bias)
+        for rows in np.unique(left, axis=1).T:
+            if rows.any():
+                columns = (left == rows[:, None]).all(axis=0)
+                M = W[rows][:, columns]
+                if has_bias:
+                    M = np.concatenate([M, places[bias][None, columns]])
+                found.setdefault(M.shape, []).append(M)
+    return [np.stack(group) for group in found.values()]
+
+
+OPTIMIZERS = {"rmsprop": RMSProp, "adam": Adam, "soap": Soap}
+SCHEDULES = ("constant", "cosine")
+
+
+def build_optimizer(name, size, dtype, places=()):
+    """One of OPTIMIZERS for `size` parameters; places: those of `matrices`, which SOAP takes.
+
+    Raises ValueError for another name.
+    """
+    kind = OPTIMIZERS[choose("optimizer", name, tuple(OPTIMIZERS))]
+    return kind(size, dtype, *([places] if kind is Soap else []))
+
+
+def learning_rate(schedule, lr, step, warmup, total):
+    """The rate of update `step` (from 0): linear over `warmup` updates, then the schedule.
+
+    "constant": lr; "cosine": from lr to 0 at update `total`, along half a cosine.
+    """
+    rate = lr * min(1.0, (step + 1) / (warmup + 1))
+    if schedule == "cosine" and step > warmup:
+        done = min(1.0, (step - warmup) / max(1, total - warmup))
+        rate *= 0.5 * (1 + math.cos(math.pi * done))
+    return rate

@@ -1,0 +1,296 @@
+"""§5.2 Training: one update, and the loop around it.
+
+The gradient is that of the mean nats per image over the batch, divided by D (so per dimension) and
+clipped elementwise; the paper gives neither a clip nor a learning rate.
+"""
+
+import contextlib
+import math
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from ..backend import choose
+from ..models.base import NotFinite, check_images, check_int, check_number, require_model
+from ..parallel.ranks import Alone
+from ..parallel.threads import Pool, cut
+from . import state
+from .interrupts import stop_requests
+from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
+from .state import COLUMNS
+
+__all__ = ["COLUMNS", "Diverged", "Trainer"]
+
+
+class Diverged(ArithmeticError):
+    """The loss, a gradient or a weight became NaN or infinite.
+
+    The weights are those before that update.
+    """
+
+
+class Trainer:
+    """Updates a model, one batch at a time, and keeps all that a resumed run needs.
+
+    optimizer: "rmsprop" (the paper's), "adam" or "soap"; lr: learning rate; threads: None for all
+    processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
+    each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
+    updates of linear growth; weight_decay: each update takes lr · weight_decay of every kernel off
+    it (0: none); dropout: share of each block's inner features that a shard of the batch leaves out
+    (not the paper's); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
+    the moving average of the weights (0: none), which is then what is validated and kept; seed: of
+    the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
+    ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
+    the same arguments, and hold the same weights after each.
+    Raises ValueError for values out of range.
+    """
+
+    def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
+                 clip=1.0, schedule="constant", warmup=0, weight_decay=0.0, dropout=0.0,
+                 total_steps=None, ema=0.0, seed=0, scale=None, ranks=None):  # fmt: skip
+        self.model, self.ranks = require_model(model), ranks or Alone()
+        self.settings = {
+            "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
+            "lr": check_number("lr", lr, 0, math.inf),
+            "batch_size": check_int("batch_size", batch_size, 1, 10**6),
+            "clip": check_number("clip", clip, 0, math.inf),
+            "schedule": choose("schedule", schedule, SCHEDULES),
+            "warmup": check_int("warmup", warmup, 0, 10**9),
+            "weight_decay": check_number("weight_decay", weight_decay, 0, 1e3, low_too=True),
+            "dropout": check_number("dropout", dropout, 0, 1, low_too=True),
+            "ema": check_number("ema", ema, 0, 1, low_too=True),
+            "seed": check_int("seed", seed, 0, 2**63),
+            "scale": scale,
+        }
+        if scale is not None:
+            networks = len(getattr(model, "networks", ()))
+            if networks == 0:
+                raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
+            check_int("scale", scale, 0, networks - 1)
+        self.pool = Pool(self.ranks.threads(threads))
+        self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype, matrices(model))
+        self.average = model.flat.copy() if ema > 0 else None
+        self.rng = np.random.default_rng(self.settings["seed"])
+        self.order_state = self.rng.bit_generator.state
+        if total_steps is not None:
+            check_int("total_steps", total_steps, 1, 10**12)
+        self.total_steps = total_steps
+        self.step_count = self.epoch = self.position = 0
+        self.interrupted = self._agreed = False
+        self._asked = lambda: False
+        self.sums = [0.0, 0]  # nats and images since the last record
+        self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
+        self.history, self.best = [], math.inf
+        self.best_weights = self.best_updates = None  # those with `best` nats, and when
+
+    @property
+    def lr(self):
+        """The learning rate of the next update."""
+        s = self.settings
+        if s["schedule"] == "cosine" and self.total_steps is None:
+            raise ValueError("total_steps is None; the cosine schedule needs it, or use fit")
+        return learning_rate(s["schedule"], s["lr"], self.step_count, s["warmup"], self.total_steps)
+
+    def step(self, x):
+        """One update on the batch x; returns the mean nats per image before it.
+
+        x: uint8 (B, H, W, C). Raises ValueError for bad images, Diverged for a loss or gradient
+        that is not finite; the weights are then unchanged.
+        """
+        loss, g = self._gradient(x)
+        self._update(g)
+        return loss
+
+    def _gradient(self, x):
+        x = self.model.check_images(x)
+        shards = self.ranks.part(cut(len(x), self.model.shard_size))
+        with np.errstate(all="ignore"):  # what overflows is reported below, once
+            keep = self._keep if self.settings["dropout"] else None
+            nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards, keep)
+            place = shards[0].start if shards else 0
+            nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
+            loss = float(nats.mean())
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}")
+        if not np.isfinite(g).all():
+            raise self._diverged("the gradient is not finite")
+        return loss, g
+
+    def _keep(self, place):
+        """The shard's factors of dropout: from seed, update and place, so that threads are free."""
+        rng = np.random.default_rng([self.settings["seed"], self.step_count, place])
+        return self.model.draw_keep(rng, self.settings["dropout"])
+
+    def _diverged(self, what):
+        return Diverged(
+            f"{what} after {self.step_count} updates; "
+            f"a lower learning rate than {self.settings['lr']:g} may help"
+        )
+
+    def _update(self, g):
+        g /= self.model.dimensions
+        np.clip(g, -self.settings["clip"], self.settings["clip"], out=g)
+        before = self.model.flat.copy()
+        with np.errstate(all="ignore"):
+            self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
+            if self.settings["weight_decay"]:
+                self._decay(before)
+            if not np.isfinite(self.model.flat).all():
+                self.model.flat[...] = before
+                raise self._diverged("the weights are not finite")
+            self.step_count += 1
+            if self.average is not None:
+                # A young average would remember the random start: let it forget faster at first.
+                decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
+                self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
+
+    def _decay(self, before):
+        """Decoupled from the gradient (Loshchilov and Hutter, 2019): kernels alone, not biases."""
+        share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
+        old = self.model.unflatten(before)
+        for name, array in self.model.params.items():
+            if array.ndim > 1:
+                array -= share * old[name]
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Within the block the model has the averaged weights, if there is an average."""
+        if self.average is None:
+            yield self.model
+            return
+        kept = self.model.flat.copy()
+        self.model.flat[...] = self.average
+        try:
+            yield self.model
+        finally:
+            self.model.flat[...] = kept
+
+    def fit(self, train, valid=None, epochs=10, *, run=None, log_every=100, checkpoint_every=500,
+            progress=True):  # fmt: skip
+        """Trains until `epochs` passes over `train` are done, counted from the very first.
+
+        train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
+        and pictures; log_every, checkpoint_every: updates between records and checkpoints;
+        progress: whether a bar is shown. Of several ranks only rank 0 has a run and a bar.
+        A new model first predicts the shares of the values in `train` (Model.start_at).
+        Ctrl-C ends the update under way, saves, and returns.
+        Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
+        Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
+        """
+        check_int("epochs", epochs, 1, 10**6)
+        check_int("log_every", log_every, 1, 10**9)
+        check_int("checkpoint_every", checkpoint_every, 1, 10**9)
+        for name, images in (("train", train), ("valid", valid)):
+            if images is not None or name == "train":
+                check_images(images, self.model.image_shape, self.model.levels, name)
+        batches = math.ceil(len(train) / self.settings["batch_size"])
+        self.total_steps = batches * epochs
+        bar = tqdm(
+            total=epochs * len(train), initial=self.epoch * len(train) + self.position,
+            unit="img", disable=not progress, desc="training", smoothing=0.05,
+        )  # fmt: skip
+        self._agreed = False
+        if self.step_count == 0 and self.model.untouched:
+            self.model.start_at(train)
+            if self.average is not None:
+                self.average[...] = self.model.flat
+        self._unite()
+        with bar, stop_requests() as self._asked:
+            while self.epoch < epochs and not self._stopped():
+                self._epoch(train, valid, run, bar, log_every, checkpoint_every)
+        self.interrupted = self.epoch < epochs
+        return self.history
+
+    def _stopped(self):
+        """Whether to stop: ranks say it with their gradients, so that all stop after one update."""
+        return self._agreed if self.ranks.size > 1 else self._asked()
+
+    def _unite(self):
+        """Hosts of unlike processors may round unlike: no difference outlives a checkpoint."""
+        arrays = [self.model.flat, *self.optimizer.arrays.values()]
+        self.ranks.alike(arrays if self.average is None else [*arrays, self.average])
+
+    def _epoch(self, train, valid, run, bar, log_every, checkpoint_every):
+        self.rng.bit_generator.state = self.order_state
+        order = self.rng.permutation(len(train))
+        begun = time.monotonic() - self.seconds, time.process_time() - self.cpu_seconds
+        while self.position < len(train):
+            if self._stopped():
+                return self._save(run)
+            batch = train[order[self.position : self.position + self.settings["batch_size"]]]
+            nats, g = self._gradient(batch)
+            if self.position and self.step_count % checkpoint_every == 0:
+                self._save(run)  # not before the loss of these weights is known to be finite
+            self._update(g)
+            self.position += len(batch)
+            self.images += len(batch)
+            self.sums = [self.sums[0] + nats * len(batch), self.sums[1] + len(batch)]
+            self._clock(begun)
+            bar.update(len(batch))
+            bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
+            if self.position < len(train) and self.step_count % log_every == 0:
+                self._record(math.nan)
+        self.order_state = self.rng.bit_generator.state
+        self.epoch, self.position = self.epoch + 1, 0
+        self._validate(valid, run)
+        self._clock(begun)
+        self._save(run)
+
+    def _clock(self, begun):
+        self.seconds = time.monotonic() - begun[0]
+        self.cpu_seconds = time.process_time() - begun[1]
+
+    def _validate(self, valid, run):
+        score = math.nan
+        if valid is not None:
+            with self.averaged() as model, np.errstate(all="ignore"):
+                score = self._valid_nats(model, valid)
+                if not math.isfinite(score):
+                    raise self._diverged(f"the validation loss is {score}")
+                if score < self.best:
+                    self.best, self.best_updates = score, self.step_count
+                    self.best_weights = model.flat.copy()
+                    if run is not None:
+                        run.save_best(self, score)
+        self._record(score)
+
+    def _valid_nats(self, model, valid):
+        scale, threads = self.settings["scale"], self.pool.threads
+
+        def nats(part):
+            try:
+                if scale is None:
+                    return model.nll(valid[part], threads)
+                return model.stage_nats(scale, valid[part], threads)
+            except NotFinite:
+                return np.full(len(valid[part]), math.nan)
+
+        return float(self.ranks.nats(nats, len(valid), model.shard_size).mean())
+
+    def _record(self, valid):
+        nats, images = self.sums
+        self.history.append(
+            {
+                "step": self.step_count, "epoch": self.epoch, "images": self.images,
+                "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "lr": self.lr,
+                "train": nats / images if images else math.nan, "valid": valid,
+            }
+        )  # fmt: skip
+        self.sums = [0.0, 0]
+
+    def _save(self, run):
+        self._unite()
+        for weights in (self.model.flat, self.average):
+            if weights is not None and not np.isfinite(weights).all():
+                raise self._diverged("the weights are not finite")
+        if run is not None:
+            run.save_checkpoint(self)
+
+    def state(self):
+        """Everything a resumed run needs besides the weights: arrays, and what JSON holds."""
+        return state.gather(self)
+
+    def restore(self, arrays, meta):
+        """The inverse of `state`; ValueError if the state is another trainer's or damaged."""
+        state.restore(self, arrays, meta)

@@ -1,0 +1,306 @@
+"""Ships the weights of a training run: into the package, with a card that says where they are from.
+
+    PIXELRNN_DATA=FOLDER python benchmarks/ship.py RUN [--name NAME] [--force]
+
+RUN is a folder of `train --out RUN`, finished or interrupted after an epoch at least. Written are
+pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png, the table in
+README.md and, in training/NAME/, what is needed to go on. The weights are written first, to a
+temporary folder, loaded from there and evaluated on valid and test: a card has no other numbers.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import math
+import re
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import table4
+
+import pixelrnn_np as pr
+from pixelrnn_np import checkpoint, figures
+from pixelrnn_np.data import DATASETS
+from pixelrnn_np.likelihood import bits_per_dim
+from pixelrnn_np.models import is_bound
+from pixelrnn_np.pretrained import card_text
+from pixelrnn_np.runs import provenance
+from pixelrnn_np.runs.experiment import resumed
+from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, sessions
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST = 100  # test images whose nats a test repeats
+SESSION = ("from_update", "epochs", "commit", "versions", "processor", "cores", "threads")
+WEIGHTS, CURVE, SHEET, STATE = 1_000_000, 60_000, 200_000, 2_000_000  # bytes at most
+
+
+class Shipment:
+    """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
+
+    def __init__(self, run, name=None, threads=None, commit=None):
+        self.run, self.commit, self.began = Path(run), commit, None
+        if not (self.run / BEST).exists():
+            raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
+        self.trainer, self.about = resumed(self.run, {}, threads)
+        self.data, self.threads = self.about["data"], threads
+        self.arrays, self.meta = checkpoint.load(self.run / BEST)
+        config = self.meta["model"]
+        first = f"{self.data['name']}-{config['name']}"
+        self.lesson = self.meta.get("distilled")
+        mark = "_distilled" if self.lesson else ""
+        self.name = name or f"{first}-{config['layers']}x{config['h']}{mark}"
+        if not re.fullmatch(rf"{re.escape(first)}(-[a-z0-9_]+)?", self.name):
+            raise ValueError(f"--name is {self.name}; it has to be {first} or {first}-SIZE")
+        if self.name.endswith("_distilled") != bool(self.lesson):
+            raise ValueError(f"--name is {self.name}; of distilled weights it ends in _distilled, "
+                             "of no others")  # fmt: skip
+
+    def weights(self):
+        """The bytes of the model file."""
+        meta = {"model": self.meta["model"], "data": self.data, "updates": self.meta["updates"]}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "weights"
+            checkpoint.save(path, self.arrays, meta)
+            return path.read_bytes()
+
+    def validated(self):
+        """The record of the validation that chose these weights."""
+        for h in self.trainer.history:
+            if h["step"] == self.meta["updates"] and not math.isnan(h["valid"]):
+                return h
+        raise ValueError(f"{self.run}/{CHECKPOINT} is older than {BEST}; train on with --resume")
+
+    def card(self, weights):
+        """Everything that the card says; `weights`: the bytes that are shipped."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "weights"
+            path.write_bytes(weights)
+            model = pr.load(path)
+        trainer, best = self.trainer, self.validated()
+        nats = {
+            split: model.nll(pr.load_data(split=split, **self.data), self.threads)
+            for split in ("valid", "test")
+        }
+        mean = {split: float(n.mean()) for split, n in nats.items()}
+        whole = trainer.settings["scale"] is None
+        if whole and not math.isclose(mean["valid"], self.meta["valid_nats"], rel_tol=1e-5):
+            raise ValueError(
+                f"the weights in {self.run}/{BEST} give {mean['valid']:.4f} nats on valid; "
+                f"{self.meta['valid_nats']:.4f} were measured in training"
+            )
+        dataset = DATASETS[self.data["name"]]
+        card = {
+            "name": self.name, "data": self.data, "description": dataset.description,
+            "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
+            "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
+            "began": self.began, "distilled": self.lesson, "seen": self.seen(best),
+            "run": {"updates": trainer.step_count, "images": trainer.images,
+                    "minutes": round(trainer.seconds / 60, 2)},
+            "nats": mean, "bound": is_bound(model),
+            "standard_error": {s: float(n.std() / np.sqrt(len(n))) for s, n in nats.items()},
+            "bits_per_dim": {s: float(bits_per_dim(n, model.dimensions)) for s, n in mean.items()},
+            "first": {"split": "test", "images": min(FIRST, len(nats["test"])),
+                      "nats": float(nats["test"][:FIRST].mean())},
+            "falling": falling(trainer.history),
+            "schedule_done": round(trainer.step_count / trainer.total_steps, 4),
+            "sessions": self.sessions(best["step"]), "sha256": hashlib.sha256(weights).hexdigest(),
+        }  # fmt: skip
+        return model, card
+
+    def seen(self, best):
+        """Updates, images and minutes up to the weights, those of what they began with included."""
+        before = (self.began or {"seen": {}})["seen"]
+        own = {"updates": best["step"], "images": best["images"],
+               "minutes": round(best["seconds"] / 60, 2)}  # fmt: skip
+        return {k: round(v + before.get(k, 0), 2) for k, v in own.items()}
+
+    def sessions(self, updates):
+        """Those that began before so many updates, with the paths of this machine taken out."""
+        done = [s for s in sessions(self.run) if s["from_update"] < updates]
+        if not done or not all(isinstance(s.get("command"), str) for s in done):
+            raise ValueError(f"{self.run}/{CONFIG} does not say by which command it was trained")
+        if self.commit is not None:  # the caller vouches for what an older run did not record
+            here = {**provenance.describe(), "commit": self.commit}
+            done = [{**s, **{k: here[k] for k in here if s.get(k) is None}} for s in done]
+        if not all(s.get("commit") for s in done):
+            raise ValueError(f"{self.run}/{CONFIG} does not say with which commit; name --commit")
+        return [
+            {**{k: s.get(k) for k in SESSION}, "command": generic(s["command"], self.name)}
+            for s in done
+        ]  # fmt: skip
+
+    def state(self):
+        """{file name: bytes} of training/NAME/, a run's folder without this machine's paths."""
+        files = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (CHECKPOINT, BEST):
+                arrays, meta = checkpoint.load(self.run / name)
+                meta.pop("init", None)
+                if "sessions" in meta:
+                    meta["sessions"] = self.sessions(self.trainer.step_count)
+                checkpoint.save(Path(folder) / name, arrays, meta)
+                files[name] = (Path(folder) / name).read_bytes()
+        config = {"model": self.trainer.model.config, "data": self.data,
+                  "training": self.trainer.settings, "epochs": self.about["epochs"],
+                  "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
+        if "distilled" in self.meta:
+            config["distilled"] = self.meta["distilled"]
+        files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
+        files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
+        return files
+
+
+def beginning(began, target, shipment):
+    """What the card says of the first weights: {"weights", "command", "commit", "seen"}, or None.
+
+    began: (name of shipped weights, command that made the run's first weights of them, its commit),
+    or None: as on the card that is replaced. Raises ValueError if a run with --init has neither,
+    and for one that trained distilled weights on without their teacher.
+    """
+    if began is not None:
+        name, command, commit = began
+        path = target.with_name(f"{name}.json")
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: --began names weights of the package")
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if card.get("distilled") and not shipment.lesson:
+            raise ValueError(f"{name} are distilled, and a card has no place for what came after")
+        return {"weights": name, "command": command, "commit": commit, "seen": card["seen"]}
+    card = target.with_suffix(".json")
+    old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+    if old.get("began"):
+        return old["began"]
+    first = shlex.split(shipment.sessions(math.inf)[0]["command"])
+    if any(word.partition("=")[0] == "--init" for word in first):
+        raise ValueError(
+            f"{shipment.run} began with other weights (--init): say which with --began"
+        )
+    return None
+
+
+def generic(command, name):
+    """A recorded command with --out runs/NAME, and --init in runs/ whatever its folder was."""
+    words = shlex.split(command)
+    distilled = words[:2] == ["python", "benchmarks/distill.py"]
+    if not distilled and "train" not in words:
+        raise ValueError(f"{command!r} is no command of train or distill.py")
+    if not distilled:
+        words = ["python", "-m", "pixelrnn_np", *words[words.index("train") :]]
+    for i, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if word == "--out":
+            words[i + 1] = f"runs/{name}"
+        elif option == "--out":
+            words[i] = f"--out=runs/{name}"
+        elif word == "--init":
+            words[i + 1] = f"runs/{Path(words[i + 1]).name}"
+        elif option == "--init" and equals:
+            words[i] = f"--init=runs/{Path(value).name}"
+    return shlex.join(words)
+
+
+def falling(history):
+    """Nats that validation fell over the last tenth of the images; None: too few validations."""
+    points = [(h["images"], h["valid"]) for h in history if not math.isnan(h["valid"])]
+    if len(points) < 2:
+        return None
+    images, valid = zip(*points, strict=True)
+    return round(float(np.interp(0.9 * images[-1], images, valid) - valid[-1]), 4)
+
+
+def curve(history, paper=None):
+    """The training curve as PNG bytes, cut so that its end can be read; paper: a dashed line."""
+    named, scale = {}, []
+    for key in ("train", "valid"):
+        points = [(h["images"], h[key]) for h in history if not math.isnan(h[key])]
+        named[key] = list(zip(*points, strict=True)) or [(), ()]
+        scale += [y for x, y in points if x >= 0.1 * history[-1]["images"]]
+    levels = {} if paper is None else {"the paper's test": paper}
+    figure = figures.lines(named, "images seen", "nats per image", levels=levels, markers=False)
+    low, high = min([*scale, *levels.values()]), max([*scale, *levels.values()])
+    figure.axes[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return buffer.getvalue()
+
+
+def check_size(what, data, most, hint=""):
+    if len(data) > most:
+        raise ValueError(f"{what} has {len(data):,} bytes; it has to have at most {most:,}{hint}")
+
+
+def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
+         commit=None, began=None):  # fmt: skip
+    """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
+    shipment = Shipment(run, name, threads, commit)
+    name = shipment.name
+    target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
+    shipment.began = beginning(began, target, shipment)
+    if target.exists() and not force:
+        raise FileExistsError(f"{target} is there already; --force replaces it")
+    weights = shipment.weights()
+    check_size("the model file", weights, WEIGHTS)
+    state = shipment.state() if training else {}
+    for file, data in state.items():
+        hint = "; --large allows five times as many, --no-training leaves it out"
+        check_size(file, data, STATE * (5 if large else 1), hint)
+    model, card = shipment.card(weights)
+    files = {
+        target.with_suffix(".png"): curve(shipment.trainer.history, table4.papers_nats(card)),
+        target.with_suffix(".json"): (json.dumps(card, indent=1) + "\n").encode(),
+        target.with_suffix(".md"): markdown(card).encode(),
+        **{root / "training" / name / file: data for file, data in state.items()},
+    }  # fmt: skip
+    check_size("the curve", files[target.with_suffix(".png")], CURVE)
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_atomically(path, data)
+    sheet = root / "docs" / f"pretrained_{name}.png"
+    sheet.parent.mkdir(exist_ok=True)
+    x = pr.sample(model, 64, seed=0, threads=threads)
+    figures.save_sheet(sheet, x, model.levels, least=500)
+    check_size(sheet.name, sheet.read_bytes(), SHEET)
+    checkpoint.write_atomically(target, weights)  # last: what is listed has all its files
+    cards = target.parent.glob("*.json")
+    table4.write(root / "README.md", [json.loads(p.read_text(encoding="utf-8")) for p in cards])
+    return card
+
+
+def markdown(card):
+    """NAME.md: the card with its pictures."""
+    name = card["name"]
+    return (
+        f"{card_text(card)}\n![training curve]({name}.png)\n\n"
+        f"![64 images that it draws](../../docs/pretrained_{name}.png)\n"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path, help="folder of a training run")
+    parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH, with _distilled if it is")
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--threads", type=int, help="default: all processors")
+    parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
+    parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
+    parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
+    began = (
+        "of a run with --init: shipped weights, the command that made its first weights of them, "
+        "and that command's commit"
+    )
+    parser.add_argument("--began", nargs=3, metavar=("NAME", "COMMAND", "COMMIT"), help=began)
+    o = parser.parse_args()
+    try:
+        card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,
+                    large=o.large, commit=o.commit, began=o.began)  # fmt: skip
+    except (OSError, ValueError) as e:
+        sys.exit(f"error: {e}")
+    print(card_text(card))
+
+
+if __name__ == "__main__":
+    main()
