@@ -56,9 +56,10 @@ class Soap:
     of G'_ij. Adam's v measures that mean square itself, at every update. So SOAP is Adam on G':
         m ← β1 m + (1-β1) G         v ← β2 v + (1-β2) G' ⊙ G'
         W ← W - lr · Q_L [(Q_Lᵀ m̂ Q_R) / (√v̂ + ε)] Q_Rᵀ        m̂, v̂ as Adam's
-    The eigenvectors move slowly. Instead of a new decomposition, one step of orthogonal iteration
-    every `every` updates follows them: Q ← the orthogonal factor of L Q (its QR decomposition).
-    Where that step changes the order of the columns, v's rows and columns move with them.
+    The first update decomposes L and R. After that the eigenvectors move slowly, and one step of
+    orthogonal iteration every `every` updates follows them: Q ← the orthogonal factor of L Q (by QR
+    decomposition). Where it changes the order of the columns, v's rows and columns move with them.
+    Rotate the problem, W → U W Vᵀ, and Q_L, Q_R and the whole path rotate with it.
 
     Why it helps: what leaves a ReLU has a mean far from zero. One direction of each layer's input
     then carries most of the gradient and shares it with the bias. In the eigenbasis it has a rate
@@ -91,9 +92,11 @@ class Soap:
             G, V = g[place], v[place]
             L += (1 - self.shampoo) * (G @ transposed(G) - L)
             R += (1 - self.shampoo) * (transposed(G) @ G - R)
-            if step < self.every or step % self.every == 0:
-                V = np.take_along_axis(V, _turn(L, Q_L)[:, :, None], axis=1)
-                V = np.take_along_axis(V, _turn(R, Q_R)[:, None, :], axis=2)
+            if step == 0:
+                Q_L[...], Q_R[...] = (np.linalg.eigh(scaled(S))[1][..., ::-1] for S in (L, R))
+            elif step < self.every or step % self.every == 0:
+                V = np.take_along_axis(V, turn(L, Q_L)[:, :, None], axis=1)
+                V = np.take_along_axis(V, turn(R, Q_R)[:, None, :], axis=2)
             V += (1 - self.beta2) * ((transposed(Q_L) @ G @ Q_R) ** 2 - V)
             v[place] = V
             turned = (transposed(Q_L) @ m[place] @ Q_R) / (np.sqrt(V) / c2 + self.eps)
@@ -107,14 +110,19 @@ def transposed(A):
     return A.transpose(0, 2, 1)
 
 
-def _turn(S, Q):
+def scaled(S):
+    """S (n, k, k) in float64, with trace 1 and a little of the identity: no matrix is singular."""
+    S = S.astype(np.float64)
+    size = np.maximum(np.trace(S, axis1=1, axis2=2), 1e-300)[:, None, None]
+    return S / size + 1e-9 * np.eye(S.shape[1])
+
+
+def turn(S, Q):
     """One orthogonal iteration of the bases Q (n, k, k) towards S's eigenvectors, in place.
 
     Returns (n, k): which old direction each new one continues; they are sorted by eigenvalue.
     """
-    S = S.astype(np.float64)
-    size = np.trace(S, axis1=1, axis2=2)[:, None, None]
-    S = S / np.maximum(size, 1e-300) + 1e-9 * np.eye(S.shape[1])
+    S = scaled(S)
     order = np.argsort(-np.einsum("nij,nij->nj", Q, S @ Q), axis=1, kind="stable")
     Q[...] = np.linalg.qr(S @ np.take_along_axis(Q, order[:, None, :], axis=2))[0]
     return order
