@@ -56,6 +56,12 @@ def test_imports_point_one_way(path):
         assert set(imports(path)) <= {"numpy", "math"}
 
 
+def test_every_folder_is_a_package():
+    """One without __init__.py is imported from here and is missing in a wheel."""
+    for path in FILES:
+        assert (path.parent / "__init__.py").exists(), path.parent
+
+
 def test_numba_is_named_in_the_kernels_only():
     for path in FILES:
         if "numba" in imports(path):

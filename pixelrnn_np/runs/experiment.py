@@ -5,10 +5,10 @@ import math
 from ..backend import choose
 from ..data import DATASETS, dataset_levels
 from ..models import MODELS, build_model
-from ..training.optim import learning_rate
 from ..parallel.threads import Pool
-from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
+from ..training.optim import learning_rate
 from ..training.trainer import Trainer
+from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
 DEFAULTS = {
