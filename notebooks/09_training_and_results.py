@@ -478,14 +478,7 @@ else:
 # written the deep Diagonal BiLSTM was not ahead of the shallow one, as it is in the paper: its run
 # began at too high a rate and was restarted, the other's was one undisturbed cosine.
 #
-# The PixelCNN learns slowest; `benchmarks/README.md` has what was tried. Weights whose name ends in
-# `distilled` had help that the paper's did not have. The target of a pixel is not what it is, $x_i$, but
-# the chance $p_i$ that a better model, a Diagonal BiLSTM, gives it after the same earlier pixels. The
-# gradient in the logit is then $\sigma(z_i) - p_i$ instead of $\sigma(z_i) - x_i$. Where the better
-# model is right, both have the same mean over images; but the chance of the single pixel, which is
-# most of the noise, is gone. The network is the same PixelCNN, its teacher had seen the same training
-# images and no others, and the test nats are measured as all others are. Yet they do not say what a
-# PixelCNN learns from pixels alone. The line before theirs does; it is the one to compare with the paper's.
+# The PixelCNN learns slowest; `benchmarks/README.md` has what was tried.
 #
 # All that ships, with what it took:
 

@@ -16,7 +16,6 @@ sys.path.append(str(FOLDER))
 import flops  # noqa: E402
 import race  # noqa: E402
 import report  # noqa: E402
-import widen  # noqa: E402
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 
@@ -202,29 +201,3 @@ def test_peers_compute_what_this_project_computes(name, shape, rng):
             np.testing.assert_allclose(theirs[key], g, rtol=1e-9, atol=1e-12, err_msg=key)
         images = peer.images(x)
         np.testing.assert_allclose([peer.step(images) for _ in range(3)], losses, rtol=1e-9)
-
-
-@pytest.mark.parametrize(("shape", "levels", "h"), [((6, 6, 1), 2, 8), ((5, 5, 3), 4, 7)])
-def test_a_widened_model_computes_the_same(rng, shape, levels, h):
-    model = pr.build_model("pixelcnn", shape, levels, h=h, layers=3, head=9, dtype="float64")
-    model.flat[:] = rng.normal(0, 0.2, model.flat.size)
-    images = rng.integers(0, levels, (3, *shape)).astype(np.uint8)
-    wide = widen.widened(model, h + 4, 13)
-    assert wide.h == h + 4 and wide.flat.size > 1.5 * model.flat.size
-    np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
-    widen.settled(wide, model, images)
-    np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
-    first = wide.first.forward(wide.scale(images))[0]
-    new = np.setdiff1d(np.arange(2 * wide.h), widen.places(2 * h, 2 * wide.h, shape[2]))
-    np.testing.assert_allclose(first.mean(axis=(0, 1, 2))[new], 0, atol=1e-9)
-    grads = wide.loss_and_grads(images)[1]
-    up = wide.blocks.children["0"].up
-    unread = (up.own["K"] == 0) & (up.mask == 1)
-    assert unread.any() and grads["blocks.0.up.K"][unread].any(), "the new features cannot be read"
-
-
-def test_what_cannot_be_widened_is_refused():
-    with pytest.raises(ValueError, match="only a pixelcnn"):
-        widen.widened(small("row_lstm"), 8, 8)
-    with pytest.raises(ValueError, match="already"):
-        widen.widened(small("pixelcnn"), 5, 8)

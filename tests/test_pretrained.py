@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ship
+import table4
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
@@ -14,11 +15,6 @@ from pixelrnn_np.data import DATASETS, files
 from pixelrnn_np.runs.run import CHECKPOINT, load_run
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "benchmarks"))
-
-import ship  # noqa: E402
-import table4  # noqa: E402
-
 NAMES = pr.list_pretrained()
 DIGITS = "digits-diagonal_bilstm"
 each = pytest.mark.parametrize("name", NAMES)
@@ -57,8 +53,7 @@ def test_card(name):
     assert name.startswith(f"{card['data']['name']}-{model.name}")
     assert card["model"] == model.config and card["parameters"] == model.flat.size
     assert card["splits"] == DATASETS[card["data"]["name"]].splits
-    before = (card.get("began") or {"seen": {"images": 0}})["seen"]["images"]
-    assert before < card["seen"]["images"] <= before + card["run"]["images"]
+    assert 0 < card["seen"]["images"] <= card["run"]["images"]
     assert card["seen"]["minutes"] > 0
     for split in ("valid", "test"):
         nats = card["bits_per_dim"][split] * model.dimensions * np.log(2)
@@ -71,11 +66,8 @@ def test_card(name):
     first = card["sessions"][0]
     assert first["from_update"] == 0 and first["processor"] and first["versions"]["numpy"]
     assert re.fullmatch("[0-9a-f]{12}(-dirty)?", first["commit"])
-    taught = card.get("distilled")
-    assert name.endswith("_distilled") == bool(taught)
-    program = "benchmarks/distill.py" if taught else "-m pixelrnn_np train"
     for session in card["sessions"]:
-        assert session["command"].startswith(f"python {program} ")
+        assert session["command"].startswith("python -m pixelrnn_np train ")
         assert f"--out runs/{name}" in session["command"] and " /" not in session["command"]
 
 

@@ -1,6 +1,6 @@
 """Table 4 of the paper beside the weights that ship with the package, into README.md.
 
-    python benchmarks/table4.py
+    python tools/table4.py
 
 Every number is read from the cards in pixelrnn_np/pretrained/; a test compares README.md with them.
 """
@@ -39,9 +39,8 @@ def place_of(card):
 
 def row(card):
     most, paper = "≤ " if card["bound"] else "", papers_nats(card)
-    size = size_of(card) + (", distilled" if card.get("distilled") else "")
     return [
-        f"`{card['name']}`", size, f"{card['parameters']:,}",
+        f"`{card['name']}`", size_of(card), f"{card['parameters']:,}",
         f"{card['seen']['images']:,}", f"{card['seen']['minutes']:.1f}",
         f"{most}{card['nats']['valid']:.2f}", f"{most}{card['nats']['test']:.2f}",
         f"{most}{card['bits_per_dim']['test']:.4f}", "" if paper is None else f"{paper:.2f}",

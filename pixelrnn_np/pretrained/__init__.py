@@ -3,7 +3,7 @@
 NAME.safetensors   weights and configuration, as `pr.load` reads them
 NAME.json          the card: data, recipe, nats, time, machine, versions, commit
 NAME.md, NAME.png  the card to read, made from the JSON; the training curve
-Names are <data>-<model>[-<layers>x<h>]. benchmarks/ship.py writes all four.
+Names are <data>-<model>[-<layers>x<h>]. tools/ship.py writes all four.
 """
 
 import json
@@ -39,9 +39,7 @@ def pretrained_card(name):
     bits_per_dim: of valid and test, which these very weights give; bound: whether the nats are an
     upper bound; first: nats of the first images of test; falling: how many nats validation fell in
     the last tenth of the run (None: too few validations); schedule_done: share of the learning
-    rate's schedule; sessions: the commands of the training, and what each ran on. distilled: None,
-    or the teacher whose probabilities were the targets (benchmarks/distill.py); what the teacher
-    has seen is not in `seen`. Older cards lack the key.
+    rate's schedule; sessions: the commands of the training, and what each ran on.
     """
     return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -84,7 +82,6 @@ def card_text(card):
         f"- whole run: {run['images']:,} images, {run['updates']:,} updates, "
         f"{run['minutes']:.1f} minutes; these weights are the best on valid",
         f"- recipe: {recipe}",
-        *_began(card), *_distilled(card),
         f"- was it still falling? {_falling(card)}",
         f"- weights: SHA-256 {card['sha256']}", "",
         "How it was trained:", "",
@@ -100,26 +97,6 @@ def card_text(card):
     lines += ["To measure it again:", "",
               f"    python -m pixelrnn_np evaluate --pretrained {name} --split test"]  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _began(card):
-    """The lines on weights that were not new at the first update; older cards say nothing."""
-    began = card.get("began")
-    if began is None:
-        return []
-    seen = began["seen"]
-    counted = f"{seen['images']:,} images, {seen['minutes']:.1f} minutes, counted as seen"
-    return [f"- began with the weights of {began['weights']} ({counted}), changed with commit "
-            f"{began['commit']} by", "", f"      {began['command']}", ""]  # fmt: skip
-
-
-def _distilled(card):
-    """The line on targets that were not the pixels themselves."""
-    lesson = card.get("distilled")
-    if lesson is None:
-        return []
-    return [f"- targets: not the pixels, but the probabilities that {lesson['teacher']} gives them",
-            "  (distillation); the teacher's own training is not counted above"]  # fmt: skip
 
 
 def _data(card):
