@@ -1,21 +1,15 @@
 """The benchmark's own parts: its counts, its tables, and that its opponents compute the same."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
+import breakdown
+import flops
 import numpy as np
 import pytest
+import race
+import report
 
 import pixelrnn_np as pr
-
-FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-# Behind the standard library: profile.py has the name of one of its modules.
-sys.path.append(str(FOLDER))
-
-import flops  # noqa: E402
-import race  # noqa: E402
-import report  # noqa: E402
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 
@@ -128,7 +122,7 @@ def test_only_what_is_between_the_markers_changes(tmp_path):
 
 
 def test_readme_has_the_markers():
-    text = (FOLDER.parent / "README.md").read_text()
+    text = (Path(__file__).resolve().parent.parent / "README.md").read_text()
     assert text.index(report.START) < text.index(report.END)
 
 
@@ -146,35 +140,27 @@ def test_slow_contenders_get_fewer_steps_and_rounds():
     assert race.rounds_within([Quick], 2, 75) == 2
 
 
-@pytest.fixture(scope="module")
-def profiler():
-    spec = importlib.util.spec_from_file_location("bench_profile", FOLDER / "profile.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_profile_accounts_for_all_multiply_adds_and_leaves_no_trace(name, profiler):
+def test_the_breakdown_has_all_multiply_adds_and_leaves_no_trace(name):
     model = small(name, dtype="float32")
     x = np.zeros((2, 4, 5, 1), np.uint8)
     before = model.loss_and_grads(x, threads=1)
-    clock = profiler.Clock()
-    with profiler.instrumented(model, clock):
+    clock = breakdown.Clock()
+    with breakdown.instrumented(model, clock):
         loss, _ = model.loss_and_grads(x, threads=1)
     assert loss == before[0]
     assert not {"forward", "backward"} & set(vars(model.first))
     seen = clock.found.copy()
     model.loss_and_grads(x, threads=1)
     assert clock.found == seen
-    rows = profiler.rows_of(clock.found, model.config, pixels=40, steps=1)
+    rows = breakdown.rows_of(clock.found, model.config, pixels=40, steps=1)
     groups = {(r["layer"], r["phase"]): r["macs"] for r in rows}
     assert sum(groups.values()) == 2 * flops.step_macs(model.config)
     assert sum(r["share"] for r in rows) == pytest.approx(1)
-    assert {r["kernel"] for r in rows} > {profiler.OWN}
+    assert {r["kernel"] for r in rows} > {breakdown.OWN}
     profile = {"model": name, "h": 6, "layers": 2, "batch": 2, "threads": 1, "step_ms": 1.0,
                "peak": 100.0, "rows": rows}  # fmt: skip
-    assert "| layer | pass |" in profiler.markdown(profile)
+    assert "| layer | pass |" in breakdown.markdown(profile)
 
 
 @pytest.mark.parametrize("name", MODELS)

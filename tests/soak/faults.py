@@ -1,6 +1,6 @@
 """Faults: whatever happens to a run, `train --resume` ends with the bits of an undisturbed one.
 
-    python benchmarks/soak_faults.py --faults 200 --seed 0
+    python -m tests.soak.faults --faults 200 --seed 0
 
 A small run is hit by one to four faults, resumed, and its weights, best weights, metrics (all but
 the seconds) and pictures are compared with those of a run that nothing happened to. Kills are real
