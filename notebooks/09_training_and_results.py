@@ -253,7 +253,7 @@ def adam_slow(w, g, memory, lr, beta1=0.9, beta2=0.999, eps=1e-8):
 # %% [markdown]
 # ## Fast
 #
-# `pixelrnn_np/optim.py` does this with whole arrays. All parameters of a model are views into one
+# `pixelrnn_np/training/optim.py` does this with whole arrays. All parameters of a model are views into one
 # long vector, `model.flat`, so an update is a handful of NumPy lines.
 
 # %%
@@ -640,8 +640,8 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 #   beside the paper's needs the same binarisation, the test set once at the end, and weights to
 #   check it.
 #
-# In the package: `models/trunk.py`, `layers/head.py`, `optim.py`, `training.py`, `pretrained/` (weights
-# and cards).
+# In the package: `models/trunk.py`, `layers/head.py`, `training/optim.py`, `training/trainer.py`,
+# `pretrained/` (weights and cards).
 # On the command line: `python -m pixelrnn_np pretrained`, `train`, `evaluate`.
 #
 # Solutions: [solutions/09_training_and_results](solutions/09_training_and_results.ipynb). Next:
