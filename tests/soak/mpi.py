@@ -29,6 +29,7 @@ MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
 TRAIN = [
     "train", "--model", "pixelcnn", "--layers", "1", "--h", "4", "--batch-size", "150", "--samples",
     "0", "--quiet", "--checkpoint-every", "3", "--warmup", "5", "--threads", "1", "--resume",
+    "--optimizer", "adam",  # in SOAP's bases what rounding changes grows
 ]  # fmt: skip
 END = 30  # seconds within which a job has to end after one of its processes was killed
 TOLERANCE = 1e-7
