@@ -12,10 +12,11 @@ import ship
 import table4
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint
+from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import provenance
 from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
+from pixelrnn_np.training.state import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "digits-pixelcnn-1x2"
@@ -90,7 +91,16 @@ def test_ship(run, root):
     model = pr.load(shipped)
     assert checkpoint.load(shipped)[1]["data"] == {"name": "digits", "levels": 17}
     nats = {s: model.nll(pr.load_data("digits", s)) for s in ("valid", "test")}
+    train = pr.load_data("digits", "train")[np.random.default_rng(0).permutation(1297)[:250]]
+    nats["train"] = model.nll(train)
     assert card["nats"] == {s: n.mean() for s, n in nats.items()}
+    assert card["standard_error"] == {s: n.std() / np.sqrt(250) for s, n in nats.items()}
+    gap, text = card["nats"]["valid"] - card["nats"]["train"], pretrained.card_text(card)
+    assert f"on 250 images drawn by seed 0; valid − train: {gap:+.2f} (± " in text
+    assert f" CPU minutes (threads: {card['sessions'][0]['threads']})" in text
+    records = load_checkpoint(run)[2]
+    assert card["run"]["cpu_minutes"] == round(records["cpu_seconds"] / 60, 2)
+    assert card["seen"] == card["run"], "the last epoch was the best"
     assert card["first"]["nats"] == nats["test"][:100].mean()
     assert card["seen"]["images"] == 2 * 1297 and card["seen"]["updates"] == 26
     assert card["schedule_done"] == 1 and card["recipe"]["epochs"] == 2
@@ -222,6 +232,24 @@ def test_a_run_from_before_sessions(run, root):
     assert found["commit"] == "abc" and found["processor"] == provenance.processor()
     assert found["command"] == f"python -m pixelrnn_np train --out runs/{NAME}"
     assert found["threads"] == session["threads"] and found["versions"] == session["versions"]
+
+
+def test_cpu_time_is_said_where_all_of_it_is_known(run, root):
+    """Not of a run from before it was recorded, nor of several ranks: each counts its own."""
+    known = ship.ship(run, root=root)
+    config = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(config.replace('"ranks": 1', '"ranks": 2'))
+    assert ship.ship(run, root=root, force=True)["run"]["cpu_minutes"] is None
+    (run / CONFIG).write_text(config)
+    arrays, meta = checkpoint.load(run / CHECKPOINT)
+    arrays["history"] = np.delete(arrays["history"], COLUMNS.index("cpu_seconds"), 1)
+    meta["trainer"].pop("cpu_seconds")
+    checkpoint.save(run / CHECKPOINT, arrays, meta)
+    train(run, "--resume", "--epochs", 3)
+    card = ship.ship(run, root=root, force=True)
+    assert card["seen"]["cpu_minutes"] is card["run"]["cpu_minutes"] is None
+    assert "CPU" in pretrained.card_text(known) and "CPU" not in pretrained.card_text(card)
+    assert len(table4.row(card)) == len(table4.row(known)) == len(table4.HEAD)
 
 
 def test_generic_commands():

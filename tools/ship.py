@@ -6,7 +6,8 @@ RUN is a folder of `train --out RUN`, without --init (a card counts all that its
 finished or interrupted after an epoch at least. Written are
 pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png, the table in
 README.md and, in training/NAME/, what is needed to go on. The weights are written first, to a
-temporary folder, loaded from there and evaluated on valid and test: a card has no other numbers.
+temporary folder, loaded from there and evaluated on valid, on test and on as many images of train
+as valid has: a card has no other numbers.
 """
 
 import argparse
@@ -78,10 +79,10 @@ class Shipment:
             model = pr.load(path)
         trainer, best = self.trainer, self.validated()
         done = self.sessions(best["step"])
-        nats = {
-            split: model.nll(pr.load_data(split=split, **self.data), self.threads)
-            for split in ("valid", "test")
-        }
+        images = {s: pr.load_data(split=s, **self.data) for s in ("train", "valid", "test")}
+        drawn = np.random.default_rng(0).permutation(len(images["train"]))[: len(images["valid"])]
+        images["train"] = images["train"][drawn]
+        nats = {split: model.nll(x, self.threads) for split, x in images.items()}
         mean = {split: float(n.mean()) for split, n in nats.items()}
         whole = trainer.settings["scale"] is None
         if whole and not math.isclose(mean["valid"], self.meta["valid_nats"], rel_tol=1e-5):
@@ -95,9 +96,9 @@ class Shipment:
             "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
             "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
             "seen": {"updates": best["step"], "images": best["images"],
-                     "minutes": round(best["seconds"] / 60, 2)},
+                     **self.times(best["seconds"], best["cpu_seconds"])},
             "run": {"updates": trainer.step_count, "images": trainer.images,
-                    "minutes": round(trainer.seconds / 60, 2)},
+                    **self.times(trainer.seconds, trainer.cpu_seconds)},
             "nats": mean, "bound": is_bound(model),
             "standard_error": {s: float(n.std() / np.sqrt(len(n))) for s, n in nats.items()},
             "bits_per_dim": {s: float(bits_per_dim(n, model.dimensions)) for s, n in mean.items()},
@@ -108,6 +109,13 @@ class Shipment:
             "sessions": done, "sha256": hashlib.sha256(weights).hexdigest(),
         }  # fmt: skip
         return model, card
+
+    def times(self, wall, cpu):
+        """Seconds as the card's minutes; CPU time is None where it is not all known."""
+        alone = all((s.get("ranks") or 1) == 1 for s in sessions(self.run))  # rank 0 counts its own
+        known = alone and not math.isnan(cpu)
+        cpu = round(cpu / 60, 2) if known else None
+        return {"minutes": round(wall / 60, 2), "cpu_minutes": cpu}
 
     def sessions(self, updates):
         """Those that began before so many updates, with the paths of this machine taken out."""

@@ -165,9 +165,7 @@ class Soak:
         models = [load_checkpoint(f) for f in (self.whole, folder)]
         a, b = ({**arrays, "weights": model.flat} for model, arrays, *_ in models)
         must(a.keys() == b.keys(), "the checkpoints hold different arrays")
-        a["history"], b["history"] = (
-            np.delete(arrays["history"], CLOCKS, 1) for arrays in (a, b)
-        )
+        a["history"], b["history"] = (np.delete(arrays["history"], CLOCKS, 1) for arrays in (a, b))
         for name in a:
             must(a[name].tobytes() == b[name].tobytes(), f"{name} differs from the undisturbed")
         for name in (BEST, "samples.png", CURVE):
