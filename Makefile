@@ -7,7 +7,7 @@ RUN := runs/demo
 
 NB ?=
 
-.PHONY: help demo test soak lint notebooks golden torch bench profile clean
+.PHONY: help demo test soak lint notebooks golden torch bench breakdown clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
@@ -17,7 +17,7 @@ help:
 	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
-	@echo "make profile where a training step's time goes: benchmarks/profile.md"
+	@echo "make breakdown         where a training step's time goes: benchmarks/breakdown.md"
 	@echo "make clean   remove the environment, compiled kernels and caches; runs/ stays"
 
 $(READY): pyproject.toml requirements.txt
@@ -36,7 +36,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 soak: $(READY)
-	$(BIN)/python benchmarks/soak.py $(OPTIONS)
+	$(BIN)/python -m tests.soak.run $(OPTIONS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -55,8 +55,8 @@ golden: torch
 bench: torch
 	$(BIN)/python benchmarks/bench.py $(OPTIONS)
 
-profile: $(READY)
-	$(BIN)/python benchmarks/profile.py --markdown benchmarks/profile.md $(OPTIONS)
+breakdown: $(READY)
+	$(BIN)/python benchmarks/breakdown.py --markdown benchmarks/breakdown.md $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -591,7 +591,7 @@ check.split_colours(split_colours)
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),
-# `baselines.py` (coin and histograms), `checks.py` (sums over all images).
+# `data/baselines.py` (coin and histograms), `inspection/checks.py` (sums over all images).
 #
 # Solutions: [solutions/01_pixel_by_pixel](solutions/01_pixel_by_pixel.ipynb). Next:
 # [02 · Softmax pixels](02_softmax_pixels.ipynb).

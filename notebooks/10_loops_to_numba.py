@@ -32,7 +32,6 @@ import time
 import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  the matrix products that compiled code calls
-from pixelrnn_np.kernels.tiles.multiply import product
 from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
@@ -40,6 +39,7 @@ from pixelrnn_np import course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
 from pixelrnn_np.kernels.taps import gather
 from pixelrnn_np.kernels.tiles import multiply as tiles
+from pixelrnn_np.kernels.tiles.multiply import product
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
@@ -505,12 +505,12 @@ figures.bars(
 # ## Nothing gathered: products in registers
 #
 # Gathering is still a copy of five numbers for each one read, and bias and ReLU are passes over the
-# result. BLAS asks for that: a factor has to be one matrix in memory. `kernels/tiles.py` asks for
+# result. BLAS asks for that: a factor has to be one matrix in memory. `kernels/tiles/multiply.py` asks for
 # less. Its tile is 7 pixels by 16 features of the *result*, in 7 of the processor's registers. For
 # each input number of a tap it loads the 16 weights once, spreads the number of each of the 7
 # pixels over a register, and does 7 vector multiply-adds. A tap is then only a distance in memory,
 # the same for all pixels, if zeros lie around the image. Bias and ReLU happen before the tile is
-# written. The compiler would not do that by itself, so `kernels/emitter.py` writes the instructions
+# written. The compiler would not do that by itself, so `kernels/tiles/emitter.py` writes the instructions
 # itself.
 #
 # The 3×3 of one image, with its bias and its ReLU:
@@ -904,7 +904,8 @@ figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}"
 #   believe the fast one.
 #
 # In the package: `kernels/` (each file says what was measured), `reference/` (the same functions in
-# plain loops), `parallel.py`, `backend.py`; `make profile` says where the time of a step goes.
+# plain loops), `parallel/threads.py`, `backend.py`; `make breakdown` says where the time of a step
+# goes.
 #
 # Solutions: [solutions/10_loops_to_numba](solutions/10_loops_to_numba.ipynb). Next:
 # [11 · Catch the leak](11_catch_the_leak.ipynb).

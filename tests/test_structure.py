@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,23 @@ def test_imports_point_one_way(path):
             assert LEVEL[name] < LEVEL[own], f"{path.name} imports {name}"
     if own == "reference":
         assert set(imports(path)) <= {"numpy", "math"}
+
+
+def test_every_folder_is_a_package():
+    """One without __init__.py is imported from here and is missing in a wheel."""
+    for path in FILES:
+        assert (path.parent / "__init__.py").exists(), path.parent
+
+
+def test_no_message_names_what_is_not_installed():
+    """Scripts of the repository; docstrings may."""
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = re.search(r"(benchmarks|tools|tests)/|`make ", node.value)
+                assert id(node) in notes or not named, f"{path}: {node.value}"
 
 
 def test_numba_is_named_in_the_kernels_only():

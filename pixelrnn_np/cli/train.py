@@ -17,8 +17,6 @@ from ..training.trainer import Diverged
 from .options import say, say_if_compiling
 from .spread import check_alike, shares
 
-PROGRAM = "python -m pixelrnn_np train"
-
 
 def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet):
     """Only rank 0 has a Run, and with it the folder's lock; it is taken before anything is read."""
@@ -30,12 +28,8 @@ def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet
         draw(here, out, trainer, samples, threads, quiet)
 
 
-def prepare(here, run, out, given, threads, resume, init, distilled=None):
-    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder.
-
-    distilled: what a new run of benchmarks/distill.py learns from, for the run's files; one that
-    goes on has it there.
-    """
+def prepare(here, run, out, given, threads, resume, init):
+    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder."""
     unusable = {}
     with (
         here.mirrored(out, (CHECKPOINT, PREVIOUS, BEST)) as near,
@@ -48,11 +42,6 @@ def prepare(here, run, out, given, threads, resume, init, distilled=None):
             trainer, about = resumed(near, given, threads, unusable, here)
         else:
             trainer, about = fresh(near, given, threads, start, here)
-    if distilled is None and "distilled" in about:
-        again = f"python benchmarks/distill.py --out {shlex.quote(str(out))} --resume"
-        raise ValueError(f"{out} learns from another model; go on with: {again}")
-    if distilled is not None:
-        about["distilled"] = distilled
     check_int("epochs", about["epochs"], 1, 10**6)
     say_if_compiling(trainer.model)
     images = here.first_then_all(
@@ -90,9 +79,9 @@ def announce(out, trainer, about, going_on, resume):
             say(change)
 
 
-def fit(run, out, trainer, images, epochs, checkpoint_every, quiet, program=PROGRAM):
+def fit(run, out, trainer, images, epochs, checkpoint_every, quiet):
     """Trains to the end or an interruption, and says what came of it, and how to go on."""
-    again = f"{program} --out {shlex.quote(str(out))} --resume"
+    again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
     try:
         trainer.fit(
             images["train"], images["valid"], epochs, run=run,

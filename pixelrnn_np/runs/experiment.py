@@ -5,10 +5,10 @@ import math
 from ..backend import choose
 from ..data import DATASETS, dataset_levels
 from ..models import MODELS, build_model
-from ..training.optim import learning_rate
 from ..parallel.threads import Pool
-from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
+from ..training.optim import learning_rate
 from ..training.trainer import Trainer
+from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
 # On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
 DEFAULTS = {
@@ -66,7 +66,6 @@ def start_from(net, path):
 def resumed(out, given, threads, unusable=None, ranks=None):
     """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
 
-    Of a run of benchmarks/distill.py the latter has "distilled" too: what it learns from.
     unusable: see `run.newest`. Raises ValueError if options disagree, or no checkpoint is whole.
     """
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
@@ -81,8 +80,7 @@ def resumed(out, given, threads, unusable=None, ranks=None):
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     _find_best(trainer, out)
     trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
-    about = {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
-    return trainer, about | {k: meta[k] for k in ("distilled",) if k in meta}
+    return trainer, {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
 
 
 def _trainer(path, threads, ranks):

@@ -20,10 +20,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import checkpoint, figures
-from . import provenance
-from .folder import Lock, remove_leftovers, set_aside
 from ..models import from_arrays
 from ..training.state import COLUMNS
+from . import provenance
+from .folder import Lock, remove_leftovers, set_aside
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 BEST, CONFIG, METRICS, CURVE = "best.safetensors", "config.json", "metrics.csv", "loss.png"
