@@ -17,7 +17,6 @@ from .diagonal_lstm import (
     unskew,
 )
 from .head import head_step
-from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
@@ -54,5 +53,3 @@ __all__ = [
     "upsample_backward",
     "upsample_forward",
 ]
-
-drop_stale_code(conv_forward)
