@@ -182,6 +182,11 @@ class KernelCache(Cache):
 
     def load_overload(self, sig, target_context):
         target_context.refresh()
+        if config.DISABLE_JIT:  # Numba would fail further on, in what the kernel calls
+            raise ValueError(
+                "numba.config.DISABLE_JIT was set when the kernels had been made; set it, or "
+                "NUMBA_DISABLE_JIT=1, before they are first used"
+            )
         with contextlib.suppress(Exception):  # whatever is wrong with a file, we can do without
             key, file = self._file(sig, target_context.codegen())
             checksum, data = file.load(key)
