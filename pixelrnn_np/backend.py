@@ -10,7 +10,6 @@ import difflib
 import functools
 import importlib
 import math
-from pathlib import Path
 
 import numpy as np
 
@@ -31,22 +30,11 @@ def _module(name):
     return importlib.import_module(f".{name}", __package__)
 
 
-FIRST_KERNEL = {
-    "pixelcnn": "conv_block.conv_block_forward", "row_lstm": "row_lstm.row_lstm_forward",
-    "diagonal_bilstm": "diagonal_lstm.diagonal_lstm_forward",
-}  # fmt: skip
+def announce_compiling(say):
+    """From now on, say(text) comes once before this process compiles kernels: up to a minute."""
+    from .kernels import cache
 
-
-def compiling(model=None):
-    """Whether that model's kernels (None: any) are still to be compiled: up to a minute, once."""
-    from .kernels import conv_forward
-    from .kernels.jit import JIT_DISABLED
-
-    if JIT_DISABLED or _name.get() == "reference":
-        return False
-    kernel = FIRST_KERNEL.get(model, "masked_conv.conv_forward")
-    # The index of Numba's cache; Python's own .pyc of the file lies beside it.
-    return next(Path(conv_forward.stats.cache_path).glob(f"{kernel}-*.nbi"), None) is None
+    cache.announce = say
 
 
 @contextlib.contextmanager

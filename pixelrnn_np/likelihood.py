@@ -50,8 +50,8 @@ def nats_per_pixel(logits, x):
 
     logits: x's shape for two levels, with one more axis of levels for more.
     """
-    pixels = x.reshape(-1, 1)
-    rows = logits.reshape(len(pixels), *logits.shape[x.ndim :])
+    pixels = np.ascontiguousarray(x).reshape(-1, 1)  # a row of a narrow image is none
+    rows = np.ascontiguousarray(logits).reshape(len(pixels), *logits.shape[x.ndim :])
     return nll_forward(rows.reshape(*pixels.shape, *rows.shape[1:]), pixels)[0].reshape(x.shape)
 
 

@@ -10,6 +10,7 @@ from pixelrnn_np.data import files, load_data
 pytestmark = pytest.mark.usefixtures("cache")
 
 DATA = b"published bytes"
+CACHE_FOLDER = files.cache_folder  # the real one, which the fixture `cache` takes away
 URLS = ["https://one.example/f.bin", "https://two.example/f.bin"]
 
 
@@ -44,6 +45,24 @@ def test_variable_that_names_no_folder(kind, tmp_path, monkeypatch):
         with fails(ValueError, "PIXELRNN_DATA", str(path), "existing folder"):
             load_data(name)
     assert len(load_data("digits")) == 1297
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), "~/.cache/pixelrnn_np"])
+def test_a_user_without_a_home(answer, folder, network, monkeypatch):
+    """A uid without an entry in passwd: platformdirs raises, or leaves the ~ as it is."""
+
+    def os_cache(project):
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    monkeypatch.setattr(files, "cache_folder", CACHE_FOLDER)
+    monkeypatch.setattr(pooch, "os_cache", os_cache)
+    (folder / "f.bin").write_bytes(DATA)
+    assert files.locate("f.bin", sha(DATA), URLS) == folder / "f.bin"
+    with fails(OSError, "no home", "set HOME", "PIXELRNN_DATA"):
+        files.locate("g.bin", sha(DATA), URLS)
+    assert network[1] == []
 
 
 # --- downloads ---------------------------------------------------------------------------------

@@ -1,7 +1,11 @@
 """Weights that ship with the package: files, cards, README and the command line agree."""
 
 import hashlib
+import os
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +48,33 @@ def test_files(name):
     card = pr.pretrained_card(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
     assert path.with_suffix(".md").read_text(encoding="utf-8") == ship.markdown(card)
+
+
+IN_A_ZIP = f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+import pixelrnn_np as pr
+from pixelrnn_np.kernels import relu_forward
+assert pr.__file__.startswith(sys.argv[1]) and pr.list_pretrained() == ["{DIGITS}"]
+assert pr.load_pretrained("{DIGITS}").name == pr.pretrained_card("{DIGITS}")["model"]["name"]
+relu_forward(np.zeros(1), np.zeros(1))
+print(sum(relu_forward.stats.cache_hits.values()))
+"""
+
+
+def test_the_package_works_within_a_zip_file(tmp_path):
+    """Weights are read from it, and kernels are kept elsewhere."""
+    package, path = Path(pr.__file__).parent, tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as z:
+        for file in [*package.rglob("*.py"), *package.glob(f"pretrained/{DIGITS}.*")]:
+            z.write(file, file.relative_to(package.parent))
+    command = [sys.executable, "-c", IN_A_ZIP, str(path)]
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "TMPDIR": str(tmp_path)}
+    for hits in (0, 1):
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == (f"{hits}\n", "")
+    assert {p.name for p in tmp_path.iterdir()} == {"all.zip", "kernels"}, "copies were left"
 
 
 @each

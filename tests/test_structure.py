@@ -3,19 +3,17 @@
 import ast
 import os
 import re
-import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import backend
-from pixelrnn_np.kernels import jit
 from pixelrnn_np.parallel.threads import Pool
 
 PACKAGE = Path(pr.__file__).parent
@@ -161,25 +159,6 @@ def test_nothing_heavy_is_imported_at_the_start():
     assert done.stdout.strip() == "set()"
 
 
-def test_the_first_start_says_that_it_compiles(tmp_path):
-    """With .pyc files beside the cache, as in an ordinary installation."""
-    shutil.copytree(PACKAGE, tmp_path / "pixelrnn_np", ignore=shutil.ignore_patterns("__pycache__"))
-    env = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR" and "BYTECODE" not in k}
-    code = """
-import numpy as np, pixelrnn_np as pr
-from pixelrnn_np.backend import compiling
-print(pr.__file__, compiling("row_lstm"))
-pr.build_model("row_lstm", (2, 2, 1), h=2, layers=1, head=2).nll(np.ones((1, 2, 2, 1), np.uint8))
-print(compiling("row_lstm"), compiling("pixelcnn"))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env | {"PYTHONPATH": str(tmp_path)}, cwd=tmp_path,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.split()[1:] == ["True", "False", "True"]
-    assert str(tmp_path) in done.stdout
-
-
 def test_what_is_made_of_the_weights_is_made_once_per_map():
     weights, made = [1], []
 
@@ -196,6 +175,23 @@ def test_what_is_made_of_the_weights_is_made_once_per_map():
     weights[0] = 3
     assert prepared(0) == 3  # outside of a map nothing is kept
     assert prepared(1) == 3
+
+
+def test_a_limit_of_threads_costs_time_only(monkeypatch):
+    """As a process limit does; the threads that are there by then do all the work."""
+    start, left = threading.Thread.start, [1]
+
+    def limited(thread):
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    for _ in range(2):  # without the one thread that is allowed at first, the second time
+        with Pool(4) as pool:
+            for _ in range(50):
+                assert pool.map(lambda i: i * i, range(9)) == [i * i for i in range(9)]
 
 
 def test_after_an_error_in_a_thread_nobody_is_at_work():
@@ -225,14 +221,3 @@ def test_a_workspace_gives_the_arrays_of_the_last_step_again():
     assert space.empty((5,), np.float64) is not first[1]
     a, b, c = space.empty((7,), np.float64), space.empty((backend.SLAB,), np.uint8), other
     assert not any(np.shares_memory(x, y) for x, y in ((a, b), (b, c), (a, c)))
-
-
-def test_compiled_code_older_than_the_kernels_is_dropped(tmp_path):
-    old, new = tmp_path / "old.nbi", tmp_path / "new.nbi"
-    for path in (old, new):
-        path.touch()
-    os.utime(old, (0, 0))
-    os.utime(new, (2**32, 2**32))
-    jit.drop_stale_code(SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path))))
-    assert not old.exists() or jit.JIT_DISABLED
-    assert new.exists()

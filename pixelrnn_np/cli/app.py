@@ -128,7 +128,7 @@ def evaluate(
     """Nats per image and bits per dimension on a split, beside three baselines."""
     here = world()
     net, meta, name = open_model(run, pretrained)
-    say_if_compiling(net)
+    say_if_compiling()
     found = source(name, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
@@ -225,10 +225,18 @@ def main():
     sys.exit(code)
 
 
+def run_command():
+    """Runs what the command line says; its exit code."""
+    try:
+        return app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.Abort as e:  # what click makes of Ctrl-C, but of an EOFError too
+        raise (e.__cause__ or KeyboardInterrupt()) from None
+
+
 def attempt(here):
     """Runs the command; (exit code, what to say of an error)."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = run_command()
     except UsageError as e:
         return fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
     except OSError as e:
@@ -236,7 +244,7 @@ def attempt(here):
         return fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)
     except (ValueError, Diverged, MemoryError) as e:
         return fail(e)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         code = 130
     except SystemExit as e:
         code = e.code

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tqdm import tqdm
 
 from .. import pretrained as shipped
-from ..backend import compiling
+from ..backend import announce_compiling
 from ..parallel.ranks import world
 from ..runs.run import BEST, CHECKPOINT, load_run
 
@@ -50,11 +51,9 @@ def open_model(run, pretrained):
     return net, meta, pretrained or run
 
 
-def say_if_compiling(model=None):
-    """Tells, before the long silence, that this model's kernels are compiled now, and only once."""
-    kind = None if model is None else model.config.get("base", model.name)
-    if compiling(kind):
-        say("compiling the kernels; that takes up to a minute, once")
+def say_if_compiling():
+    """Tells before the long silence that kernels are compiled, if any are not kept from before."""
+    announce_compiling(lambda text: tqdm.write(text, file=sys.stderr))  # a bar may be there by then
 
 
 def say(text):

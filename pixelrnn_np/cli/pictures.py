@@ -47,7 +47,7 @@ def sample(
     if here.first:
         target(output, ".png")
     here.meet()
-    say_if_compiling(net)
+    say_if_compiling()
     x, nats = sampling.sample(
         net, n, seed, temperature=temperature, return_nll=True, progress=not quiet,
         threads=here.threads(threads), ranks=here,
@@ -86,7 +86,7 @@ def complete(
     if here.first:
         target(output, ".png")
     here.meet()
-    say_if_compiling(net)
+    say_if_compiling()
     choose("--mask", mask, sampling.MASKS)
     if image is not None and (data, n) != (None, None):
         raise ValueError(f"--image is {image}; it takes the place of --data and -n")
@@ -130,7 +130,7 @@ def animate(
     if not world().first:
         return
     target(output, ".gif", ".html")
-    say_if_compiling(net)
+    say_if_compiling()
     check_int("-n", n, 1, 1024)
     if not 0.1 <= seconds <= 600:
         raise ValueError(f"--seconds is {seconds}; it has to be from 0.1 to 600")
@@ -159,7 +159,7 @@ def explain(
     if not world().first:
         return
     target(output, ".png")
-    say_if_compiling(net)
+    say_if_compiling()
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
     c = check_int("--column", W // 2 if column is None else column, 0, W - 1)

@@ -43,7 +43,7 @@ def prepare(here, run, out, given, threads, resume, init):
         else:
             trainer, about = fresh(near, given, threads, start, here)
     check_int("epochs", about["epochs"], 1, 10**6)
-    say_if_compiling(trainer.model)
+    say_if_compiling()
     images = here.first_then_all(
         lambda: {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
     )

@@ -60,7 +60,7 @@ def curve(name):
     cut so that the end can be read; else the card's picture."""
     metrics = Path(pretrained.__file__).parents[2] / "training" / name / "metrics.csv"
     if not metrics.exists():
-        return figures.picture(pretrained.FOLDER / f"{name}.png")
+        return figures.picture(pretrained.path_of(name, ".png"))
     with metrics.open(encoding="utf-8") as f:
         rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
     named, late = {}, []

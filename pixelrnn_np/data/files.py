@@ -14,26 +14,42 @@ VARIABLE = "PIXELRNN_DATA"
 
 
 def cache_folder():
-    """The user's cache, where downloads go; it need not exist yet."""
+    """The user's cache, where downloads go; it need not exist yet.
+
+    Raises FileNotFoundError for a user without a home, as in some containers.
+    """
     import pooch
 
-    return Path(pooch.os_cache("pixelrnn_np"))
+    with contextlib.suppress(RuntimeError):  # platformdirs knows no home
+        folder = Path(pooch.os_cache("pixelrnn_np"))
+        if folder.is_absolute():
+            return folder
+    raise FileNotFoundError(
+        f"this user has no home folder to keep data in; set HOME, or let {VARIABLE} name a folder "
+        "that holds the data set's files"
+    )
 
 
 def folders():
-    """The folders to search, in order. Raises ValueError if PIXELRNN_DATA names no folder."""
+    """Yields the folders to search, in order; asks for the user's cache only if it comes to that.
+
+    Raises ValueError if PIXELRNN_DATA names no folder.
+    """
     named = os.environ.get(VARIABLE)
-    if not named:
-        return [cache_folder()]
-    if not os.path.isdir(named):
-        raise ValueError(f"{VARIABLE} is {named!r}; it has to name an existing folder, or be unset")
-    return [Path(named), cache_folder()]
+    if named:
+        if not os.path.isdir(named):
+            raise ValueError(
+                f"{VARIABLE} is {named!r}; it has to name an existing folder, or be unset"
+            )
+        yield Path(named)
+    yield cache_folder()
 
 
 def find(*filenames):
     """The first of the files in the first folder that has any of them, unverified; else None.
 
-    Raises ValueError if it is not a plain file: to open a pipe may wait for ever.
+    Raises ValueError if it is not a plain file: to open a pipe may wait for ever; and as `folders`
+    and `cache_folder` do.
     """
     paths = (folder / name for folder in folders() for name in filenames)
     path = next((path for path in paths if path.exists()), None)
@@ -49,7 +65,8 @@ def locate(filename, sha256, urls, size=None):
     download.
 
     Raises ValueError if PIXELRNN_DATA names no folder, or for a file that is present with another
-    checksum (it is left alone); ConnectionError, which is an OSError, if no mirror delivers it.
+    checksum (it is left alone); ConnectionError, which is an OSError, if no mirror delivers it;
+    FileNotFoundError if it is nowhere and the user has no cache.
     """
     import pooch
 

@@ -43,15 +43,15 @@ class Pool:
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
             )
         self._spaces = [backend.Workspace() for _ in range(self.threads)]
-        self._executor = None
+        self._executors = []  # each of one thread
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._executor is not None:
-            self._executor.shutdown()
-            self._executor = None
+        for executor in self._executors:
+            executor.shutdown()
+        self._executors = []
 
     def map(self, function, shards):
         """[function(s) for s in shards]; what it returns must not live in the workspace.
@@ -66,8 +66,6 @@ class Pool:
             return self._threaded(function, shards, workers)
 
     def _threaded(self, function, shards, workers):
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(self.threads - 1, "pixelrnn")
         results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 
@@ -81,8 +79,8 @@ class Pool:
                 raise
 
         futures = [
-            self._executor.submit(contextvars.copy_context().run, work, slot)
-            for slot in range(1, workers)
+            executor.submit(contextvars.copy_context().run, work, slot)
+            for slot, executor in enumerate(self._helpers(workers - 1), 1)
         ]
         try:
             work(0)
@@ -91,6 +89,17 @@ class Pool:
         for future in futures:
             future.result()
         return results
+
+    def _helpers(self, count):
+        """Up to `count` threads beside the caller's: fewer where the system allows no more."""
+        while len(self._executors) < count:
+            executor = ThreadPoolExecutor(1, "pixelrnn")
+            try:
+                executor.submit(int)  # starts the thread, or fails, before there is work for it
+            except RuntimeError:
+                break
+            self._executors.append(executor)
+        return self._executors[:count]
 
     def _run(self, slot, function, shard):
         with backend.workspace(self._spaces[slot]):

@@ -6,24 +6,34 @@ NAME.md, NAME.png  the card to read, made from the JSON; the training curve
 Names are <data>-<model>[-<layers>x<h>]. tools/ship.py writes all four.
 """
 
+import atexit
+import contextlib
 import json
 import math
-from pathlib import Path
+from importlib import resources
 
 from ..backend import choose
 from ..models import load
 
-FOLDER = Path(__file__).parent
+FOLDER = resources.files(__package__)  # a path, or a place in the zip file of the package
+WEIGHTS = ".safetensors"
+_copies = contextlib.ExitStack()  # of what had to be unpacked
+atexit.register(_copies.close)
 
 
 def list_pretrained():
     """The names that `load_pretrained` takes, sorted."""
-    return sorted(p.stem for p in FOLDER.glob("*.safetensors"))
+    names = (entry.name for entry in FOLDER.iterdir())
+    return sorted(name.removesuffix(WEIGHTS) for name in names if name.endswith(WEIGHTS))
 
 
-def path_of(name):
-    """The weights' file. Raises ValueError, which names the nearest name, for an unknown one."""
-    return FOLDER / f"{choose('pretrained', name, list_pretrained())}.safetensors"
+def path_of(name, ending=WEIGHTS):
+    """A path of the weights' file, or of the model's file with another ending.
+
+    Raises ValueError, which names the nearest name, for an unknown one.
+    """
+    file = FOLDER / f"{choose('pretrained', name, list_pretrained())}{ending}"
+    return _copies.enter_context(resources.as_file(file))
 
 
 def load_pretrained(name):
@@ -44,7 +54,7 @@ def pretrained_card(name):
     schedule_done: share of the learning rate's schedule; sessions: the commands of the training,
     and what each ran on.
     """
-    return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name, ".json").read_text(encoding="utf-8"))
 
 
 def size_of(card):
