@@ -45,6 +45,9 @@ class Pool:
         self._spaces = [backend.Workspace() for _ in range(self.threads)]
         self._executor = None
 
+    def __reduce__(self):
+        return Pool, (self.threads,)  # a copy has threads and memory of its own
+
     def __enter__(self):
         return self
 
@@ -66,8 +69,9 @@ class Pool:
             return self._threaded(function, shards, workers)
 
     def _threaded(self, function, shards, workers):
-        if self._executor is None:
+        if self._executor is None or self._process != os.getpid():  # threads are lost in a fork
             self._executor = ThreadPoolExecutor(self.threads - 1, "pixelrnn")
+            self._process = os.getpid()
         results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 

@@ -151,6 +151,9 @@ class Ranks(Alone):
         self._own = available_threads()
         self._share = max(1, self._processors(host) // host.size)
 
+    def __reduce__(self):
+        return world, ()  # a copied trainer stands in the same job
+
     def _processors(self, host):
         """Processors that the ranks of this host may use, each counted once."""
         if not hasattr(os, "sched_getaffinity"):

@@ -3,6 +3,7 @@
 §2: one parameter set for all pixel positions, and every conditional in one parallel pass.
 """
 
+import copy
 import math
 from types import MappingProxyType
 
@@ -59,6 +60,19 @@ class Model(Layer):
         self.bind(self.unflatten(flat, dict(self._named())))
         self.flat = flat
         self._params = MappingProxyType(dict(self._named()))
+
+    def __getstate__(self):
+        """For copy and pickle. A network of a multi-scale model takes its part of the vector."""
+        state = super().__getstate__()
+        del state["_params"]
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.move_to(self.flat.copy())  # what pickle gives may be read-only
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two models that share some of their arrays are none
 
     @property
     def params(self):
