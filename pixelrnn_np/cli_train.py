@@ -14,7 +14,7 @@ from .data import load_data
 from .experiment import fresh, new_end, resumed
 from .models.base import check_int
 from .ranks import world
-from .run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
+from .run import BEST, CHECKPOINT, PREVIOUS, Run, brief, has_checkpoint, load_run
 from .training import Diverged
 
 PROGRAM = "python -m pixelrnn_np train"
@@ -133,7 +133,12 @@ def draw(here, out, trainer, samples, threads, quiet):
                         threads=here.threads(threads), ranks=here)  # fmt: skip
     if not here.first:
         return None
-    figures.save_sheet(out / "samples.png", x, best.levels)
-    if hasattr(best, "pyramid"):
-        figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    try:
+        figures.save_sheet(out / "samples.png", x, best.levels)
+        if hasattr(best, "pyramid"):
+            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    except OSError:
+        raise
+    except Exception as e:  # the training is done, and whole
+        return say(f"samples.png could not be drawn ({brief(e)})")
     return say(f"pictures: {out}/samples.png, {out}/loss.png")

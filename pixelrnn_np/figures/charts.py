@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .palette import BLACK, BLUE, GREY, MODELS, SERIES, new, plain
+from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
 
 
+@drawn
 def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside"):
     """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour.
 
@@ -32,6 +33,7 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     return figure
 
 
+@drawn
 def bars(named, xlabel, highlight=(), form="{:.4g}"):
     """Horizontal bars {label: number}, the number beside each; highlight: labels in colour."""
     figure = new(0.42 * len(named) + 0.8)
