@@ -28,12 +28,13 @@ from .cli_options import (
     say_if_compiling,
 )
 from .cli_ranks import spread_nll
+from .console import forgive
 from .data import DATASETS, load_data
 from .experiment import source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
 from .models.base import NotFinite, check_int
-from .ranks import launched, silent, world
+from .ranks import joined, launched, silent, world
 from .training import Diverged
 
 app = typer.Typer(
@@ -178,8 +179,6 @@ def pretrained(
     ] = None,
 ):
     """List the trained weights that come with the package, or tell all about one of them."""
-    if not world().first:
-        return
     if name is None:
         print(shipped.table())
     else:
@@ -194,7 +193,7 @@ def check(
     """Check a model's gradients, causality and normalisation on small images."""
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
-    if not world().first:
+    if launched()[0]:
         return
     say_if_compiling()
     text, good = check_table(model, seed)
@@ -209,22 +208,18 @@ for command in (
 
 
 def main():
-    try:
-        here = world()
-    except ValueError as e:  # these processes cannot agree who speaks: the launcher says it
-        if launched()[0] == 0:
-            say(f"error: {e}")
-        sys.exit(2)
-    with contextlib.nullcontext() if here.first else silent():
-        code, text = attempt(here)
-        code, text = here.leave(code, text)
-    if text:
+    forgive()
+    rank, size = launched()
+    with contextlib.nullcontext() if rank == 0 else silent():
+        code, text = attempt(size)
+        code, text = joined().leave(code, text)  # help and lists, and bad options, join no ranks
+    if text and rank == 0:
         say(text)
     sys.exit(code)
 
 
-def attempt(here):
-    """Runs the command; (exit code, what to say of an error)."""
+def attempt(size):
+    """Runs the command in one of `size` processes; (exit code, what to say of an error)."""
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as e:
@@ -239,7 +234,7 @@ def attempt(here):
     except SystemExit as e:
         code = e.code
     except Exception:
-        if here.size == 1:
+        if size == 1:
             raise
         return 1, traceback.format_exc()  # which rank's it is, is said with it
     return (130, "stopped") if code == 130 else (code or 0, "")

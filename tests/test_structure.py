@@ -20,7 +20,7 @@ from pixelrnn_np.parallel import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference"], ["backend"],
+    ["kernels", "reference", "console"], ["backend"],
     ["parallel", "checkpoint", "data", "interrupts", "folder"],
     ["layers", "likelihood", "provenance", "ranks"], ["models"],
     ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained",

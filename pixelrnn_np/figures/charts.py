@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..console import shown
 from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
 
 
@@ -64,7 +65,7 @@ class Table:
         ]
 
     def __repr__(self):
-        grid = [self.headers, *self.rows]
+        grid = [[shown(cell) for cell in row] for row in (self.headers, *self.rows)]
         widths = [max(len(row[k]) for row in grid) for k in range(len(self.headers))]
         return "\n".join(
             "  ".join(

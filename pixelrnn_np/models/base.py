@@ -218,16 +218,16 @@ class Model(Layer):
         raise NotImplementedError
 
     def summary(self):
-        """Shapes, parameters and receptive field, as text."""
+        """Shapes, parameters and receptive field, as text; ASCII, so that any file can hold it."""
         height, width, channels = self.image_shape
         kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
         lines = [
-            f"{self.name}: {height}×{width}×{channels} images of {self.levels} levels, {kind}, "
+            f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
             f"h = {self.h}, {self.layers} blocks, {self.dtype.name}",
             f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
         ]
         for name, a in self.params.items():
-            lines.append(f"{name:<28}{'×'.join(map(str, a.shape)):<22}{a.size:>10,}")
+            lines.append(f"{name:<28}{'x'.join(map(str, a.shape)):<22}{a.size:>10,}")
         lines.append(f"{'total':<50}{self.flat.size:>10,}")
         lines.append(f"receptive field: {self.receptive_field()}")
         return "\n".join(lines)
