@@ -222,5 +222,5 @@ def test_row_lstm_reads_its_triangle(layers):
 
 
 def test_even_width_is_refused(rng):
-    with pytest.raises(ValueError, match="1×4; both have to be odd"):
+    with pytest.raises(ValueError, match="1x4; both have to be odd"):
         make("row", rng, k=4)

@@ -19,7 +19,7 @@ from pixelrnn_np.parallel.threads import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference"], ["backend", "checkpoint"], ["figures"],
+    ["kernels", "reference", "console"], ["backend", "checkpoint"], ["figures"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
     ["inspection", "sampling", "training"], ["pretrained"], ["course"], ["runs"], ["cli"],
 ]  # fmt: skip

@@ -12,13 +12,14 @@ import typer
 
 from .. import pretrained as shipped
 from ..backend import choose
+from ..console import forgive
 from ..data import DATASETS, load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
 from ..models import BASES, MODELS, build_model, is_bound
 from ..models.base import NotFinite, check_int
-from ..parallel.ranks import launched, silent, world
+from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
 from . import pictures as cli_pictures
@@ -180,8 +181,6 @@ def pretrained(
     ] = None,
 ):
     """List the trained weights that come with the package, or tell all about one of them."""
-    if not world().first:
-        return
     if name is None:
         print(shipped.table())
     else:
@@ -196,7 +195,7 @@ def check(
     """Check a model's gradients, causality and normalisation on small images."""
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
-    if not world().first:
+    if launched()[0]:
         return
     say_if_compiling()
     text, good = check_table(model, seed)
@@ -211,16 +210,12 @@ for command in (
 
 
 def main():
-    try:
-        here = world()
-    except ValueError as e:  # these processes cannot agree who speaks: the launcher says it
-        if launched()[0] == 0:
-            say(f"error: {e}")
-        sys.exit(2)
-    with contextlib.nullcontext() if here.first else silent():
-        code, text = attempt(here)
-        code, text = here.leave(code, text)
-    if text:
+    forgive()
+    rank, size = launched()
+    with contextlib.nullcontext() if rank == 0 else silent():
+        code, text = attempt(size)
+        code, text = joined().leave(code, text)  # help and lists, and bad options, join no ranks
+    if text and rank == 0:
         say(text)
     sys.exit(code)
 
@@ -233,8 +228,8 @@ def run_command():
         raise (e.__cause__ or KeyboardInterrupt()) from None
 
 
-def attempt(here):
-    """Runs the command; (exit code, what to say of an error)."""
+def attempt(size):
+    """Runs the command in one of `size` processes; (exit code, what to say of an error)."""
     try:
         code = run_command()
     except UsageError as e:
@@ -249,7 +244,7 @@ def attempt(here):
     except SystemExit as e:
         code = e.code
     except Exception:
-        if here.size == 1:
+        if size == 1:
             raise
         return 1, traceback.format_exc()  # which rank's it is, is said with it
     return (130, "stopped") if code == 130 else (code or 0, "")

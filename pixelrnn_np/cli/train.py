@@ -12,7 +12,7 @@ from ..data.baselines import independent_nats
 from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
-from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
+from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, brief, has_checkpoint, load_run
 from ..training.trainer import Diverged
 from .options import say, say_if_compiling
 from .spread import check_alike, shares
@@ -122,7 +122,12 @@ def draw(here, out, trainer, samples, threads, quiet):
                         threads=here.threads(threads), ranks=here)  # fmt: skip
     if not here.first:
         return None
-    figures.save_sheet(out / "samples.png", x, best.levels)
-    if hasattr(best, "pyramid"):
-        figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    try:
+        figures.save_sheet(out / "samples.png", x, best.levels)
+        if hasattr(best, "pyramid"):
+            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    except OSError:
+        raise
+    except Exception as e:  # the training is done, and whole
+        return say(f"samples.png could not be drawn ({brief(e)})")
     return say(f"pictures: {out}/samples.png, {out}/loss.png")

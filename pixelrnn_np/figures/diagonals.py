@@ -3,9 +3,10 @@
 import numpy as np
 
 from .grids import _frame, _ratio, cell, outline
-from .palette import CURRENT, FUTURE, SEEN, new, panels
+from .palette import CURRENT, FUTURE, SEEN, drawn, new, panels
 
 
+@drawn
 def letters(named, current=None, reads=(), columns=None):
     """Maps of short strings side by side, {title: (rows, cols)}; "·" is padding, and stays white.
 
@@ -25,6 +26,7 @@ def letters(named, current=None, reads=(), columns=None):
     return figure
 
 
+@drawn
 def wavefront(height, width, t, mirrored=False):
     """Step t of a scan, in the image and in the skewed map: done, computed now, still to come.
 

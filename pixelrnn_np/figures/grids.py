@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, panels
+from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, panels
 
 
+@drawn
 def masks(named, labels=None, centre=True):
     """0/1 masks side by side, {title: (rows, cols)}: what is read is blue, what is hidden grey.
 
@@ -22,6 +23,7 @@ def masks(named, labels=None, centre=True):
     return figure
 
 
+@drawn
 def numbers(named, form="{:.2g}", current=None, labels=None):
     """Small arrays with their numbers, {title: (rows, cols)}, one colour scale around zero.
 
@@ -43,6 +45,7 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
     return figure
 
 
+@drawn
 def skewed(letters):
     """§3.2: a map of short strings (H, W), and the same skewed; each diagonal has one shade."""
     from matplotlib import colormaps

@@ -3,10 +3,24 @@
 import numpy as np
 
 from .grids import cell
-from .palette import BLACK, BLUE, CURRENT, FUTURE, GREY, SEEN, SERIES, WIDTH, bare, panels, plain
+from .palette import (
+    BLACK,
+    BLUE,
+    CURRENT,
+    FUTURE,
+    GREY,
+    SEEN,
+    SERIES,
+    WIDTH,
+    bare,
+    drawn,
+    panels,
+    plain,
+)
 from .tiles import to_rgb
 
 
+@drawn
 def raster(named, place):
     """Figure 2, left: orders of the pixels, {title: (H, W) of 1 … H·W}, each pixel's number in it.
 
@@ -25,6 +39,7 @@ def raster(named, place):
     return figure
 
 
+@drawn
 def gallery(named, levels, columns=8):
     """Single images with a title each, {title: (H, W, C)}, with a frame: white ones can be seen."""
     figure, axes = panels(len(named), columns=columns, ratio=1.15)
@@ -36,6 +51,7 @@ def gallery(named, levels, columns=8):
     return figure
 
 
+@drawn
 def distributions(named, values=None, columns=3, ylabel="p", top=None):
     """Distributions over the values of a pixel, one panel each, as the paper's Figure 6.
 

@@ -64,6 +64,12 @@ class Layer:
             start = child + "."
             layer.bind({k[len(start) :]: v for k, v in views.items() if k.startswith(start)})
 
+    def __getstate__(self):
+        return {**self.__dict__, "children": dict(self.children)}  # its proxy cannot be copied
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, children=MappingProxyType(state["children"]))
+
     def forward(self, x):
         raise NotImplementedError
 

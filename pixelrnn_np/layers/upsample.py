@@ -25,7 +25,7 @@ class Upsample(Layer):
 
     def __init__(self, size, factor, channels, features, rng, *, dtype="float32"):
         if factor % 2 or factor < 2:
-            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, …")
+            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, ...")
         self.size, self.factor = size, factor
         shape = (2 * factor, 2 * factor, channels, features)
         # Of the kernel's 2f × 2f taps, 2 × 2 reach an output (fewer at the border).

@@ -3,6 +3,7 @@
 §2: one parameter set for all pixel positions, and every conditional in one parallel pass.
 """
 
+import copy
 import math
 from types import MappingProxyType
 
@@ -59,6 +60,19 @@ class Model(Layer):
         self.bind(self.unflatten(flat, dict(self._named())))
         self.flat = flat
         self._params = MappingProxyType(dict(self._named()))
+
+    def __getstate__(self):
+        """For copy and pickle. A network of a multi-scale model takes its part of the vector."""
+        state = super().__getstate__()
+        del state["_params"]
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.move_to(self.flat.copy())  # what pickle gives may be read-only
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two models that share some of their arrays are none
 
     @property
     def params(self):
@@ -213,16 +227,16 @@ class Model(Layer):
         raise NotImplementedError
 
     def summary(self):
-        """Shapes, parameters and receptive field, as text."""
+        """Shapes, parameters and receptive field, as text; ASCII, so that any file can hold it."""
         height, width, channels = self.image_shape
         kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
         lines = [
-            f"{self.name}: {height}×{width}×{channels} images of {self.levels} levels, {kind}, "
+            f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
             f"h = {self.h}, {self.layers} blocks, {self.dtype.name}",
             f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
         ]
         for name, a in self.params.items():
-            lines.append(f"{name:<28}{'×'.join(map(str, a.shape)):<22}{a.size:>10,}")
+            lines.append(f"{name:<28}{'x'.join(map(str, a.shape)):<22}{a.size:>10,}")
         lines.append(f"{'total':<50}{self.flat.size:>10,}")
         lines.append(f"receptive field: {self.receptive_field()}")
         return "\n".join(lines)

@@ -21,7 +21,7 @@ class RowLSTMPixelRNN(Trunk):
     def receptive_field(self):
         L = self.layers
         return (
-            f"a triangle: row i-d for d ≥ 1: columns j-{3 + L}-d to j+2+d; own row: "
+            f"a triangle: row i-d for d >= 1: columns j-{3 + L}-d to j+2+d; own row: "
             f"j-{3 + L} to j-1"
         )
 

@@ -43,7 +43,10 @@ class Pool:
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
             )
         self._spaces = [backend.Workspace() for _ in range(self.threads)]
-        self._executors = []  # each of one thread
+        self._executors, self._process = [], os.getpid()  # executors of one thread each
+
+    def __reduce__(self):
+        return Pool, (self.threads,)  # a copy has threads and memory of its own
 
     def __enter__(self):
         return self
@@ -66,6 +69,8 @@ class Pool:
             return self._threaded(function, shards, workers)
 
     def _threaded(self, function, shards, workers):
+        if self._process != os.getpid():  # threads are lost in a fork
+            self._executors, self._process = [], os.getpid()
         results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 

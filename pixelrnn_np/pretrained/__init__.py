@@ -13,6 +13,7 @@ import math
 from importlib import resources
 
 from ..backend import choose
+from ..console import shown
 from ..models import load
 
 FOLDER = resources.files(__package__)  # a path, or a place in the zip file of the package
@@ -66,7 +67,7 @@ def table():
     """What there is, as lines of text."""
     rows = [["name", "parameters", "images seen", "minutes", "valid nats", "test nats", "bits/dim"]]
     for card in map(pretrained_card, list_pretrained()):
-        seen, most = card["seen"], "≤ " if card["bound"] else ""
+        seen, most = card["seen"], shown("≤ ") if card["bound"] else ""
         rows.append([
             card["name"], f"{card['parameters']:,}", f"{seen['images']:,}",
             f"{seen['minutes']:.1f}", most + f"{card['nats']['valid']:.2f}",

@@ -43,7 +43,7 @@ class Run:
         self.folder, self.about, self.baselines = Path(folder), about or {}, baselines or {}
         self.sessions = []
         self.unwritten = {}  # of what is made from the checkpoint: {name: OSError}
-        self._drawn = -1  # records in loss.png
+        self._drawn, self._undrawable = -1, False  # records in loss.png; whether drawing failed
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"{self.folder} is a file; name a folder for the run")
         lock = Lock(self.folder)
@@ -156,11 +156,19 @@ class Run:
 
     def _write_metrics_and_curve(self, history):
         self._attempt(METRICS, lambda path: checkpoint.write_atomically(path, _table(history)))
-        if len(history) != self._drawn and self._attempt(
-            CURVE, lambda path: figures.save_loss_curve(path, history, self.baselines)
-        ):
+        if len(history) != self._drawn and self._attempt(CURVE, lambda p: self._draw(p, history)):
             self._drawn = len(history)
             gc.collect()  # a figure is a megabyte of cyclic garbage
+
+    def _draw(self, path, history):
+        try:
+            figures.save_loss_curve(path, history, self.baselines)
+        except OSError:
+            raise
+        except Exception as e:  # whatever matplotlib meets on this machine: it is only a picture
+            if not self._undrawable:
+                self._say(f"{CURVE} could not be drawn ({brief(e)}); training goes on")
+            self._undrawable = True
 
     def _attempt(self, name, write):
         try:
@@ -172,6 +180,12 @@ class Run:
             return False
         self.unwritten.pop(name, None)
         return True
+
+
+def brief(e):
+    """An exception of another library in a line: some have pages to say."""
+    first = next(iter(str(e).splitlines()), "")
+    return f"{type(e).__name__}: {first}"[:200]
 
 
 def _table(history):

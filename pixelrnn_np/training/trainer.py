@@ -5,6 +5,7 @@ clipped elementwise; the paper gives neither a clip nor a learning rate.
 """
 
 import contextlib
+import copy
 import math
 import time
 
@@ -28,6 +29,11 @@ class Diverged(ArithmeticError):
 
     The weights are those before that update.
     """
+
+
+def _nobody():
+    """Whether somebody asked to stop, outside of `fit`."""
+    return False
 
 
 class Trainer:
@@ -78,11 +84,23 @@ class Trainer:
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
         self.interrupted = self._agreed = False
-        self._asked = lambda: False
+        self._asked = _nobody
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history, self.best = [], math.inf
         self.best_weights = self.best_updates = None  # those with `best` nats, and when
+
+    def __getstate__(self):
+        return {**self.__dict__, "_asked": _nobody}  # a copy trains for itself, and answers nobody
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        arrays = self.optimizer.arrays  # what pickle gives may be read-only
+        arrays.update({name: a.copy() for name, a in arrays.items()})
+        self.average = None if self.average is None else self.average.copy()
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two trainers of one model would undo each other's work
 
     @property
     def lr(self):
