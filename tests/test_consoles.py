@@ -97,7 +97,11 @@ def test_streams_that_are_none_or_strange(monkeypatch):
 
 def test_a_silent_rank_prints_nowhere_without_an_error():
     """Nowhere has an encoding as well: by default the locale's."""
-    code = "from pixelrnn_np.parallel.ranks import silent\nwith silent(): print(chr(0xD7), chr(0xDC80))"
+    code = """
+from pixelrnn_np.parallel.ranks import silent
+with silent():
+    print(chr(0xD7), chr(0xDC80))
+"""
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | locale)
     assert done.returncode == 0

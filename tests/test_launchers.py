@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pixelrnn_np import ranks
+from pixelrnn_np.parallel import ranks
 from pixelrnn_np.parallel.ranks import launched
 
 SLURM = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "8"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..console import shown
+from ...console import shown
 
 
 class Tape:
