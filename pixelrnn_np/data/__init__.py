@@ -9,7 +9,7 @@ import operator
 import numpy as np
 
 from ..backend import choose
-from . import binarized_mnist, cifar10, colour_digits, digits, mnist, photos
+from . import binarized_mnist, cifar10, colour_digits, digits, mnist, mnist5k, photos
 from .dataset import Dataset
 
 # A further data set is one file that defines DATASET, and a line here.
@@ -19,6 +19,7 @@ DATASETS = {
         digits.DATASET,
         colour_digits.DATASET,
         *photos.DATASETS,
+        mnist5k.DATASET,
         mnist.DATASET,
         binarized_mnist.DATASET,
         cifar10.DATASET,
