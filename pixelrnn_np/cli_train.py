@@ -8,9 +8,9 @@ import typer
 
 from . import figures, sampling
 from .baselines import independent_nats
-from .cli_options import say, say_if_compiling
+from .cli_options import say, say_if_compiling, summary
 from .cli_ranks import check_alike, shares
-from .data import load_data
+from .data import find_dataset, load_data
 from .experiment import fresh, new_end, resumed
 from .models.base import check_int
 from .ranks import world
@@ -77,8 +77,10 @@ def prepare(here, run, out, given, threads, resume, init, distilled=None):
 def announce(out, trainer, about, going_on, resume):
     """Says what begins."""
     net, here = trainer.model, trainer.ranks
-    data, total = about["data"]["name"], about["epochs"]
-    say(f"{net.name}, {net.flat.size:,} parameters, on {data}, {net.levels} levels")
+    data, total = about["data"], about["epochs"]
+    say(f"{net.name}, {net.flat.size:,} parameters, on {data['name']}, {net.levels} levels")
+    if "fingerprint" in data:
+        say(summary(find_dataset(**data)))
     if here.size > 1:
         say(shares(here, trainer))
     if trainer.epoch >= total:

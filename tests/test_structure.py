@@ -26,7 +26,7 @@ ORDER = [
     ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained",
      "state"],
     ["checks", "training", "animation"], ["run", "course"], ["experiment"],
-    ["cli_options", "cli_ranks"], ["cli_pictures", "cli_train"], ["cli"],
+    ["cli_options", "cli_ranks"], ["cli_data", "cli_pictures", "cli_train"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 
