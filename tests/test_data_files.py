@@ -14,15 +14,14 @@ CACHE_FOLDER = files.cache_folder  # the real one, which the fixture `cache` tak
 URLS = ["https://one.example/f.bin", "https://two.example/f.bin"]
 
 
-def test_checksum_failure_is_told_and_nothing_replaced(folder, cache, network):
+def test_present_file_in_another_form(folder, cache, network):
+    """Nearer folders come first, and of one folder the published name; a folder is no file."""
     cache.mkdir()
-    for place in (folder, cache):
-        path = place / "f.bin"
-        path.write_bytes(b"something else")
-        with fails(ValueError, str(path), sha(DATA), sha(b"something else"), "delete"):
-            files.locate("f.bin", sha(DATA), URLS)
-        assert path.read_bytes() == b"something else"
-        path.unlink()
+    (cache / "f.bin").write_bytes(DATA)
+    (folder / "f.bin").mkdir()
+    assert files.locate("f.bin", sha(DATA), URLS, others=["f"]) == cache / "f.bin"
+    (folder / "f").write_bytes(DATA)
+    assert files.locate("f.bin", sha(DATA), URLS, others=["f"]) == folder / "f"
     assert network[1] == []
 
 
@@ -79,6 +78,21 @@ def test_download_message(network, cache, capfd, monkeypatch):
     assert records == [] and logger.level == level
     assert out == ""
     assert err == f"downloading f.bin (12.3 MB) from {URLS[0]} to {cache}\n"
+
+
+def test_what_is_missing_is_said_before_the_network_is_asked(network, folder, capfd):
+    network[0][URLS[0]] = DATA
+    for name in "abcdefg":
+        (folder / f"{name}.bin").write_bytes(b"x")
+    (folder / "MNIST").mkdir()
+    (folder / ".hidden").mkdir()
+    files.locate("f2.bin", sha(DATA), URLS, others=["f3"], forms="F3", note="G is no good")
+    first, second = capfd.readouterr().err.splitlines()
+    assert first == (
+        f"PIXELRNN_DATA: {folder} has no f2.bin (or F3); it holds MNIST/, a.bin, b.bin, c.bin, "
+        "d.bin and 3 more. G is no good"
+    )
+    assert second.startswith("downloading f2.bin from")
 
 
 def test_a_progress_bar_is_asked_for(monkeypatch, network):

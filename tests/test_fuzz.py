@@ -220,7 +220,7 @@ def test_a_file_too_large_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / mnist.TEST.filename
     with open(path, "wb") as file:
         file.truncate(2**36)
-    with fails(path, mnist.TEST.sha256, f"{2**36} bytes"):
+    with fails(path, mnist.TEST.content, f"{2**36} bytes"):
         pr.load_data("mnist", "test")
     assert files.find(mnist.TEST.filename) == path
 

@@ -49,6 +49,8 @@ class Shipment:
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
         self.trainer, self.about = resumed(self.run, {}, threads)
         self.data, self.threads = self.about["data"], threads
+        if self.data["name"] not in DATASETS:
+            raise ValueError(f"{run} learnt own pictures: cards are of data sets that all can have")
         self.arrays, self.meta = checkpoint.load(self.run / BEST)
         config = self.meta["model"]
         first = f"{self.data['name']}-{config['name']}"

@@ -1,4 +1,4 @@
-"""The command line: train · evaluate · pretrained · check; pictures.py has what draws."""
+"""The command line: train · evaluate · pretrained · check; see pictures.py and data.py."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import typer
 from .. import pretrained as shipped
 from ..backend import choose
 from ..console import forgive
-from ..data import DATASETS, load_data
+from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
@@ -22,19 +22,24 @@ from ..models.base import NotFinite, check_int
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
+from . import data as cli_data
 from . import pictures as cli_pictures
 from . import train as cli_train
 from .options import (
     Data,
+    Grey,
     Pretrained,
     Quiet,
     RunArgument,
+    Size,
     Threads,
     UsageError,
+    ValidShare,
     open_model,
     option,
     say,
     say_if_compiling,
+    size_name,
 )
 from .spread import spread_nll
 
@@ -49,10 +54,16 @@ app = typer.Typer(
 def train(
     out: Annotated[Path, option("folder of the run; made if it is missing")],
     model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
-    data: Annotated[str | None, option(" | ".join(DATASETS), "digits")] = None,
+    data: Annotated[
+        str | None,
+        option("one that `data` lists, or path of a folder of pictures, .npy or .npz", "digits"),
+    ] = None,
+    size: Size = None,
+    grey: Grey = False,
+    valid_share: ValidShare = None,
     levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
     stochastic: Annotated[
-        bool, option("mnist only: binarise by chance, by --seed", None, "--stochastic")
+        bool, option("mnist, mnist5k: binarise by chance, by --seed", None, "--stochastic")
     ] = False,
     epochs: Annotated[
         int | None, option("passes over the images; with --resume, moves the end", 30)
@@ -102,7 +113,8 @@ def train(
 ):
     """Train a model; what it writes is in --out: best weights, checkpoint, metrics, pictures."""
     given = {
-        "model": model, "data": data, "levels": levels, "stochastic": stochastic or None,
+        "model": model, "data": data, "size": size_name(size), "grey": grey or None,
+        "valid_share": valid_share, "levels": levels, "stochastic": stochastic or None,
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
         "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
@@ -204,7 +216,8 @@ def check(
 
 
 for command in (
-    cli_pictures.sample, cli_pictures.complete, cli_pictures.animate, cli_pictures.explain
+    cli_data.data, cli_pictures.sample, cli_pictures.complete, cli_pictures.animate,
+    cli_pictures.explain,
 ):  # fmt: skip
     app.command()(command)
 

@@ -7,14 +7,14 @@ import shlex
 import typer
 
 from .. import figures, sampling
-from ..data import load_data
+from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
 from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, brief, has_checkpoint, load_run
 from ..training.trainer import Diverged
-from .options import say, say_if_compiling
+from .options import say, say_if_compiling, summary
 from .spread import check_alike, shares
 
 
@@ -66,8 +66,10 @@ def prepare(here, run, out, given, threads, resume, init):
 def announce(out, trainer, about, going_on, resume):
     """Says what begins."""
     net, here = trainer.model, trainer.ranks
-    data, total = about["data"]["name"], about["epochs"]
-    say(f"{net.name}, {net.flat.size:,} parameters, on {data}, {net.levels} levels")
+    data, total = about["data"], about["epochs"]
+    say(f"{net.name}, {net.flat.size:,} parameters, on {data['name']}, {net.levels} levels")
+    if "fingerprint" in data:
+        say(summary(find_dataset(**data)))
     if here.size > 1:
         say(shares(here, trainer))
     if trainer.epoch >= total:

@@ -214,8 +214,8 @@ class CheckpointFile(Safetensors):
         use(model)
         trainer, about = experiment.resumed(self.folder, {}, 1)
         if isinstance(about["epochs"], int) and about["epochs"] > 0:
-            trainer.total_steps = experiment.steps(trainer, "digits", about["epochs"])
-            experiment.new_end(trainer, "digits", about["epochs"] + 1)
+            trainer.total_steps = experiment.steps(trainer, {"name": "digits"}, about["epochs"])
+            experiment.new_end(trainer, {"name": "digits"}, about["epochs"] + 1)
         with contextlib.suppress(Diverged):
             trainer.step(np.minimum(self.x, model.levels - 1))
         again = run.Run(self.folder, about)
