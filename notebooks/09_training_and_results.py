@@ -405,7 +405,8 @@ figures.Table(["recipe", "best valid nats", "test nats at the end"], rows)
 #
 # In longer runs of this project (30 epochs, 17 levels; `benchmarks/README.md`) RMSProp at a
 # constant 0.001 came to 84.5 test nats, RMSProp with schedule and average to 80.0, and Adam with
-# both to 79.0. Hence the defaults of the command line.
+# both to 79.0. Hence the schedule and the average of the command line. Its optimiser is SOAP by now:
+# Adam in a basis that follows the gradients (`pixelrnn_np/training/optim.py`).
 #
 # What is the average worth, in one and the same run? We stop a run with a constant rate in its
 # middle and validate twice.
@@ -440,9 +441,9 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 #
 # | open | here |
 # |---|---|
-# | learning rates, their schedule | Adam 0.003, cosine to zero; RMSProp 0.001, decay 0.95 |
+# | learning rates, their schedule | SOAP or Adam 0.003, cosine to zero; RMSProp 0.001, decay 0.95 |
 # | clip, warm-up, averaging | elementwise at 1 per dimension; some updates; yes |
-# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$ |
+# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$; the logits' a tenth, their biases the log-odds of the training images' values |
 # | initial states $h_0$, $c_0$ | said to be learned; here they start at 0, one vector per direction |
 # | forget gate's bias | 1 |
 # | number of updates, when to stop | the best weights on the validation set |

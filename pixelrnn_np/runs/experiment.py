@@ -11,7 +11,7 @@ from ..training.optim import learning_rate
 from ..training.trainer import Trainer
 from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
-# On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
+# Schedule and average took RMSProp on digits from 84.5 to 80.0 nats (benchmarks/README.md).
 DEFAULTS = {
     "model": "diagonal_bilstm", "data": "digits", "epochs": 30, "seed": 0, "batch_size": 16,
     "optimizer": "soap", "lr": 0.003, "schedule": "cosine", "warmup": 100, "ema": 0.995,
