@@ -266,7 +266,7 @@ import numpy as np
 from pixelrnn_np.kernels import relu_forward
 x = np.array([-1.0, 2.0])
 relu_forward(x, x)
-print(x.tolist(), hasattr(relu_forward, "py_func"))
+print(x.tolist(), bool(numba.config.DISABLE_JIT), not hasattr(relu_forward, "py_func"))
 """
 
 
@@ -278,11 +278,12 @@ def test_numba_is_asked_whether_it_compiles(tmp_path, name):
         program = "numba.config.DISABLE_JIT = True"
     elif name == "file":  # in the folder of the process
         (tmp_path / ".numba_config.yaml").write_text("disable_jit: 1\n")
-    else:  # "True" is none of the values that Numba knows: it says so and compiles
+    else:  # "True" is none of the values that Numba knows: it says so, and compiles
         more = {"NUMBA_DISABLE_JIT": name}
     (folder / "pixelrnn_np").symlink_to(PACKAGE)
     out, err = start(folder, SWITCHED.format(program), **more)
-    assert out == f"[0.0, 2.0] {name in ('0', 'True')}\n"
+    disabled = name in ("program", "file", "1")
+    assert out == f"[0.0, 2.0] {disabled} {disabled}\n"
     assert ("Environment variable 'NUMBA_DISABLE_JIT'" in err) == (name == "True")
 
 
