@@ -1,21 +1,14 @@
 """MNIST: the real files where they are at hand, fakes of the same sizes everywhere; its levels."""
 
 import gzip
-import struct
 
 import numpy as np
 import pytest
-from data_checks import REAL, check, fails, needs, sha
+from data_checks import REAL, check, fails, idx, needs, replace_mnist, sha
 
 from pixelrnn_np.data import load_data, mnist
 
 pytestmark = pytest.mark.usefixtures("cache")
-
-
-def idx(images, magic=0x803, shape=None, compress=True):
-    n, h, w = shape or images.shape[:3]
-    data = struct.pack(">4I", magic, n, h, w) + images.tobytes()
-    return gzip.compress(data, 1, mtime=0) if compress else data
 
 
 @pytest.fixture
@@ -27,16 +20,6 @@ def grey(monkeypatch):
     packed = [idx(x) for x in images]
     replace_mnist(monkeypatch, *packed)
     return *images, *packed
-
-
-def replace_mnist(monkeypatch, train, test):
-    """Lets `mnist` expect these files of the published names and sizes."""
-    new = {
-        f.filename: f._replace(sha256=sha(data), size=len(data), content=sha(gzip.decompress(data)))
-        for f, data in ((mnist.TRAIN, train), (mnist.TEST, test))
-    }
-    for split, (file, part) in list(mnist.SPLITS.items()):
-        monkeypatch.setitem(mnist.SPLITS, split, (new[file.filename], part))
 
 
 @needs("t10k-images-idx3-ubyte.gz")

@@ -83,7 +83,8 @@ def complete(
 
     A drawn pixel takes account of known pixels above it and to its left in its row, not of later
     ones: what is below a hole does not steer what fills it. A picture is read as a viewer shows it,
-    what is transparent on white paper. Digits here are light on dark: for ink on paper, --invert.
+    what is transparent on white paper. The digits of the data sets are light on dark: for ink on
+    paper there is --invert.
     """
     here = world()
     net, meta, name = open_model(run, pretrained)

@@ -83,7 +83,7 @@ def describe(path, *, size=None, grey=None, valid_share=None, seed=0):
         if own.arrays and own.largest < levels:
             return images
         low, high = (int(f(own.parts["train"])) for f in (np.min, np.max))
-        if low * levels // 256 == high * levels // 256:
+        if low < high and low * levels // 256 == high * levels // 256:
             raise ValueError(
                 f"{path}: with {levels} levels all pixels are the same, for their values go "
                 f"from {low} to {high}; name more than {high} levels, or stretch them to 0 to 255"
@@ -202,9 +202,10 @@ def _read_folder(folder, size, grey):
 def _sized(picture, path, size):
     if size is None:
         return picture
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
-    return ImageOps.fit(picture, size[::-1])
+    # Means over areas, as `shrink` takes them: sharper filters ring at the edges of ink.
+    return ImageOps.fit(picture, size[::-1], Image.Resampling.BOX)
 
 
 def _split_of(name):

@@ -122,26 +122,33 @@ class Run:
             else:
                 self._say(f"{path} is missing")
             self._say(f"going on from the checkpoint before, after update {trainer.step_count}")
-        if not self._best_is_whole(trainer) and trainer.best_weights is not None:
+        best = self._whole_best(trainer)
+        if trainer.best_weights is not None and (best is None or self._other_data(best)):
             self.save_best(trainer, trainer.best)
-            self._say(f"{BEST} was made again from the checkpoint")
+            if best is None:
+                self._say(f"{BEST} was made again from the checkpoint")
         if trainer.step_count:
             self._write_metrics_and_curve(trainer.history)
 
-    def _best_is_whole(self, trainer):
+    def _other_data(self, best):
+        """Whether best weights name another place of the data than this session does."""
+        return "data" in self.about and best.get("data") != self.about["data"]
+
+    def _whole_best(self, trainer):
+        """What is said of the best weights; None if they are missing, damaged or another run's."""
         path = self.folder / BEST
         if not path.exists():
-            return False
+            return None
         try:
             model, meta = load_run(path)
         except ValueError as e:
             self._set_aside(path, e)
-            return False
+            return None
         updates, known = meta.get("updates"), trainer.best_updates
         if model.config == trainer.model.config and known in (None, updates):
-            return True
+            return meta
         self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
-        return False
+        return None
 
     def keep_old_best(self):
         """Before a run that starts afresh: best weights without a checkpoint keep their numbers."""
