@@ -10,9 +10,10 @@ from data_checks import idx, replace_mnist
 from PIL import Image
 
 import pixelrnn_np as pr
-from pixelrnn_np import cli_data, run
+from pixelrnn_np.cli import data as cli_data
 from pixelrnn_np.data import DATASETS, mnist
-from pixelrnn_np.training import Trainer
+from pixelrnn_np.runs import run
+from pixelrnn_np.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("cache")
 WORDS = [*TINY, "--epochs", 1, "--samples", 2]
