@@ -823,9 +823,9 @@ TRAINING = """
 import resource, statistics, time
 import numpy as np
 import pixelrnn_np as pr
-from pixelrnn_np import backend
+from pixelrnn_np import backend, memory
 
-model, space = pr.build_model("pixelcnn", layers=5), backend.Workspace()
+model, space = pr.build_model("pixelcnn", layers=5), memory.Workspace()
 digits = (np.random.default_rng(0).random((16, 28, 28, 1)) < 0.15).astype(np.uint8)
 
 def passes():
@@ -833,7 +833,7 @@ def passes():
     return model.nll_backward(1 / len(digits), cache)
 
 def passes_in_a_workspace():
-    with backend.workspace(space):
+    with memory.workspace(space):
         return passes()
 
 for function in (passes, passes_in_a_workspace):

@@ -1,7 +1,7 @@
-"""Chooses the compiled kernels or their readable twins, and hands out scratch memory.
+"""Chooses what computes: the kernels, or their readable twins, compiled or as they stand.
 
-All choices live in context variables: they hold for the calling thread, and `parallel` carries
-them to its workers.
+The choice lives in a context variable: it holds for the calling thread, and `parallel` carries it
+to its workers.
 """
 
 import contextlib
@@ -9,24 +9,37 @@ import contextvars
 import difflib
 import functools
 import importlib
-import math
+import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-BACKENDS = ("kernels", "reference")
+BACKENDS = ("kernels", "compiled", "reference")
 
 _name = contextvars.ContextVar("pixelrnn_backend", default="kernels")
-_workspace = contextvars.ContextVar("pixelrnn_workspace", default=None)
-_shared = contextvars.ContextVar("pixelrnn_shared", default=None)
 
 
-def ops(name=None):
-    """The module whose functions compute: `kernels`, or `reference` where it was chosen."""
-    return _module(name or _name.get())
+def ops(cache=None):
+    """The module whose functions compute: the chosen one, or the one that made a layer's `cache`.
+
+    `kernels`, `compiled` or `reference`: all have the same functions. Editors are told `kernels`.
+    """
+    if TYPE_CHECKING:
+        from . import kernels
+
+        return kernels
+    return _module(_name.get()) if cache is None else cache[0]
 
 
 @functools.cache
 def _module(name):
+    if name == "kernels" and (fault := fault_of_kernels()):
+        name = "compiled"
+        print(
+            f"the kernels do not work with this version of Numba ({fault}): slower ones take their "
+            "place, the twins in reference/, compiled; another version of Numba may help",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
     return importlib.import_module(f".{name}", __package__)
 
 
@@ -37,11 +50,25 @@ def announce_compiling(say):
     cache.announce = say
 
 
+def fault_of_kernels():
+    """What is wrong with `kernels`, in one line, or None: they use internals of Numba."""
+    try:
+        from . import kernels
+
+        # The smallest product that is made with them.
+        rows, K, above = np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)), np.empty((1, 1, 1))
+        kernels.conv_above(rows, K, np.ones(1), above)
+    except Exception as e:  # whatever a future version raises, at import or while it compiles
+        return f"{type(e).__name__}: {next(iter(str(e).strip().splitlines()), '')}"
+    return None if above.item() == 2 else "a sum is wrong"
+
+
 @contextlib.contextmanager
 def use_backend(name):
-    """Within the block every model runs on `name`: "kernels" or "reference" (slow, readable).
+    """Within the block every model runs on `name`.
 
-    Raises ValueError for another name.
+    "kernels": the fast ones; "reference": their readable twins, plain loops, very slow; "compiled":
+    these same loops, compiled by Numba. Raises ValueError for another name.
     """
     choose("backend", name, BACKENDS)
     token = _name.set(name)
@@ -59,94 +86,3 @@ def choose(argument, value, allowed):
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     names = ", ".join(repr(a) for a in allowed)
     raise ValueError(f"{argument} is {value!r}{hint}; it has to be one of {names}")
-
-
-SLAB = 2**25
-
-
-class Workspace:
-    """Scratch memory of one thread: every step is given the same memory from its start again.
-
-    Fresh large arrays cost a page fault per 4 KiB. What is to outlive the step is copied out of it.
-    Slabs are of 32 MiB, for which NumPy asks for huge pages: the maps of a network are too many
-    small pages for the processor's table of them.
-    """
-
-    def __init__(self):
-        self._slabs, self._given, self._next = [], [], 0
-
-    def rewind(self):
-        self._next = 0
-
-    def empty(self, shape, dtype):
-        """Steps ask for the same shapes in the same order: each is given last step's array."""
-        i, self._next = self._next, self._next + 1
-        if i < len(self._given):
-            array = self._given[i][0]
-            if array.shape == shape and array.dtype == dtype:
-                return array
-            del self._given[i:]
-        self._given.append(self._place(shape, dtype))
-        return self._given[i][0]
-
-    def _place(self, shape, dtype):
-        """An array behind the last one given, its slab, and where it ends there."""
-        _, slab, start = self._given[-1] if self._given else (None, 0, 0)
-        size = -(math.prod(shape) * np.dtype(dtype).itemsize // -64) * 64
-        while slab < len(self._slabs) and start + size > self._slabs[slab].size:
-            slab, start = slab + 1, 0
-        if slab == len(self._slabs):
-            self._slabs.append(_aligned(max(size, SLAB)))
-        return np.ndarray(shape, dtype, self._slabs[slab], start), slab, start + size
-
-
-def _aligned(size):
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size]
-
-
-@contextlib.contextmanager
-def workspace(space):
-    """Within the block, `empty` and `zeros` reuse the memory of `space` from its start."""
-    space.rewind()
-    token = _workspace.set(space)
-    try:
-        yield space
-    finally:
-        _workspace.reset(token)
-
-
-def empty(shape, dtype):
-    """An uninitialised array: from the open workspace, else fresh."""
-    space = _workspace.get()
-    return np.empty(shape, dtype) if space is None else space.empty(shape, dtype)
-
-
-def zeros(shape, dtype):
-    a = empty(shape, dtype)
-    a[...] = 0
-    return a
-
-
-@contextlib.contextmanager
-def sharing():
-    """Within the block the weights do not change: what `once` makes of them serves all shards."""
-    token = _shared.set({})
-    try:
-        yield
-    finally:
-        _shared.reset(token)
-
-
-def once(key, make):
-    """make(), which depends on the weights alone and is not in a workspace; see `sharing`.
-
-    Two threads may both make it: the results are the same.
-    """
-    kept = _shared.get()
-    if kept is None:
-        return make()
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]

@@ -12,7 +12,7 @@ is infinite. So every finite logit gives finite nats and a finite gradient.
 
 import numpy as np
 
-from . import backend
+from . import backend, memory
 
 
 def nll_forward(logits, x, fixed=None):
@@ -34,13 +34,13 @@ def nll_forward(logits, x, fixed=None):
 
 def nll_backward(scale, cache):
     """Gradient of scale · Σ_images nats with respect to the logits; the logits' shape."""
-    ops, logits, x, shape, fixed = cache
-    dlogits = backend.empty(logits.shape, logits.dtype)
+    ops, (logits, x, shape, fixed) = backend.ops(cache), cache[1:]
+    dlogits = memory.empty(logits.shape, logits.dtype)
     backward = ops.bernoulli_backward if logits.ndim == x.ndim else ops.softmax_backward
     backward(logits, x, logits.dtype.type(scale), dlogits)
     if fixed is None:
         return dlogits
-    full = backend.zeros(shape, logits.dtype)
+    full = memory.zeros(shape, logits.dtype)
     full[:, ~fixed] = dlogits
     return full
 

@@ -172,17 +172,17 @@ def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
         network.begin_row(state, r)
         u, logits = rng.random((n, width, channels)), []
         given = known[:, r].all(axis=0).tolist()
-        for c in range(width):
+        for q in range(width):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
-                z = network.step(pixel, state, c, k)[:, k]
-                if not given[c][k]:
-                    values = _values(z, u[:, c, k], temperature, network.levels)
-                    old = x[:, r, c, k]
-                    x[:, r, c, k] = np.where(known[:, r, c, k], old, values)
-                pixel[:, k] = network.scale(x[:, r, c, k])
+                z = network.step(pixel, state, q, k)[:, k]
+                if not given[q][k]:
+                    values = _values(z, u[:, q, k], temperature, network.levels)
+                    old = x[:, r, q, k]
+                    x[:, r, q, k] = np.where(known[:, r, q, k], old, values)
+                pixel[:, k] = network.scale(x[:, r, q, k])
                 logits.append(z)
-            network.keep(pixel, state, c)
+            network.keep(pixel, state, q)
         logits = np.stack(logits, axis=1)
         check_finite("logits", logits)
         costs = nats_per_pixel(logits, x[:, r].reshape(n, -1))
@@ -205,9 +205,9 @@ def whole_network(model, n, seed=0):
     with Pool(1) as pool:
         for r in range(model.image_shape[0]):
             u = rng.random((n, *model.image_shape[1:]))
-            for c, k in np.ndindex(*model.image_shape[1:]):
-                z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
-                x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, c, k])
+            for q, k in np.ndindex(*model.image_shape[1:]):
+                z = pool.map(lambda _: model.forward(x)[0][:, r, q, k].copy(), [0])[0]  # noqa: B023
+                x[:, r, q, k] = draw(probabilities(z, model.levels), u[:, q, k])
     return x
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import kernels, reference
+from pixelrnn_np import compiled, kernels, reference
+from pixelrnn_np.backend import BACKENDS
 from pixelrnn_np.inspection.checks import dependence, small_model
 from pixelrnn_np.inspection.gradcheck import check_layer, randomise, redraw
 from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
@@ -45,7 +46,8 @@ CASES = ["row, k = 3", "row, k = 5", "left to right", "right to left", "right to
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [*SHAPES, (9, 28, 5), (3, 3, 60)])
 @pytest.mark.parametrize("case", CASES)
-def test_kernels_equal_twins(rng, case, shape, dtype):
+@pytest.mark.parametrize("twin", [compiled, reference], ids=["compiled", "reference"])
+def test_kernels_equal_twins(rng, case, shape, dtype, twin):
     """The larger shapes are more than one block of rows in the gradients of the kernels."""
 
     def draw(*size):
@@ -60,7 +62,7 @@ def test_kernels_equal_twins(rng, case, shape, dtype):
     )
     args = (x, K_is, K_ss, draw(4 * F), draw(F), draw(F), dy, before)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
-    for a, s in zip(run(kernels, case, *args), run(reference, case, *args), strict=True):
+    for a, s in zip(run(kernels, case, *args), run(twin, case, *args), strict=True):
         np.testing.assert_allclose(a, s, rtol=0, atol=tolerance * np.abs(s).max())
 
 
@@ -74,7 +76,7 @@ def make(name, rng, channels=1, k=3):
 @pytest.mark.parametrize("name", ["row", "diagonal"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 3, 5), (3, 4, 2)])
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_finite_differences(rng, name, channels, size, backend):
     """Every entry of every parameter, initial states included, and of the input."""
 
@@ -102,7 +104,7 @@ def test_block(rng, name, residual, skip):
     assert max(errors.values()) < 1e-6, errors
 
 
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_skew_of_the_paper(backend):
     x = np.array(list("abcdefghi")).view(np.int32).reshape(1, 3, 3, 1).astype(float)
     with pr.use_backend(backend):

@@ -63,13 +63,14 @@ def test_connections(rng, name, residual, skip):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_kernels_equal_twins(rng, name, dtype):
+@pytest.mark.parametrize("twin", ["compiled", "reference"])
+def test_kernels_equal_twins(rng, name, dtype, twin):
     model = pr.build_model(
         **named(name), image_shape=(4, 3, 3), levels=4, h=4, layers=2, head=6, dtype=dtype
     )
     x = images(rng, model, 3)
     logits, (loss, grads) = model.logits(x), model.loss_and_grads(x)
-    with pr.use_backend("reference"):
+    with pr.use_backend(twin):
         slow_logits, (slow_loss, slow_grads) = model.logits(x), model.loss_and_grads(x)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
     assert relative_error(logits, slow_logits) < tolerance

@@ -165,11 +165,12 @@ def test_backends_and_records_agree(config, seed):
     model = pr.build_model(**{**config, "dtype": "float64"})
     x = images_of(model, 2, seed)
     loss, grads = model.loss_and_grads(x)
-    with pr.use_backend("reference"):
-        slow, twin = model.loss_and_grads(x)
-    assert slow == pytest.approx(loss, rel=1e-10)
-    for name, g in grads.items():
-        np.testing.assert_allclose(twin[name], g, atol=1e-10)
+    for backend in ("compiled", "reference"):
+        with pr.use_backend(backend):
+            slow, twin = model.loss_and_grads(x)
+        assert slow == pytest.approx(loss, rel=1e-10)
+        for name, g in grads.items():
+            np.testing.assert_allclose(twin[name], g, atol=1e-10)
     assert pr.record(model, x).loss == pytest.approx(loss, rel=1e-10)
 
 

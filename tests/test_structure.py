@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import backend
+from pixelrnn_np import backend, memory
 from pixelrnn_np.parallel.threads import Pool
 
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference", "console"], ["backend", "checkpoint"], ["figures"],
+    ["kernels", "reference", "console"], ["compiled"], ["backend", "checkpoint", "memory"],
+    ["figures"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
     ["inspection", "sampling", "training"], ["pretrained"], ["course"], ["runs"], ["cli"],
 ]  # fmt: skip
@@ -72,24 +73,24 @@ def test_no_message_names_what_is_not_installed():
                 assert id(node) in notes or not named, f"{path}: {node.value}"
 
 
-def test_numba_is_named_in_the_kernels_only():
+def test_numba_is_named_where_functions_are_compiled_only():
     for path in FILES:
         if "numba" in imports(path):
-            assert path.relative_to(PACKAGE).parts[0] == "kernels"
+            assert path.relative_to(PACKAGE).parts[0] in ("kernels", "compiled.py")
 
 
 def test_workspace_hands_out_the_same_memory_again():
-    space = backend.Workspace()
-    with backend.workspace(space):
-        a, b = backend.empty((3, 4), "float32"), backend.zeros((5,), "float64")
+    space = memory.Workspace()
+    with memory.workspace(space):
+        a, b = memory.empty((3, 4), "float32"), memory.zeros((5,), "float64")
         a[...], b[...] = 1, 2
         assert not np.shares_memory(a, b)
         assert a.ctypes.data % 64 == 0
-    with backend.workspace(space):
-        assert np.shares_memory(a, backend.empty((3, 4), "float32"))
-        larger = backend.empty((50,), "float64")
+    with memory.workspace(space):
+        assert np.shares_memory(a, memory.empty((3, 4), "float32"))
+        larger = memory.empty((50,), "float64")
         assert larger.size == 50
-    assert not np.shares_memory(a, backend.empty((3, 4), "float32"))
+    assert not np.shares_memory(a, memory.empty((3, 4), "float32"))
 
 
 def test_backend_reaches_the_threads():
@@ -124,18 +125,20 @@ WITHOUT_JIT = """
 import numpy as np
 import pixelrnn_np as pr
 from pixelrnn_np.inspection.gradcheck import relative_error
-from pixelrnn_np.kernels.masked_conv import conv_forward
+from pixelrnn_np import compiled, kernels
 from pixelrnn_np.models import MODELS
-assert not hasattr(conv_forward, "py_func"), "JIT is on"
+for module in (kernels, compiled):
+    assert not hasattr(module.conv_forward, "py_func"), "JIT is on"
 for name in MODELS:
     for shape, levels in (((2, 3, 1), 2), ((2, 2, 3), 4)):
         model = pr.build_model(name, shape, levels, h=3, layers=1, head=3, dtype="float64")
         x = np.random.default_rng(0).integers(0, levels, (2, *shape)).astype(np.uint8)
         loss, grads = model.loss_and_grads(x)
-        with pr.use_backend("reference"):
-            slow_loss, slow = model.loss_and_grads(x)
-        assert abs(loss - slow_loss) < 1e-12 * loss
-        assert all(relative_error(grads[k], slow[k]) < 1e-12 for k in grads)
+        for twin in ("compiled", "reference"):
+            with pr.use_backend(twin):
+                slow_loss, slow = model.loss_and_grads(x)
+            assert abs(loss - slow_loss) < 1e-12 * loss
+            assert all(relative_error(grads[k], slow[k]) < 1e-12 for k in grads)
     float32 = pr.build_model(name, (2, 2, 1), h=2, layers=1, head=2)
     assert np.isfinite(float32.loss_and_grads(np.ones((1, 2, 2, 1), np.uint8))[0])
 """
@@ -163,7 +166,7 @@ def test_what_is_made_of_the_weights_is_made_once_per_map():
     weights, made = [1], []
 
     def prepared(_):
-        return backend.once("key", lambda: made.append(0) or weights[0])
+        return memory.once("key", lambda: made.append(0) or weights[0])
 
     with Pool(2) as pool:
         assert pool.map(prepared, range(8)) == [1] * 8
@@ -212,12 +215,12 @@ def test_after_an_error_in_a_thread_nobody_is_at_work():
 
 
 def test_a_workspace_gives_the_arrays_of_the_last_step_again():
-    space = backend.Workspace()
+    space = memory.Workspace()
     first = [space.empty((3, 4), np.float32), space.empty((5,), np.float64)]
     space.rewind()
     assert space.empty((3, 4), np.float32) is first[0]
     other = space.empty((6,), np.float64)  # from here on it is another step
     assert other.shape == (6,) and not np.shares_memory(other, first[0])
     assert space.empty((5,), np.float64) is not first[1]
-    a, b, c = space.empty((7,), np.float64), space.empty((backend.SLAB,), np.uint8), other
+    a, b, c = space.empty((7,), np.float64), space.empty((memory.SLAB,), np.uint8), other
     assert not any(np.shares_memory(x, y) for x, y in ((a, b), (b, c), (a, c)))

@@ -17,11 +17,11 @@ def letters(named, current=None, reads=(), columns=None):
     figure, axes = panels(len(named), columns=columns, ratio=ratio + 0.05)
     for a, (title, grid) in zip(axes, named.items(), strict=True):
         grid = np.asarray(grid)
-        for (r, c), text in np.ndenumerate(grid):
+        for (r, q), text in np.ndenumerate(grid):
             ground = SEEN if text in reads else "white" if text == "·" else FUTURE
-            cell(a, r, c, ground, str(text))
+            cell(a, r, q, ground, str(text))
             if text == current:
-                outline(a, r, c)
+                outline(a, r, q)
         _frame(a, grid.shape, title, None)
     return figure
 

@@ -55,7 +55,7 @@ def save_completions(path, originals, known, completions, levels):
 def save_explanation(path, images, nats, reach, pixel, levels):
     """Two rows: images and their nats per pixel; below, what one pixel depends on.
 
-    images: (n, H, W, C); nats: (n, H, W); reach: (H, W), 0 where nothing is read; pixel: (r, c).
+    images: (n, H, W, C); nats: (n, H, W); reach: (H, W), 0 where nothing is read; pixel: (r, q).
     """
     from matplotlib.colors import LogNorm
 

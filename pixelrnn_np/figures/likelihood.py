@@ -30,9 +30,9 @@ def raster(named, place):
     figure, axes = panels(len(named), ratio=ratio)
     for a, (title, order) in zip(axes, named.items(), strict=True):
         order = np.asarray(order)
-        for (r, c), number in np.ndenumerate(order):
+        for (r, q), number in np.ndenumerate(order):
             colour = SEEN if number < place else FUTURE if number > place else CURRENT
-            cell(a, r, c, colour, str(int(number)), number == place)
+            cell(a, r, q, colour, str(int(number)), number == place)
         a.set(xlim=(-0.6, order.shape[1] - 0.4), ylim=(order.shape[0] - 0.4, -0.6), aspect="equal")
         a.set_title(title, fontsize=10)
         bare(a)

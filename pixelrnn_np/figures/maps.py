@@ -126,9 +126,9 @@ def marked(image, pixels, levels):
     figure = new(2.4)
     axes = figure.subplots()
     axes.imshow(to_rgb(image[None], levels)[0], interpolation="nearest")
-    for r, c in pixels:
-        outline(axes, r, c)
-        axes.text(image.shape[1] - 0.3, r, f"({r}, {c})", va="center", fontsize=9)
+    for r, q in pixels:
+        outline(axes, r, q)
+        axes.text(image.shape[1] - 0.3, r, f"({r}, {q})", va="center", fontsize=9)
     bare(axes)
     return figure
 

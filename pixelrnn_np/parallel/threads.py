@@ -10,7 +10,7 @@ import functools
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from .. import backend
+from .. import memory
 
 MOST_THREADS = 1024
 
@@ -42,7 +42,7 @@ class Pool:
             raise ValueError(
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
             )
-        self._spaces = [backend.Workspace() for _ in range(self.threads)]
+        self._spaces = [memory.Workspace() for _ in range(self.threads)]
         self._executors, self._process = [], os.getpid()  # executors of one thread each
 
     def __reduce__(self):
@@ -59,11 +59,11 @@ class Pool:
     def map(self, function, shards):
         """[function(s) for s in shards]; what it returns must not live in the workspace.
 
-        `function` must not change the weights: what is prepared of them is shared (backend.once).
+        `function` must not change the weights: what is prepared of them is shared (memory.once).
         """
         shards = list(shards)
         workers = min(self.threads, len(shards))
-        with _blas().limit(limits=1, user_api="blas"), backend.sharing():
+        with _blas().limit(limits=1, user_api="blas"), memory.sharing():
             if workers <= 1:
                 return [self._run(0, function, s) for s in shards]
             return self._threaded(function, shards, workers)
@@ -107,7 +107,7 @@ class Pool:
         return self._executors[:count]
 
     def _run(self, slot, function, shard):
-        with backend.workspace(self._spaces[slot]):
+        with memory.workspace(self._spaces[slot]):
             return function(shard)
 
 
