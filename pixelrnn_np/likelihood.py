@@ -26,7 +26,8 @@ def nll_forward(logits, x, fixed=None):
     nats = np.empty(len(x), np.float64)
     shape = logits.shape
     if fixed is not None:
-        logits, x = (np.ascontiguousarray(a[:, ~fixed]) for a in (logits, x))
+        logits, x = logits[:, ~fixed], x[:, ~fixed]
+    logits, x = np.ascontiguousarray(logits), np.ascontiguousarray(x)  # kernels take no others
     forward = ops.bernoulli_nll if logits.ndim == x.ndim else ops.softmax_nll
     forward(logits, x, nats)
     return nats, (ops, logits, x, shape, fixed)
@@ -50,8 +51,8 @@ def nats_per_pixel(logits, x):
 
     logits: x's shape for two levels, with one more axis of levels for more.
     """
-    pixels = np.ascontiguousarray(x).reshape(-1, 1)  # a row of a narrow image is none
-    rows = np.ascontiguousarray(logits).reshape(len(pixels), *logits.shape[x.ndim :])
+    pixels = x.reshape(-1, 1)
+    rows = logits.reshape(len(pixels), *logits.shape[x.ndim :])
     return nll_forward(rows.reshape(*pixels.shape, *rows.shape[1:]), pixels)[0].reshape(x.shape)
 
 

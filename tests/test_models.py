@@ -296,3 +296,9 @@ def test_images_in_any_order_of_memory(rng, name):
         np.testing.assert_array_equal(model.nll(view), model.nll(same))
         np.testing.assert_array_equal(model.logits(view), model.logits(same))
         assert model.loss_and_grads(view)[0] == model.loss_and_grads(same)[0]
+        assert model.nll_forward(view)[0].tobytes() == model.nll_forward(same)[0].tobytes()
+        scaled = [model.scale(a) for a in (view, same)]
+        (logits, cache), (again, _) = map(model.forward, (np.asfortranarray(scaled[0]), scaled[1]))
+        np.testing.assert_array_equal(logits, again)
+        dx, twin = (model.backward(f(logits), cache)[0] for f in (np.copy, np.asfortranarray))
+        np.testing.assert_array_equal(dx, twin)

@@ -120,7 +120,7 @@ class Model(Layer):
             return self.scale(x)
         if x.dtype != self.dtype:
             raise ValueError(f"x has dtype {x.dtype}; it has to be uint8, or scaled {self.dtype}")
-        return x
+        return np.ascontiguousarray(x)
 
     def forward_scaled(self, x, keep=None):
         raise NotImplementedError

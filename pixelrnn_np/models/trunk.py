@@ -91,6 +91,7 @@ class Trunk(Model):
         A conditional network's dx is that of x alone: the small image is data.
         """
         up_cache, first_cache, caches, head_cache = cache
+        dy = np.ascontiguousarray(dy)
         if self.levels > 2:
             dy = dy.reshape(*dy.shape[:3], -1)
         dz, grads = self.head.backward(dy, head_cache)
