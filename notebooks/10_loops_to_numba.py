@@ -99,7 +99,7 @@ print(f"peak of one core here: {peak / 1e9:.0f} thousand million operations per 
 # The 3×3 convolution with mask B inside a block of the PixelCNN (§3.5): 16 features in and out,
 # four images of 28×28. The mask leaves five taps of nine.
 #
-# $$y_p = b + \sum_{t} x_{p+t} W_t$$
+# $$y_p = b + \sum_{t} x_{p+t} K_t$$
 #
 # Useful work: 3,136 pixels × 5 taps × 16 × 16 = four million multiply-adds, and a multiply-add
 # counts as two operations. What is multiplied by a masked zero counts as nothing.
@@ -128,15 +128,15 @@ def conv_python(x, taps, offsets, b):
     y = [[[list(b) for _ in range(W)] for _ in range(H)] for _ in range(B)]
     for n in range(B):
         for r in range(H):
-            for c in range(W):
-                for (dr, dc), K in zip(offsets, taps, strict=True):
-                    if 0 <= r + dr < H and 0 <= c + dc < W:
-                        pixel = x[n][r + dr][c + dc]
+            for q in range(W):
+                for (dr, dq), K in zip(offsets, taps, strict=True):
+                    if 0 <= r + dr < H and 0 <= q + dq < W:
+                        pixel = x[n][r + dr][q + dq]
                         for o in range(O):
                             total = 0.0
                             for i in range(I):
                                 total += pixel[i] * K[i][o]
-                            y[n][r][c][o] += total
+                            y[n][r][q][o] += total
     return y
 
 
@@ -184,13 +184,13 @@ def conv_slices(x, taps, offsets):
     wide = np.zeros((len(x), H + 2, W + 2, F), x.dtype)
     wide[:, 1:-1, 1:-1] = x
     y = np.zeros_like(x)
-    for (dr, dc), K in zip(offsets, taps, strict=True):
-        y += wide[:, 1 + dr : 1 + dr + H, 1 + dc : 1 + dc + W] @ K
+    for (dr, dq), K in zip(offsets, taps, strict=True):
+        y += wide[:, 1 + dr : 1 + dr + H, 1 + dq : 1 + dq + W] @ K
     return y + b
 
 
 nine = (conv.params["K"] * conv.mask).reshape(9, F, F)
-everywhere = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]
+everywhere = [(r, q) for r in (-1, 0, 1) for q in (-1, 0, 1)]
 note("3a NumPy, nine taps", lambda: conv_slices(x, nine, everywhere))
 note("3b NumPy, five taps", lambda: conv_slices(x, taps, offsets))
 
@@ -204,7 +204,7 @@ note("3b NumPy, five taps", lambda: conv_slices(x, taps, offsets))
 def gathered(x):
     wide = np.zeros((len(x), H + 2, W + 2, F), x.dtype)
     wide[:, 1:-1, 1:-1] = x
-    parts = [wide[:, 1 + dr : 1 + dr + H, 1 + dc : 1 + dc + W] for dr, dc in offsets]
+    parts = [wide[:, 1 + dr : 1 + dr + H, 1 + dq : 1 + dq + W] for dr, dq in offsets]
     return np.concatenate(parts, axis=3).reshape(-1, len(offsets) * F)
 
 
@@ -218,8 +218,8 @@ note("4 NumPy, one product", lambda: conv_im2col(x))
 # ## Exercise 10.1 · One tap, all pixels
 #
 # The heart of step 3, without a border. Given `x` of shape $(B, H, W, \text{in})$, one matrix `K`
-# (in, out) and an offset `(dr, dc)`, return what this tap adds to $y$, an array $(B, H, W,
-# \text{out})$: `x[:, r + dr, c + dc] @ K` at each pixel $(r, c)$, and zero where that lies outside.
+# (in, out) and an offset `(dr, dq)`, return what this tap adds to $y$, an array $(B, H, W,
+# \text{out})$: `x[:, r + dr, q + dq] @ K` at each pixel $(r, q)$, and zero where that lies outside.
 # Offsets are zero or negative in rows and of any sign in columns; they may be larger than the
 # image. No loop over pixels.
 #
@@ -232,7 +232,7 @@ note("4 NumPy, one product", lambda: conv_im2col(x))
 
 
 # %%
-def one_tap(x, K, dr, dc):
+def one_tap(x, K, dr, dq):
     y = ...  # your code: an array (B, H, W, out)
     return y
 
@@ -257,15 +257,15 @@ def conv_loops(x, taps, offsets, b, y):
     B, H, W, I = x.shape
     for n in range(B):
         for r in range(H):
-            for c in range(W):
+            for q in range(W):
                 for o in range(b.size):
                     total = b[o]
                     for t in range(len(offsets)):
-                        rr, cc = r + offsets[t, 0], c + offsets[t, 1]
-                        if 0 <= rr < H and 0 <= cc < W:
+                        row, column = r + offsets[t, 0], q + offsets[t, 1]
+                        if 0 <= row < H and 0 <= column < W:
                             for i in range(I):
-                                total += x[n, rr, cc, i] * taps[t, i, o]
-                    y[n, r, c, o] = total
+                                total += x[n, row, column, i] * taps[t, i, o]
+                    y[n, r, q, o] = total
     return y
 
 
@@ -274,14 +274,14 @@ def conv_outputs_inside(x, taps, offsets, b, y):
     B, H, W, I = x.shape
     for n in range(B):
         for r in range(H):
-            for c in range(W):
-                out = y[n, r, c]
+            for q in range(W):
+                out = y[n, r, q]
                 out[:] = b
                 for t in range(len(offsets)):
-                    rr, cc = r + offsets[t, 0], c + offsets[t, 1]
-                    if 0 <= rr < H and 0 <= cc < W:
+                    row, column = r + offsets[t, 0], q + offsets[t, 1]
+                    if 0 <= row < H and 0 <= column < W:
                         for i in range(I):
-                            value = x[n, rr, cc, i]
+                            value = x[n, row, column, i]
                             for o in range(b.size):
                                 out[o] += value * taps[t, i, o]
     return y
