@@ -69,7 +69,7 @@ figures.raster({"one scale": single, "two scales, 4×4 first": order}, place=39)
 # are PixelRNNs as we know them. New is only how the small image gets into the conditional network:
 #
 # 1. A few transposed convolutions, which the paper calls a deconvolutional network, enlarge the
-#    small image to a map $e$ of $c \times n \times n$: not an image but $c$ *features* at each
+#    small image to a map $e$ of $n \times n$ pixels: not an image, but several *features* at each
 #    pixel of the large one.
 # 2. For **each** layer, a 1×1 convolution makes $4h$ numbers per pixel of them, and these are added
 #    to the layer's input-to-state map, like a bias that differs from pixel to pixel:
@@ -85,7 +85,7 @@ figures.raster({"one scale": single, "two scales, 4×4 first": order}, place=39)
 # The paper leaves open how to subsample, what the upsampling looks like inside, and how the
 # likelihoods of the networks are to be combined. This project takes every $f$-th row and column (so
 # the small image's pixels are pixels of the large one, as in Figure 2), one transposed convolution
-# of stride $f$ with a kernel of $2f \times 2f$ and a ReLU, and $c = h$. The third question has a
+# of stride $f$ with a kernel of $2f \times 2f$ and a ReLU, and $h$ features. The third question has a
 # section of its own below.
 
 # %%
@@ -246,7 +246,7 @@ def sigmoid(z):
 
 
 def conditional_row_lstm_slow(x, e, p):
-    """One image: x (H, W, 2h), features e (H, W, c) → h (H, W, h)."""
+    """One image: x (H, W, 2h), features e (H, W, h) → h (H, W, h)."""
     H, W, _ = x.shape
     s, F = p["K_is"].shape[1] // 2, len(p["h0"])
     h_above, c_above = np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))

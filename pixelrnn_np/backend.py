@@ -10,6 +10,8 @@ import difflib
 import functools
 import importlib
 import sys
+import textwrap
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +38,8 @@ def _module(name):
     if name == "kernels" and (fault := fault_of_kernels()):
         name = "compiled"
         print(
-            f"the kernels do not work with this version of Numba ({fault}): slower ones take their "
-            "place, the twins in reference/, compiled; another version of Numba may help",
+            f"the kernels do not work with Numba {version('numba')} ({fault}); slower ones take "
+            "their place, the compiled twins; install another version of Numba to be fast again",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     return importlib.import_module(f".{name}", __package__)
@@ -56,10 +58,11 @@ def fault_of_kernels():
         from . import kernels
 
         # The smallest product that is made with them.
-        rows, K, above = np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)), np.empty((1, 1, 1))
-        kernels.conv_above(rows, K, np.ones(1), above)
+        one = np.ones((1, 1, 1, 1), np.float32)
+        above = np.empty((1, 1, 1), np.float32)
+        kernels.conv_above(one, one, one[0, 0, 0], above)
     except Exception as e:  # whatever a future version raises, at import or while it compiles
-        return f"{type(e).__name__}: {next(iter(str(e).strip().splitlines()), '')}"
+        return textwrap.shorten(f"{type(e).__name__}: {e}", 150)
     return None if above.item() == 2 else "a sum is wrong"
 
 

@@ -198,28 +198,28 @@ def reads_of(name, shape, layers, seeds=6):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("shape", [(4, 9, 1), (3, 6, 3), (6, 3, 1)])
 def test_diagonal_bilstm_reads_everything_but_one_pixel(shape, layers):
-    """The last channel of (i-1, n-1) never reaches (i, j) when j + 3 < n - 1."""
+    """The last channel of (r-1, n-1) never reaches (r, q) when q + 3 < n - 1."""
     H, W, C = shape
     D = H * W * C
     expected = np.tri(D, D, -1, dtype=bool)
-    for i in range(1, H):
-        for j in range(W - 4):
-            expected[(i * W + j) * C : (i * W + j + 1) * C, i * W * C - 1] = False
+    for r in range(1, H):
+        for q in range(W - 4):
+            expected[(r * W + q) * C : (r * W + q + 1) * C, r * W * C - 1] = False
     np.testing.assert_array_equal(reads_of("diagonal_bilstm", shape, layers), expected)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_row_lstm_reads_its_triangle(layers):
-    """Row i-d: columns j-(3+L)-d to j+2+d; own row: j-(3+L) to j-1."""
+    """Row r-d: columns q-(3+L)-d to q+2+d; own row: q-(3+L) to q-1."""
     H, W = 4, 16
     reads = reads_of("row_lstm", (H, W, 1), layers).reshape(H, W, H, W)
     expected = np.zeros_like(reads)
-    for i in range(H):
-        for j in range(W):
-            expected[i, j, i, max(0, j - 3 - layers) : j] = True
-            for d in range(1, i + 1):
-                first, last = max(0, j - 3 - layers - d), j + 2 + d
-                expected[i, j, i - d, first : last + 1] = True
+    for r in range(H):
+        for q in range(W):
+            expected[r, q, r, max(0, q - 3 - layers) : q] = True
+            for d in range(1, r + 1):
+                first, last = max(0, q - 3 - layers - d), q + 2 + d
+                expected[r, q, r - d, first : last + 1] = True
     np.testing.assert_array_equal(reads, expected)
 
 

@@ -180,18 +180,18 @@ def test_scaling():
 
 
 def test_pixelcnn_reads_what_it_says():
-    """Row i-d: columns j-(3+L) to j+3+min(d-1, L); the union over seeds, since ReLUs die."""
+    """Row r-d: columns q-(3+L) to q+3+min(d-1, L); the union over seeds, since ReLUs die."""
     L, H, W = 2, 8, 15
-    i, j = 7, 7
+    r, q = 7, 7
     reads = np.zeros((H, W), bool)
     for seed in range(8):
         rng = np.random.default_rng(seed)
         model = small_model("pixelcnn", rng, (H, W, 1), 2, layers=L)
-        reads |= dependence(model, images(rng, model, 4))[i * W + j].reshape(H, W)
+        reads |= dependence(model, images(rng, model, 4))[r * W + q].reshape(H, W)
     expected = np.zeros((H, W), bool)
-    expected[i, j - 3 - L : j] = True
+    expected[r, q - 3 - L : q] = True
     for d in range(1, 4 + L):
-        expected[i - d, j - 3 - L : j + 3 + min(d - 1, L) + 1] = True
+        expected[r - d, q - 3 - L : q + 3 + min(d - 1, L) + 1] = True
     np.testing.assert_array_equal(reads, expected)
 
 

@@ -109,7 +109,6 @@ class DiagonalLSTM(Layer):
         p = self.own
         K_is = (p["K_is"] * self.mask)[0, 0]
         return SimpleNamespace(
-            ops=backend.ops(),
             K_is=K_is,
             K_ss=p["K_ss"][:, 0].copy(),
             h=np.tile(p["h0"], (width, batch, 1)),
@@ -136,7 +135,7 @@ class DiagonalLSTM(Layer):
             z = self._from_above(state, r - 1)
             z += state.row @ state.K_is
             p = self.own
-            state.ops.diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
+            backend.ops().diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
             state.shifted = state.h
 
     def step(self, x_q, state, q, group):
@@ -148,7 +147,7 @@ class DiagonalLSTM(Layer):
         z = x_q @ state.K_is
         z += h @ state.K_ss[1]
         z += state.z[q]
-        state.ops.lstm_step(z, c_before, state.c[q], state.h[q])
+        backend.ops().lstm_step(z, c_before, state.c[q], state.h[q])
         return state.h[q]
 
 

@@ -113,7 +113,6 @@ class RowLSTM(Layer):
         K_is = (p["K_is"] * self.mask)[0, : left + 1]
         I, F = K_is.shape[1], p["h0"].size
         return SimpleNamespace(
-            ops=backend.ops(),
             K_is=K_is.reshape(-1, 4 * F),
             left=left,
             row=np.zeros((width + left, batch, I), K_is.dtype),
@@ -136,7 +135,7 @@ class RowLSTM(Layer):
         seen = state.row[q : q + state.left + 1].transpose(1, 0, 2)
         z = seen.reshape(len(x_q), -1) @ state.K_is
         z += state.z[q]
-        state.ops.lstm_step(z, state.c_before[q], state.c[q], state.h[q])
+        backend.ops().lstm_step(z, state.c_before[q], state.c[q], state.h[q])
         return state.h[q]
 
 
