@@ -12,7 +12,7 @@ import typer
 
 from . import cli_pictures, cli_train
 from . import pretrained as shipped
-from .backend import choose
+from .backend import check_int, choose
 from .baselines import channel_nats, independent_nats, uniform_nats
 from .checks import check_table
 from .cli_options import (
@@ -33,7 +33,7 @@ from .data import DATASETS, load_data
 from .experiment import source
 from .likelihood import bits_per_dim
 from .models import BASES, MODELS, build_model, is_bound
-from .models.base import NotFinite, check_int
+from .models.base import NotFinite
 from .ranks import joined, launched, silent, world
 from .training import Diverged
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import animation, checkpoint, figures, sampling
-from .backend import choose
+from .backend import check_int, choose
 from .cli_options import (
     Data,
     Output,
@@ -26,7 +26,6 @@ from .data.picture import read_picture
 from .experiment import source
 from .explain import influence, pixel_nats
 from .models import is_bound
-from .models.base import check_int
 from .ranks import world
 
 
@@ -152,6 +151,7 @@ def explain(
     data: Data = None,
     seed: Seed = 0,
     threads: Threads = None,
+    quiet: Quiet = False,
 ):
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
     net, meta, name = open_model(run, pretrained)

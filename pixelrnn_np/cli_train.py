@@ -7,14 +7,15 @@ import shlex
 import typer
 
 from . import figures, sampling
+from .backend import check_int
 from .baselines import independent_nats
 from .cli_options import say, say_if_compiling
 from .cli_ranks import check_alike, shares
+from .console import brief
 from .data import load_data
 from .experiment import fresh, new_end, resumed
-from .models.base import check_int
 from .ranks import world
-from .run import BEST, CHECKPOINT, PREVIOUS, Run, brief, has_checkpoint, load_run
+from .run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
 from .training import Diverged
 
 PROGRAM = "python -m pixelrnn_np train"

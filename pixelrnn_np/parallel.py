@@ -37,11 +37,13 @@ class Pool:
     """
 
     def __init__(self, threads=None):
-        self.threads = available_threads() if threads is None else threads
-        if type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS:
+        wanted = available_threads() if threads is None else threads
+        try:
+            self.threads = backend.check_int("threads", wanted, 1, MOST_THREADS)
+        except ValueError:
             raise ValueError(
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
-            )
+            ) from None
         self._spaces = [backend.Workspace() for _ in range(self.threads)]
         self._executor = None
 

@@ -25,7 +25,7 @@ ORDER = [
     ["layers", "likelihood", "provenance", "ranks"], ["models"],
     ["gradcheck", "figures", "sampling", "optim", "baselines", "explain", "record", "pretrained",
      "state"],
-    ["checks", "training", "animation"], ["run", "course"], ["experiment"],
+    ["checks", "run", "animation"], ["session"], ["training", "course"], ["experiment"],
     ["cli_options", "cli_ranks"], ["cli_pictures", "cli_train"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
