@@ -42,3 +42,9 @@ def forgive():
     for stream in (sys.stdout, sys.stderr):
         if getattr(stream, "errors", None) in ("strict", "backslashreplace"):
             stream.reconfigure(errors=NAME)
+
+
+def brief(e):
+    """An exception of another library in a line: some have pages to say."""
+    first = next(iter(str(e).splitlines()), "")
+    return f"{type(e).__name__}: {first}"[:200]

@@ -11,8 +11,9 @@ few evaluations, not one for every pixel. `whole_network` is the other way, for 
 import numpy as np
 from tqdm import tqdm
 
+from .backend import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_finite, check_images, check_int, check_number, require_model
+from .models.base import check_finite, check_images, require_model
 from .parallel.ranks import Alone
 from .parallel.threads import Pool
 
@@ -33,7 +34,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     for a model whose weights, or logits, are not finite.
     """
     require_model(model)
-    check_int("n", n, 1, 10**7)
+    n = check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
     x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks or Alone())

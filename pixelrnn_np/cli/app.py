@@ -11,14 +11,14 @@ import numpy as np
 import typer
 
 from .. import pretrained as shipped
-from ..backend import choose
+from ..backend import check_int, choose
 from ..console import forgive
 from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
 from ..models import BASES, MODELS, build_model, is_bound
-from ..models.base import NotFinite, check_int
+from ..models.base import NotFinite
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from .. import checkpoint, figures, sampling
-from ..backend import choose
+from ..backend import check_int, choose
 from ..data import load_data
 from ..data.picture import read_picture
 from ..figures import animation
 from ..inspection.explain import influence, pixel_nats
 from ..models import is_bound
-from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import source
 from .options import (
@@ -163,6 +162,7 @@ def explain(
     data: Data = None,
     seed: Seed = 0,
     threads: Threads = None,
+    quiet: Quiet = False,
 ):
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
     net, meta, name = open_model(run, pretrained)

@@ -7,12 +7,13 @@ import shlex
 import typer
 
 from .. import figures, sampling
+from ..backend import check_int
+from ..console import brief
 from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
-from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
-from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, brief, has_checkpoint, load_run
+from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
 from ..training.trainer import Diverged
 from .options import say, say_if_compiling, summary
 from .spread import check_alike, shares

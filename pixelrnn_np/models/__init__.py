@@ -3,7 +3,7 @@
 import inspect
 
 from .. import checkpoint
-from ..backend import choose
+from ..backend import check_bool, choose
 from .base import Model, check_int, check_shape
 from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
@@ -47,8 +47,8 @@ def build_model(
     Raises ValueError for an unknown name and for numbers out of range.
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]
-    for argument, value in (("residual", residual), ("skip", skip), ("exact", exact)):
-        choose(argument, value, (True, False))
+    residual, skip = check_bool("residual", residual), check_bool("skip", skip)
+    exact = check_bool("exact", exact)
     kind = choose("base", base, tuple(BASES)) if cls is MultiScale else name
     layers = DEFAULT_LAYERS[kind] if layers is None else layers
     config = {

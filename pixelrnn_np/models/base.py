@@ -4,13 +4,12 @@
 """
 
 import copy
-import math
 from types import MappingProxyType
 
 import numpy as np
 
 from .. import checkpoint, likelihood
-from ..backend import choose
+from ..backend import check_int, choose
 from ..layers.base import Layer
 from ..parallel.threads import Pool, cut
 
@@ -255,28 +254,6 @@ def check_finite(what, array):
             f"the model's {what} are not finite: its weights are damaged, or too large for "
             "their dtype"
         )
-
-
-def check_int(argument, value, low, high):
-    """`value` as an int within [low, high]; else ValueError."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise ValueError(f"{argument} is {value!r}; it has to be an int")
-    if not low <= value <= high:
-        raise ValueError(f"{argument} is {value}; it has to be from {low} to {high}")
-    return int(value)
-
-
-def check_number(argument, value, low, high, low_too=False):
-    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
-    numbers = (int, float, np.integer, np.floating)
-    if isinstance(value, bool) or not isinstance(value, numbers):
-        raise ValueError(f"{argument} is {value!r}; it has to be a number")
-    if isinstance(value, int) and abs(value) > 1e300:  # beyond what float() takes
-        value = math.inf if value > 0 else -math.inf
-    if not (low < value < high or (low_too and value == low)):
-        least = "at least" if low_too else "above"
-        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
-    return float(value)
 
 
 def require_model(model):

@@ -11,6 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from .. import memory
+from ..backend import check_int
 
 MOST_THREADS = 1024
 
@@ -37,11 +38,13 @@ class Pool:
     """
 
     def __init__(self, threads=None):
-        self.threads = available_threads() if threads is None else threads
-        if type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS:
+        wanted = available_threads() if threads is None else threads
+        try:
+            self.threads = check_int("threads", wanted, 1, MOST_THREADS)
+        except ValueError:
             raise ValueError(
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
-            )
+            ) from None
         self._spaces = [memory.Workspace() for _ in range(self.threads)]
         self._executors, self._process = [], os.getpid()  # executors of one thread each
 
