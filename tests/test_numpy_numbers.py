@@ -46,20 +46,20 @@ def test_flags_are_kept_as_bools(name, ones):
     assert pr.build_model("pixelcnn", (4, 4, 1), h=2, **{name: ones}).config[name] is bool(ones)
 
 
-@pytest.mark.parametrize("kind", INTS)
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
 def test_trainers(kind, tmp_path):
     """300 updates do not fit into a uint8."""
     numbers = {"lr": np.float32(2**-8), "clip": np.float64(0.5), "ema": np.float16(0.5),
                "weight_decay": np.float32(0.25)}  # fmt: skip
-    ints = {"batch_size": 8, "warmup": 3, "seed": 5, "threads": 2}
+    ints = {"batch_size": 1, "warmup": 3, "seed": 5, "threads": 2}
     one = pr.Trainer(build(), "adam", schedule="cosine", **numbers,
                      **{k: kind(v) for k, v in ints.items()})  # fmt: skip
     two = pr.Trainer(build(), "adam", schedule="cosine", **ints,
                      **{k: float(v) for k, v in numbers.items()})  # fmt: skip
-    x = images(80)
-    one.fit(x, x[:9], kind(30), run=tmp_path / "x", log_every=kind(3), checkpoint_every=kind(5),
+    x = images(100)
+    one.fit(x, x[:9], kind(3), run=tmp_path / "x", log_every=kind(30), checkpoint_every=kind(70),
             progress=np.False_)  # fmt: skip
-    two.fit(x, x[:9], 30, log_every=3, checkpoint_every=5, progress=False)
+    two.fit(x, x[:9], 3, log_every=30, checkpoint_every=70, progress=False)
     assert_same(one, two)
     assert one.settings == two.settings and one.total_steps == 300 == two.total_steps
     assert json.loads(json.dumps(one.settings)) == two.settings
