@@ -32,7 +32,6 @@ import time
 import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  the matrix products that compiled code calls
-from pixelrnn_np.kernels.tiles.multiply import product
 from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
@@ -40,6 +39,7 @@ from pixelrnn_np import compiled, course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
 from pixelrnn_np.kernels.taps import gather
 from pixelrnn_np.kernels.tiles import multiply as tiles
+from pixelrnn_np.kernels.tiles.multiply import product
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
