@@ -1,6 +1,7 @@
 """The house: imports point one way, backends and workspaces behave, everything runs without JIT."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import backend, memory
+from pixelrnn_np.layers.base import Layer
 from pixelrnn_np.parallel.threads import Pool
 
 PACKAGE = Path(pr.__file__).parent
@@ -71,6 +73,27 @@ def test_no_message_names_what_is_not_installed():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named = re.search(r"(benchmarks|tools|tests)/|`make ", node.value)
                 assert id(node) in notes or not named, f"{path}: {node.value}"
+
+
+OTHER_LETTERS = re.compile(r"\br, ?c\b|\b[xy]_c\b|\bdW\b|\bWd\b|row \$?i\b|column \$?[cj]\b")
+
+
+def test_one_letter_has_one_meaning():
+    """r is a row, q a column, c the cell, K weights and W the width, in package and notebooks."""
+    notebooks = (PACKAGE.parent / "notebooks").rglob("*.py")
+    texts = [p for p in FILES if p.relative_to(PACKAGE).parts[0] != "kernels"]
+    for path in [*texts, *notebooks]:
+        assert not OTHER_LETTERS.findall(path.read_text()), path.name
+    for layer in layer_classes(Layer):
+        assert list(inspect.signature(layer.step).parameters)[1:5] == [
+            "x_q", "state", "q", "group",
+        ], layer  # fmt: skip
+
+
+def layer_classes(kind):
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from layer_classes(inner)
 
 
 def test_numba_is_named_where_functions_are_compiled_only():

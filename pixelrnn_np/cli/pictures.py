@@ -172,12 +172,12 @@ def explain(
     say_if_compiling()
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
-    c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
+    q = check_int("--column", W // 2 if column is None else column, 0, W - 1)
     images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
-    reach = influence(net, images, r, c)
-    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, c),
+    reach = influence(net, images, r, q)
+    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, q),
                              net.levels)  # fmt: skip
-    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {c}) depends on")
+    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {q}) depends on")
 
 
 def looks_inverted(net, images, known):
