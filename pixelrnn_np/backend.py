@@ -54,6 +54,18 @@ def announce_compiling(say):
     cache.announce = say
 
 
+@contextlib.contextmanager
+def compiling(listener):
+    """Within the block, listener() is called whenever a kernel has to be compiled."""
+    from .kernels import cache
+
+    cache.listeners.append(listener)
+    try:
+        yield
+    finally:
+        cache.listeners.remove(listener)
+
+
 def fault_of_kernels():
     """What is wrong with `kernels`, in one line, or None: they use internals of Numba."""
     try:

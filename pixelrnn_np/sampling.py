@@ -9,7 +9,7 @@ few evaluations, not one for every pixel. `whole_network` is the other way, for 
 """
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .backend import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities

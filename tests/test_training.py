@@ -50,8 +50,8 @@ def test_every_image_once_per_epoch_in_a_new_order():
     x = (np.arange(21 * 20) % LEVELS).reshape(21, *SHAPE).astype(np.uint8)
     x.reshape(21, -1)[:, :3] = np.stack(np.unravel_index(np.arange(21), (4, 4, 4)), 1)
     trainer, seen = Trainer(build(), batch_size=8), []
-    gradient = trainer._gradient
-    trainer._gradient = lambda batch: (seen.append(batch.copy()), gradient(batch))[1]
+    gradient = trainer._loss_and_gradient
+    trainer._loss_and_gradient = lambda batch: (seen.append(batch.copy()), gradient(batch))[1]
     trainer.fit(x, epochs=2, progress=False)
     assert [len(b) for b in seen] == [8, 8, 5] * 2
     epochs = [np.concatenate(seen[:3]), np.concatenate(seen[3:])]

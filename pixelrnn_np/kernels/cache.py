@@ -38,6 +38,7 @@ SWITCHES = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_
 KEPT = 4  # other contents' folders that stay: branches of the source take turns
 
 announce = None  # None, or the function that is told, once, that kernels are compiled now
+listeners = []  # functions that are called whenever one is
 
 
 def digest(data):
@@ -193,6 +194,8 @@ class KernelCache(Cache):
             if checksum == digest(data):
                 return CompileResult._rebuild(target_context, *loads(data))
         tell_compiling()
+        for listener in list(listeners):
+            listener()
         return None
 
     def save_overload(self, sig, compiled):

@@ -10,7 +10,6 @@ import math
 import time
 
 import numpy as np
-from tqdm import tqdm
 
 from ..backend import check_int, check_number, choose
 from ..models.base import NotFinite, check_images, require_model
@@ -19,6 +18,7 @@ from ..parallel.threads import Pool, cut
 from . import state
 from .interrupts import stop_requests
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
+from .progress import Progress
 from .session import opened
 from .state import COLUMNS
 
@@ -80,7 +80,7 @@ class Trainer:
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
         self.interrupted = self._agreed = False
-        self._asked = _nobody
+        self._asked, self._on_record, self._bar = _nobody, None, None
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history, self.best = [], math.inf
@@ -95,7 +95,8 @@ class Trainer:
         return check_int("scale", scale, 0, networks - 1)
 
     def __getstate__(self):
-        return {**self.__dict__, "_asked": _nobody}  # a copy trains for itself, and answers nobody
+        # A copy trains for itself: it answers nobody, and shows nothing.
+        return {**self.__dict__, "_asked": _nobody, "_on_record": None, "_bar": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -120,60 +121,67 @@ class Trainer:
         x: uint8 (B, H, W, C). Raises ValueError for bad images, Diverged for a loss or gradient
         that is not finite; the weights are then unchanged.
         """
-        loss, g = self._gradient(x)
+        nats, g = self._loss_and_gradient(x)
         self._update(g)
-        return loss
+        return nats
 
-    def _gradient(self, x):
+    def _loss_and_gradient(self, x):
+        """Mean nats per image, and the gradient of that mean: forward and backward, by shards."""
         x = self.model.check_images(x)
         shards = self.ranks.part(cut(len(x), self.model.shard_size))
+        keep = self._keep if self.settings["dropout"] else None
         with np.errstate(all="ignore"):  # what overflows is reported below, once
-            keep = self._keep if self.settings["dropout"] else None
             nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards, keep)
-            place = shards[0].start if shards else 0
-            nats, g, self._agreed = self.ranks.sum_step(nats, g, place, len(x), self._asked())
-            loss = float(nats.mean())
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss is {loss}")
-        if not np.isfinite(g).all():
-            raise self._diverged("the gradient is not finite")
-        return loss, g
+            nats, g, self._agreed = self.ranks.sum_step(
+                nats, g, shards[0].start if shards else 0, len(x), self._asked()
+            )
+            nats = float(nats.mean())
+        self._require_finite(nats, f"the loss is {nats}")
+        self._require_finite(g, "the gradient is not finite")
+        return nats, g
+
+    def _update(self, g):
+        """Clips the gradient per dimension, moves the weights, and the average after them."""
+        w, before = self.model.flat, self.model.flat.copy()
+        g = np.clip(g / self.model.dimensions, -self.settings["clip"], self.settings["clip"])
+        with np.errstate(all="ignore"):
+            self.optimizer.update(w, g, self.lr, self.step_count)
+            self._decay_kernels(before)
+            if not np.isfinite(w).all():
+                w[...] = before
+                raise self._diverged("the weights are not finite")
+            self.step_count += 1
+            self._update_average()
+
+    def _decay_kernels(self, before):
+        """w ← w - lr · weight_decay · w, beside the gradient (Loshchilov and Hutter, 2019)."""
+        share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
+        old = self.model.unflatten(before)
+        for name, array in self.model.params.items() if share else ():
+            if array.ndim > 1:  # biases and initial states stay
+                array -= share * old[name]
+
+    def _update_average(self):
+        """A young average would remember the random start: it forgets faster at first."""
+        if self.average is not None:
+            t = self.step_count
+            decay = min(self.settings["ema"], (1 + t) / (10 + t))
+            self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
 
     def _keep(self, place):
         """The shard's factors of dropout: from seed, update and place, so that threads are free."""
         rng = np.random.default_rng([self.settings["seed"], self.step_count, place])
         return self.model.draw_keep(rng, self.settings["dropout"])
 
+    def _require_finite(self, numbers, what):
+        if not np.isfinite(numbers).all():
+            raise self._diverged(what)
+
     def _diverged(self, what):
         return Diverged(
             f"{what} after {self.step_count} updates; "
             f"a lower learning rate than {self.settings['lr']:g} may help"
         )
-
-    def _update(self, g):
-        g /= self.model.dimensions
-        np.clip(g, -self.settings["clip"], self.settings["clip"], out=g)
-        before = self.model.flat.copy()
-        with np.errstate(all="ignore"):
-            self.optimizer.update(self.model.flat, g, self.lr, self.step_count)
-            if self.settings["weight_decay"]:
-                self._decay(before)
-            if not np.isfinite(self.model.flat).all():
-                self.model.flat[...] = before
-                raise self._diverged("the weights are not finite")
-            self.step_count += 1
-            if self.average is not None:
-                # A young average would remember the random start: let it forget faster at first.
-                decay = min(self.settings["ema"], (1 + self.step_count) / (10 + self.step_count))
-                self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
-
-    def _decay(self, before):
-        """Decoupled from the gradient (Loshchilov and Hutter, 2019): kernels alone, not biases."""
-        share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
-        old = self.model.unflatten(before)
-        for name, array in self.model.params.items():
-            if array.ndim > 1:
-                array -= share * old[name]
 
     @contextlib.contextmanager
     def averaged(self):
@@ -188,14 +196,14 @@ class Trainer:
         finally:
             self.model.flat[...] = kept
 
-    def fit(self, train, valid=None, epochs=10, *, run=None, log_every=100, checkpoint_every=500,
-            progress=True):  # fmt: skip
+    def fit(self, train, valid=None, epochs=10, *, run=None, on_record=None, log_every=100,
+            checkpoint_every=500, progress=True):  # fmt: skip
         """Trains until `epochs` passes over `train` are done, counted from the very first.
 
         train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
-        and pictures, or the path of such a folder, "runs/x"; log_every, checkpoint_every: updates
-        between records and checkpoints; progress: whether a bar is shown. Of several ranks only
-        rank 0 has a run and a bar.
+        and pictures, or the path of such a folder, "runs/x"; on_record: a function that is handed
+        each record; log_every, checkpoint_every: updates between records and checkpoints; progress:
+        whether a bar is shown. Of several ranks only rank 0 has a run, records to hand on, a bar.
         A new model first predicts the shares of the values in `train` (Model.start_at).
         Ctrl-C ends the update under way, saves, and returns.
         Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
@@ -207,27 +215,41 @@ class Trainer:
         for name, images in (("train", train), ("valid", valid)):
             if images is not None or name == "train":
                 check_images(images, self.model.image_shape, self.model.levels, name)
-        with opened(run, self, epochs) as run:
-            return self._fit(train, valid, epochs, run, log_every, checkpoint_every, progress)
+        with opened(run, self, epochs) as run, self._session(train, epochs, on_record, progress):
+            while self.epoch < epochs and not self._stopped():
+                order = self._shuffled(len(train))
+                while self.position < len(train) and not self._stopped():
+                    batch = train[order[self.position :][: self.settings["batch_size"]]]
+                    nats, g = self._loss_and_gradient(batch)
+                    if self.position and self.step_count % checkpoint_every == 0:
+                        self._save(run)  # not before the loss of these weights is known
+                    self._update(g)
+                    self._count(nats, len(batch))
+                    if self.position < len(train) and self.step_count % log_every == 0:
+                        self._record(math.nan)
+                if self.position == len(train):
+                    self._next_epoch()
+                    self._validate(valid, run)
+                self._save(run)
+        self.interrupted = self.epoch < epochs
+        return self.history
 
-    def _fit(self, train, valid, epochs, run, log_every, checkpoint_every, progress):
-        batches = math.ceil(len(train) / self.settings["batch_size"])
-        self.total_steps = batches * epochs
-        bar = tqdm(
-            total=epochs * len(train), initial=self.epoch * len(train) + self.position,
-            unit="img", disable=not progress, desc="training", smoothing=0.05,
-        )  # fmt: skip
-        self._agreed = False
+    @contextlib.contextmanager
+    def _session(self, train, epochs, on_record, progress):
+        """What surrounds the loop: a new model's start, the bar, the clock, requests to stop."""
+        self.total_steps = math.ceil(len(train) / self.settings["batch_size"]) * epochs
+        self._agreed, self._on_record = False, on_record
         if self.step_count == 0 and self.model.untouched:
             self.model.start_at(train)
             if self.average is not None:
                 self.average[...] = self.model.flat
         self._unite()
-        with bar, stop_requests() as self._asked:
-            while self.epoch < epochs and not self._stopped():
-                self._epoch(train, valid, run, bar, log_every, checkpoint_every)
-        self.interrupted = self.epoch < epochs
-        return self.history
+        seen = self.epoch * len(train) + self.position
+        with Progress(epochs * len(train), seen, progress) as self._bar:
+            self._begun = time.monotonic() - self.seconds, time.process_time() - self.cpu_seconds
+            with stop_requests() as self._asked:
+                yield
+        self._on_record = self._bar = None
 
     def _stopped(self):
         """Whether to stop: ranks say it with their gradients, so that all stop after one update."""
@@ -238,48 +260,39 @@ class Trainer:
         arrays = [self.model.flat, *self.optimizer.arrays.values()]
         self.ranks.alike(arrays if self.average is None else [*arrays, self.average])
 
-    def _epoch(self, train, valid, run, bar, log_every, checkpoint_every):
+    def _shuffled(self, count):
+        """This epoch's order of the images; the same again where an epoch goes on."""
         self.rng.bit_generator.state = self.order_state
-        order = self.rng.permutation(len(train))
-        begun = time.monotonic() - self.seconds, time.process_time() - self.cpu_seconds
-        while self.position < len(train):
-            if self._stopped():
-                return self._save(run)
-            batch = train[order[self.position : self.position + self.settings["batch_size"]]]
-            nats, g = self._gradient(batch)
-            if self.position and self.step_count % checkpoint_every == 0:
-                self._save(run)  # not before the loss of these weights is known to be finite
-            self._update(g)
-            self.position += len(batch)
-            self.images += len(batch)
-            self.sums = [self.sums[0] + nats * len(batch), self.sums[1] + len(batch)]
-            self._clock(begun)
-            bar.update(len(batch))
-            bar.set_postfix(nats=f"{nats:.2f}", refresh=False)
-            if self.position < len(train) and self.step_count % log_every == 0:
-                self._record(math.nan)
+        return self.rng.permutation(count)
+
+    def _next_epoch(self):
         self.order_state = self.rng.bit_generator.state
         self.epoch, self.position = self.epoch + 1, 0
-        self._validate(valid, run)
-        self._clock(begun)
-        self._save(run)
 
-    def _clock(self, begun):
-        self.seconds = time.monotonic() - begun[0]
-        self.cpu_seconds = time.process_time() - begun[1]
+    def _count(self, nats, images):
+        """After an update on so many images, with that loss before it."""
+        self.position += images
+        self.images += images
+        self.sums = [self.sums[0] + nats * images, self.sums[1] + images]
+        self._clock()
+        self._bar.update(images, nats)
+
+    def _clock(self):
+        self.seconds = time.monotonic() - self._begun[0]
+        self.cpu_seconds = time.process_time() - self._begun[1]
 
     def _validate(self, valid, run):
         score = math.nan
         if valid is not None:
             with self.averaged() as model, np.errstate(all="ignore"):
                 score = self._valid_nats(model, valid)
-                if not math.isfinite(score):
-                    raise self._diverged(f"the validation loss is {score}")
+                self._require_finite(score, f"the validation loss is {score}")
                 if score < self.best:
                     self.best, self.best_updates = score, self.step_count
                     self.best_weights = model.flat.copy()
                     if run is not None:
                         run.save_best(self, score)
+        self._clock()
         self._record(score)
 
     def _valid_nats(self, model, valid):
@@ -297,20 +310,21 @@ class Trainer:
 
     def _record(self, valid):
         nats, images = self.sums
-        self.history.append(
-            {
-                "step": self.step_count, "epoch": self.epoch, "images": self.images,
-                "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "lr": self.lr,
-                "train": nats / images if images else math.nan, "valid": valid,
-            }
-        )  # fmt: skip
+        record = {
+            "step": self.step_count, "epoch": self.epoch, "images": self.images,
+            "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "lr": self.lr,
+            "train": nats / images if images else math.nan, "valid": valid,
+        }  # fmt: skip
         self.sums = [0.0, 0]
+        self.history.append(record)
+        if self._on_record is not None and self.ranks.first:
+            self._on_record(dict(record))
 
     def _save(self, run):
         self._unite()
-        for weights in (self.model.flat, self.average):
-            if weights is not None and not np.isfinite(weights).all():
-                raise self._diverged("the weights are not finite")
+        self._require_finite(self.model.flat, "the weights are not finite")
+        if self.average is not None:
+            self._require_finite(self.average, "the weights are not finite")
         if run is not None:
             run.save_checkpoint(self)
 
