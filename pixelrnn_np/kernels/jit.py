@@ -12,8 +12,10 @@ __init__.py, before anything is compiled), wherever Numba keeps it.
 import contextlib
 import functools
 import os
+import zlib
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numba
 
 kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=True)
@@ -21,6 +23,15 @@ kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=Tr
 vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
 
 JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))
+
+
+def target():
+    """What the kernels are compiled by and for: Numba's version, the processor, its features."""
+    if JIT_DISABLED:
+        return "without Numba"
+    name = numba.config.CPU_NAME or llvm.get_host_cpu_name()
+    features = numba.config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
+    return f"numba {numba.__version__} for {name} {zlib.crc32(features.encode()):08x}"
 
 
 def drop_stale_code(compiled):
