@@ -105,11 +105,14 @@ def frequencies(logits, levels):
     """Frequencies of the values, each less by one: float64 (n, levels), whole numbers.
 
     logits: (n,) for two levels, else (n, levels). With one added to each they sum to 2**24, so that
-    a value costs at most 24 bits. What rounding down leaves over goes to the likeliest value.
-    Raises ValueError (NotFinite) for logits that are not finite.
+    a value costs at most 24 bits. What rounding down leaves over goes to the likeliest value,
+    or, of two levels, to 0. Raises ValueError (NotFinite) for logits that are not finite.
     """
     check_finite("logits", logits)
     free = 2**PRECISION - levels
+    if levels == 2:  # the same in a fifth of the calls: they are a sixth of all time
+        ones = np.floor(free / (1 + np.exp(-logits)))
+        return np.stack([free - ones, ones], axis=1)
     counts = np.floor(probabilities(logits, levels) * free)
     rows = np.arange(len(counts))
     counts[rows, counts.argmax(axis=1)] += free - counts.sum(axis=1)

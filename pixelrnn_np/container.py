@@ -1,4 +1,4 @@
-"""The file of compressed images: what it is of, who made it, the streams, a checksum. Not the paper.
+"""The file of compressed images: whose it is, who made it, streams, a checksum. Not the paper.
 
 A file from a stranger is judged by its size and its checksum first; what its header claims is then
 compared with the model at hand, and no memory is set aside on a claim alone.

@@ -1,4 +1,7 @@
-"""The command line: train · evaluate · pretrained · check; pictures.py has what draws."""
+"""The command line: train · evaluate · pretrained · check.
+
+pictures.py has what draws, coding.py what compresses.
+"""
 
 import contextlib
 import os
@@ -21,6 +24,7 @@ from ..models.base import NotFinite, check_int
 from ..parallel.ranks import launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
+from . import coding as cli_coding
 from . import pictures as cli_pictures
 from . import train as cli_train
 from .options import (
@@ -40,7 +44,7 @@ from .spread import spread_nll
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, explain, check.",
+    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, compress, check.",
 )  # fmt: skip
 
 
@@ -205,7 +209,8 @@ def check(
 
 
 for command in (
-    cli_pictures.sample, cli_pictures.complete, cli_pictures.animate, cli_pictures.explain
+    cli_pictures.sample, cli_pictures.complete, cli_pictures.animate, cli_pictures.explain,
+    cli_coding.compress, cli_coding.decompress,
 ):  # fmt: skip
     app.command()(command)
 
