@@ -98,15 +98,7 @@ def decompress(
     check_target(output)
     if output.suffix.lower() != ".npy" and output.exists() and any(output.iterdir()):
         raise ValueError(f"{output} is not empty; name a new folder, or a file that ends in .npy")
-    if file.exists() and not file.is_file():
-        raise ValueError(f"{file} is not a plain file")
-    data = file.read_bytes()
-    try:
-        net = model_of(unpack(data), run, pretrained)
-        say_if_compiling(net)
-        x = coding.decompress(net, data, threads=threads, progress=not quiet)
-    except ValueError as e:
-        raise ValueError(f"{file}: {e}") from None
+    net, x = decoded(file, run, pretrained, threads, progress=not quiet)
     if output.suffix.lower() == ".npy":
         written = io.BytesIO()
         np.save(written, x)
@@ -157,6 +149,19 @@ def read_array(path, net):
         return np.array(check_images(x, net.image_shape, net.levels, "it"))
     except (EOFError, SyntaxError, TypeError, ValueError) as e:
         raise ValueError(f"{path}: {e}") from None
+
+
+def decoded(file, run=None, pretrained=None, threads=None, progress=False):
+    """(model, images) of what `compress` wrote; ValueError, which names the file, if it is none."""
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{file} is not a plain file")
+    data = file.read_bytes()
+    try:
+        net = model_of(unpack(data), run, pretrained)
+        say_if_compiling(net)
+        return net, coding.decompress(net, data, threads=threads, progress=progress)
+    except ValueError as e:
+        raise ValueError(f"{file}: {e}") from None
 
 
 def model_of(container, run, pretrained):
