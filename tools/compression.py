@@ -29,20 +29,19 @@ MEASURED = (
 )  # fmt: skip
 TEXT = """# Nats are bits
 
-`compress` stores images in about as many bits as the model finds them improbable, and `decompress` makes
-them again, bit for bit. Every number here is measured: the whole test split was compressed,
-decompressed, and compared. Bits per image; the file's header and its checksum count.
+`compress` stores images in about as many bits as the model finds them improbable, and `decompress`
+makes them again, bit for bit. Every number here is measured: the whole test split was compressed,
+decompressed and compared. Bits per image; the file's header and its checksum count.
 
 {table}
 
-What the columns mean. *Nats in bits*: the model's −ln p divided by ln 2, by its ordinary forward pass, in
-the precision of its training. *The file*: all that `compress` wrote. *Raw*: the values packed, one bit for
-two levels, five for seventeen, eight for 256. gzip and xz were given all images in one run, packed or a
-byte per value, whichever came out smaller; PNG, lossless WebP and CCITT Group 4 (for want of JBIG2, the
-best that Pillow has for two levels) all images below each other on tall sheets, so that none of them pays
-for a header per image. The model's own size is not counted, as the compressors' programs are not. It
-was trained on images of the same kind, which the general compressors were not: this is what that is
-worth.
+What the columns mean. *Nats in bits*: the model's −ln p over ln 2, by its ordinary forward pass.
+*The file*: all that `compress` wrote. *Raw*: the values packed, one bit for two levels, five for
+seventeen, eight for 256. gzip and xz were given all images in one run, packed or a byte per value,
+whichever came out smaller. PNG, lossless WebP and CCITT Group 4 (Pillow has no JBIG2) were given
+all images below each other on tall sheets, so that none pays for a header per image. The model's
+own size is not counted, nor are the compressors' programs. The model was trained on images of the
+same kind, the general compressors were not: the table shows what that is worth.
 
 {runs}
 
@@ -51,7 +50,7 @@ Made by `python tools/compression.py`; `docs/compression.json` has the bytes.
 
 
 def measure(name, run=None, threads=None):
-    """The figures of one model on its test split. Raises AssertionError if an image is not equal."""
+    """The figures of one model on its test split; AssertionError if an image comes back changed."""
     if run is None:
         model, data = pr.load_pretrained(name), pr.pretrained_card(name)["data"]
     else:
@@ -94,12 +93,12 @@ def page(figures):
 def sentence(f):
     """What was done, and how far from the model's nats the bytes are."""
     ideal = f["nats"] / np.log(2) / 8
+    took = " s to compress, ".join(f"{s:,.0f}" for s in f["seconds"])
     return (
-        f"- `{f['name']}`: {f['images']:,} images of test in {f['file']:,} bytes, decoded equal; the "
-        f"model's nats are {ideal:,.0f} bytes, so the file is {f['file'] / ideal - 1:.2%} above "
-        f"them (the streams without the header {f['streams'] / ideal - 1:.2%}). "
-        f"{f['seconds'][0]:,.0f} s to compress, {f['seconds'][1]:,.0f} s to decompress, on a machine "
-        "that did other work as well."
+        f"- `{f['name']}`: {f['images']:,} images of test in {f['file']:,} bytes, decoded equal. "
+        f"The model's nats are {ideal:,.0f} bytes: the file is {f['file'] / ideal - 1:.2%} above "
+        f"them, the streams without the header {f['streams'] / ideal - 1:.2%}. {took} s to "
+        f"decompress, on a machine that did other work as well."
     )
 
 
