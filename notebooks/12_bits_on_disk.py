@@ -231,7 +231,7 @@ for name, table, values in [
     ("no value", [0.5, 0.5], []),
     ("one, as expected", [0.5, 0.5], [1]),
     ("1000 likely ones", [1e-9, 1 - 1e-9], [1] * 1000),
-    ("1000 unlikely ones", [1e-9, 1 - 1e-9], [0] * 1000),
+    ("1000 unlikely ones", [1 - 1e-9, 1e-9], [1] * 1000),
     ("a long carry", [0.5, 0.25, 0.25], [0] + [2] * 400 + [1, 2] * 20),
 ]:
     table, encoder = np.array(table), Encoder()

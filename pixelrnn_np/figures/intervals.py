@@ -1,6 +1,6 @@
 """Arithmetic coding as a picture: an interval within an interval within an interval."""
 
-from .palette import CURRENT, FUTURE, SEEN, new
+from .palette import CURRENT, SEEN, new
 
 
 def intervals(steps, titles=None):
@@ -14,7 +14,7 @@ def intervals(steps, titles=None):
     for k, (parts, chosen) in enumerate(steps):
         left = 0.0
         for label, share in parts.items():
-            colour = CURRENT if label == chosen else SEEN if k == 0 else FUTURE
+            colour = CURRENT if label == chosen else SEEN
             axes.barh(-k, share, left=left, height=0.42, color=colour, edgecolor="white")
             if share > 0.035:
                 axes.text(left + share / 2, -k, f"{label}", ha="center", va="center", fontsize=9)

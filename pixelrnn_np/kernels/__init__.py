@@ -8,6 +8,7 @@ from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagon
 from .head import head_step
 from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
+from .lstm_block import lstm_block_step
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
@@ -29,6 +30,7 @@ __all__ = [
     "diagonal_lstm_forward",
     "diagonal_row",
     "head_step",
+    "lstm_block_step",
     "lstm_step",
     "relu_backward",
     "relu_forward",

@@ -189,3 +189,10 @@ class DiagonalBiLSTM(Layer):
     def step(self, x_c, state, c, group):
         left, right = state
         return self.l2r.step(x_c, left, c, group) + self.r2l.step(x_c, right, c, group)
+
+    def at(self, state, c):
+        """What `lstm_block_step` needs of column c, its arguments from `row` to `beside`."""
+        left, right = state
+        h, c_before = (left.h[c - 1], left.c[c - 1]) if c > 0 else left.outside
+        return (right.row, c, left.K_is, left.z[c], h, left.K_ss[1], c_before, left.c[c],
+                left.h[c], right.shifted[c])  # fmt: skip

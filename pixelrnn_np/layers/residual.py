@@ -226,12 +226,12 @@ class LSTMBlock(ResidualBlock):
 
     def step(self, x_c, state, c, group, skips=None):
         """x_c: (B, 2h) → y_c, skip_c, both (B, 2h), or, as in forward, the sum `skips` with it."""
-        a, y = self.lstm.step(x_c, state["lstm"], c, group), np.empty_like(x_c)
+        y = np.empty_like(x_c)
         if skips is None or not self.has_skip:
             skips = np.zeros_like(x_c if self.has_skip else x_c[:0])
-        before = x_c if self.residual else x_c[:0]
-        maps = [v[None, None] for v in (a, before, y, skips)]
-        backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
+        backend.ops().lstm_block_step(
+            x_c, *self.lstm.at(state["lstm"], c), *state["outer"], self.residual, y, skips
+        )
         return y, skips if self.has_skip else None
 
 

@@ -139,6 +139,12 @@ class RowLSTM(Layer):
         state.ops.lstm_step(z, state.c_before[c], state.c[c], state.h[c])
         return state.h[c]
 
+    def at(self, state, c):
+        """What `lstm_block_step` needs of column c, its arguments from `row` to `beside`."""
+        h, none = state.h[c], state.h[c][:0]
+        return (state.row, state.left + c, state.K_is, state.z[c], none, state.K_is[:0],
+                state.c_before[c], state.c[c], h, none)  # fmt: skip
+
 
 def neighbours(row, reach):
     """Each pixel with `reach` on either side: (W, B, F) → (W, B, (2·reach + 1)·F), zero outside."""
