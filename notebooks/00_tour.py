@@ -375,6 +375,7 @@ course.interactive(
 # | [09 · Training and results](09_training_and_results.ipynb) | §4, the rest of §5 | How is it trained, and how good is it? |
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
+# | [12 · Bits on disk](12_bits_on_disk.ipynb) | | How does a likelihood become a file? |
 #
 # In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:
 # `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.

@@ -847,5 +847,5 @@ check.verdicts(verdicts)
 # In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
 # `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/` the twins.
 #
-# Solutions: [solutions/11_catch_the_leak](solutions/11_catch_the_leak.ipynb). This is the last
-# notebook; the first was [00 · Tour](00_tour.ipynb).
+# Solutions: [solutions/11_catch_the_leak](solutions/11_catch_the_leak.ipynb). Next:
+# [12 · Bits on disk](12_bits_on_disk.ipynb), where a leak cannot hide at all.

@@ -7,6 +7,7 @@ written by hand. See README.md, and `build_model` to begin.
 __version__ = "0.1.0"
 
 from .backend import use_backend
+from .coding import compress, decompress
 from .data import load_data
 from .inspection.record import record
 from .models import build_model, load
@@ -20,6 +21,8 @@ __all__ = [
     "Trainer",
     "build_model",
     "complete",
+    "compress",
+    "decompress",
     "list_pretrained",
     "load",
     "load_data",

@@ -107,7 +107,7 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
         raise ValueError("seed is None; several ranks need the same one")
     rng, parts = generator(seed), []
     known = np.broadcast_to(known, x.shape)
-    stages = _stages(model)
+    stages = stages_of(model)
     chunks = range(0, len(x), CHUNK)
     mine = ranks.part(chunks)
     rows = sum(network.image_shape[0] for network, _, _ in stages) * len(mine)
@@ -141,7 +141,7 @@ def _skip(stages, n, rng):
             rng.random((n, width, channels))
 
 
-def _stages(model):
+def stages_of(model):
     """(network, subsampling step, fixed sub-pixels) of each network, smallest first."""
     if not hasattr(model, "networks"):
         return [(model, 1, None)]

@@ -232,6 +232,32 @@ def test_conv_blocks_step(rng, dtype, L, residual, skip):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("taps", [1, 3])
+@pytest.mark.parametrize("two", [True, False])
+@pytest.mark.parametrize(("residual", "skip"), [(True, True), (False, True), (True, False)])
+def test_lstm_block_step(rng, dtype, taps, two, residual, skip):
+    """two: a state beside, and a second direction's output, as in the Diagonal BiLSTM."""
+    M, h, W, place = 5, 3, 4, 2
+
+    def draw(*size):
+        return rng.standard_normal(size).astype(dtype)
+
+    x, row, N = draw(M, 2 * h), draw(W, M, 2 * h), 4 * h if skip else 2 * h
+    given = draw(taps * 2 * h, 4 * h), draw(M, 4 * h)
+    given += draw(M, h)[: M if two else 0], draw(h, 4 * h)[: h if two else 0], draw(M, h)
+    behind = draw(M, h)[: M if two else 0], draw(h, N), draw(N), residual
+    before, results = draw(M, 2 * h)[: None if skip else 0], []
+    for module in (kernels, reference):
+        c, state, y, r = (np.full(s, np.nan, dtype) for s in ((M, h), (M, h), x.shape, row.shape))
+        r[...], skips = row, before.copy()
+        module.lstm_block_step(x.copy(), r, place, *given, c, state, *behind, y, skips)
+        results.append((r, c, state, y, skips))
+    for fast, slow in zip(*results, strict=True):
+        size = np.abs(slow).max(initial=0) or 1
+        np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE[dtype] * size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("M", "outputs"), [(1, 1), (5, 1), (64, 7), (3, 768)])
 def test_head_step(rng, dtype, M, outputs):
     F, N = 6, 19

@@ -218,6 +218,7 @@ ODD = [
 MODEL = pr.build_model("pixelcnn", (4, 3, 1), 3, h=2, layers=1, head=2)
 SCALES = pr.build_model("multi_scale", (4, 3, 1), 3, h=2, layers=1, head=2, base="pixelcnn")
 X = np.ones((2, 4, 3, 1), np.uint8)
+DATA = pr.compress(MODEL, X)
 
 
 def build(**changed):
@@ -254,6 +255,10 @@ CALLS = {
     "complete": (lambda **k: pr.complete(**{"model": MODEL, "images": X,
                                             "known": np.array(True)} | k),
                  ["model", "images", "known", "seed", "temperature", "on_row", "threads"]),
+    "compress": (lambda **k: pr.compress(**{"model": MODEL, "images": X} | k),
+                 ["model", "images", "group", "threads"]),
+    "decompress": (lambda **k: pr.decompress(**{"model": MODEL, "data": DATA} | k),
+                   ["model", "data", "threads"]),
     "record": (lambda **k: pr.record(**{"model": MODEL, "x": X} | k), ["model", "x"]),
     "use_backend": (backend, ["name"]),
     "Trainer": (lambda **k: pr.Trainer(**{"model": SCALES, "threads": 1} | k),
@@ -275,7 +280,8 @@ RIGHT = {
     "temperature": [3, 1.5, 10**30, np.int64(3), np.float32(2), 2**63 + 1],
     "lr": [3, 1.5, 10**30, np.int64(3), np.float32(2), 2**63 + 1],
     "clip": [3, 1.5, 10**30, np.int64(3), np.float32(2), 2**63 + 1],
-    "n": [3, np.int64(3)], "batch_size": [3, np.int64(3)], "epochs": [3, np.int64(3)],
+    "n": [3, np.int64(3)], "group": [None, 3, np.int64(3)], "batch_size": [3, np.int64(3)],
+    "epochs": [3, np.int64(3)],
     "log_every": [3, np.int64(3)], "checkpoint_every": [3, np.int64(3)],
     "warmup": [0, 3, np.int64(3)], "total_steps": [None, 3, np.int64(3)], "ema": [0],
     "scale": [None, 0],

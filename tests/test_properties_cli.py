@@ -4,12 +4,14 @@ import contextlib
 import io
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pixelrnn_np as pr
 from pixelrnn_np.cli import app as cli
+from pixelrnn_np.cli import coding as cli_coding
 from pixelrnn_np.cli import pictures as cli_pictures
 
 TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "0", "--head", "2", "--epochs", "1",
@@ -35,6 +37,10 @@ OPTIONS = {
     "animate": {**DRAWING, "--seconds": ["1"]},
     "explain": {"--seed": NUMBER, "--threads": NUMBER, "-n": NUMBER, "--row": NUMBER,
                 "--column": NUMBER, "--data": ["digits"]},
+    "compress": {"--limit": NUMBER, "--threads": NUMBER, "--data": ["digits"], "--run": ["RUN"],
+                 "--pretrained": ["digits-diagonal_bilstm"]},
+    "decompress": {"--threads": NUMBER, "--run": ["RUN"],
+                   "--pretrained": ["digits-diagonal_bilstm"]},
     "pretrained": {},
     "check": {"--model": [], "--seed": []},
 }  # fmt: skip
@@ -44,7 +50,8 @@ ODD = [
     "１", "-" + "9" * 9, "a\nb", "--", "-", "None", "[1]", "0x10", "1,2", "/dev/null", "%s%n",
     "a" * 5000, "\udcff",
 ]  # fmt: skip
-ENDING = {"sample": "a.png", "complete": "a.png", "explain": "a.png", "animate": "a.gif"}
+ENDING = {"sample": "a.png", "complete": "a.png", "explain": "a.png", "animate": "a.gif",
+          "compress": "a.pxr", "decompress": "a.npy"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +60,10 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
     model = pr.build_model("pixelcnn", (8, 8, 1), 17, h=2, layers=0, head=2)
     model.save(folder / "RUN")
+    (folder / "DATA").write_bytes(pr.compress(model, np.zeros((1, 8, 8, 1), np.uint8)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for module in (cli, cli_pictures):
+        for module in (cli, cli_pictures, cli_coding):
             patch.setattr(module, "load_data", lambda *a, **k: pr.load_data(*a, **k)[:16])
         yield folder
 
@@ -120,10 +128,13 @@ REAL = ("--lr", "--clip", "--seconds", "--temperature")
 @pytest.mark.parametrize("command", OPTIONS)
 def test_one_odd_word(place, command):
     """An odd value of each option alone; what is taken has to be right for it."""
-    base = {"train": [*TINY, "--out", "OUT"], "check": ["--model", "x"]}.get(command, ["RUN"])
+    base = {
+        "train": [*TINY, "--out", "OUT"], "check": ["--model", "x"],
+        "compress": ["test", "--run", "RUN"], "decompress": ["DATA", "--run", "RUN"],
+    }.get(command, ["RUN"])  # fmt: skip
     base = [*base, "-o", ENDING[command]] if command in ENDING else base
     for i, option in enumerate(OPTIONS[command]):
-        if option in ("--init", "--image", "--pretrained"):
+        if option in ("--init", "--image", "--pretrained", "--run"):
             continue
         for word in ODD[i % 3 :: 3]:
             if not refused([command, *base, option, word]):

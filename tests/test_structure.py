@@ -21,10 +21,10 @@ from pixelrnn_np.parallel.threads import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference", "console"], ["compiled"], ["backend", "checkpoint", "memory"],
-    ["figures"],
+    ["kernels", "reference", "console"], ["compiled"],
+    ["backend", "checkpoint", "container", "memory"], ["figures"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
-    ["inspection", "sampling", "training"], ["pretrained"], ["course"], ["runs"], ["cli"],
+    ["inspection", "sampling", "training"], ["coding", "pretrained"], ["course"], ["runs"], ["cli"],
 ]  # fmt: skip
 LEVEL = {name: i for i, names in enumerate(ORDER) for name in names}
 

@@ -1,4 +1,4 @@
-"""The vectorisable exp of kernels/vector_math.py: its stated error, and the ends of its range."""
+"""The vectorisable exp and tanh of kernels/vector_math.py: their errors, the ends of the range."""
 
 import math
 
@@ -50,5 +50,17 @@ def test_tanh_float32_error():
     tanh_all(x, y)
     assert np.abs(y - np.tanh(x.astype(np.float64))).max() < 3e-7
     nan = np.full(3, np.nan, np.float32)
+    tanh_all(nan, nan)
+    assert np.isnan(nan).all()
+
+
+def test_tanh_float64_error():
+    x = np.concatenate([np.linspace(-25, 25, 200_001), 10.0 ** -np.arange(300), [1e300, np.inf]])
+    x = np.concatenate([x, -x])
+    y = np.empty_like(x)
+    tanh_all(x, y)
+    exact = np.array([math.tanh(v) for v in x])
+    assert (np.abs(y - exact) <= 5e-16 * np.abs(exact)).all()
+    nan = np.full(3, np.nan)
     tanh_all(nan, nan)
     assert np.isnan(nan).all()

@@ -1,4 +1,7 @@
-"""The command line: train · evaluate · pretrained · check; see pictures.py and data.py."""
+"""The command line: train · evaluate · pretrained · check.
+
+data.py has what finds data, pictures.py what draws, coding.py what compresses.
+"""
 
 import contextlib
 import os
@@ -22,6 +25,7 @@ from ..models.base import NotFinite
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
+from . import coding as cli_coding
 from . import data as cli_data
 from . import pictures as cli_pictures
 from . import train as cli_train
@@ -46,7 +50,7 @@ from .spread import spread_nll
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, explain, check.",
+    help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, compress, check.",
 )  # fmt: skip
 
 
@@ -217,7 +221,7 @@ def check(
 
 for command in (
     cli_data.data, cli_pictures.sample, cli_pictures.complete, cli_pictures.animate,
-    cli_pictures.explain,
+    cli_pictures.explain, cli_coding.compress, cli_coding.decompress,
 ):  # fmt: skip
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""A picture file as an image of 8 bits per channel, for `complete` and own data. Not the paper.
+"""A picture file as an image of 8 bits per channel, and an image as a picture. Not the paper.
 
 A picture may come from anywhere: its size is judged by its header, before a pixel is unpacked, and
 only a few formats are tried. It is read as a viewer would show it: turned as its EXIF says, what is
@@ -66,6 +66,20 @@ def open_picture(path, fit=None, formats=FORMATS):
         except Exception as error:  # a foreign or cut file makes Pillow raise all sorts
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"{path} cannot be used as a picture: {reason}") from None
+
+
+def as_picture(image, levels):
+    """uint8 (H, W, C) in [0, levels), C = 1 or 3, as a PIL image that `read_picture` reads back.
+
+    Value v becomes 255 v / (levels - 1), rounded up: rounded down, v * levels // 256 would miss it.
+    Raises ValueError for another number of channels.
+    """
+    from PIL import Image
+
+    if image.shape[2] not in (1, 3):
+        raise ValueError(f"an image has {image.shape[2]} channels, a picture 1 or 3")
+    grey = (-(-255 * np.arange(levels) // (levels - 1))).astype(np.uint8)[image]
+    return Image.fromarray(grey[..., 0] if image.shape[2] == 1 else grey)
 
 
 def _open(file, fit, formats):

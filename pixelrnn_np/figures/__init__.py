@@ -10,6 +10,7 @@ from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import masks, numbers, skewed
+from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
@@ -36,6 +37,7 @@ __all__ = [
     "gate_lines",
     "gate_maps",
     "guess",
+    "intervals",
     "ladder",
     "letters",
     "lines",

@@ -7,6 +7,7 @@ from .conv_block import conv_block_backward, conv_block_forward, conv_block_step
 from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .head import head_step
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
+from .lstm_block import lstm_block_step
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
@@ -28,6 +29,7 @@ __all__ = [
     "diagonal_lstm_forward",
     "diagonal_row",
     "head_step",
+    "lstm_block_step",
     "lstm_step",
     "relu_backward",
     "relu_forward",

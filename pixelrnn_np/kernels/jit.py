@@ -7,7 +7,9 @@ noticed.
 """
 
 import functools
+import zlib
 
+import llvmlite.binding as llvm
 import numba
 from numba.extending import is_jitted
 
@@ -29,3 +31,12 @@ def kernel(function=None, *, cache=True, **options):
 
 # Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
 vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
+
+
+def target():
+    """What the kernels are compiled by and for: Numba's version, the processor, its features."""
+    if JIT_DISABLED:
+        return "without Numba"
+    name = numba.config.CPU_NAME or llvm.get_host_cpu_name()
+    features = numba.config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
+    return f"numba {numba.__version__} for {name} {zlib.crc32(features.encode()):08x}"

@@ -188,3 +188,10 @@ class DiagonalBiLSTM(Layer):
     def step(self, x_q, state, q, group):
         left, right = state
         return self.l2r.step(x_q, left, q, group) + self.r2l.step(x_q, right, q, group)
+
+    def at(self, state, q):
+        """What `lstm_block_step` needs of column q, its arguments from `row` to `beside`."""
+        left, right = state
+        h, c_before = (left.h[q - 1], left.c[q - 1]) if q > 0 else left.outside
+        return (right.row, q, left.K_is, left.z[q], h, left.K_ss[1], c_before, left.c[q],
+                left.h[q], right.shifted[q])  # fmt: skip

@@ -227,12 +227,12 @@ class LSTMBlock(ResidualBlock):
 
     def step(self, x_q, state, q, group, skips=None):
         """x_q: (B, 2h) → y_q, skip_q, both (B, 2h), or, as in forward, the sum `skips` with it."""
-        a, y = self.lstm.step(x_q, state["lstm"], q, group), np.empty_like(x_q)
+        y = np.empty_like(x_q)
         if skips is None or not self.has_skip:
             skips = np.zeros_like(x_q if self.has_skip else x_q[:0])
-        before = x_q if self.residual else x_q[:0]
-        maps = [v[None, None] for v in (a, before, y, skips)]
-        backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
+        backend.ops().lstm_block_step(
+            x_q, *self.lstm.at(state["lstm"], q), *state["outer"], self.residual, y, skips
+        )
         return y, skips if self.has_skip else None
 
 

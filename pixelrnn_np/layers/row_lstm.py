@@ -138,6 +138,12 @@ class RowLSTM(Layer):
         backend.ops().lstm_step(z, state.c_before[q], state.c[q], state.h[q])
         return state.h[q]
 
+    def at(self, state, q):
+        """What `lstm_block_step` needs of column q, its arguments from `row` to `beside`."""
+        h, none = state.h[q], state.h[q][:0]
+        return (state.row, state.left + q, state.K_is, state.z[q], none, state.K_is[:0],
+                state.c_before[q], state.c[q], h, none)  # fmt: skip
+
 
 def neighbours(row, reach):
     """Each pixel with `reach` on either side: (W, B, F) → (W, B, (2·reach + 1)·F), zero outside."""

@@ -31,6 +31,13 @@ def _blas():
     return ThreadpoolController()
 
 
+def blas_in_use():
+    """Which BLAS multiplies matrices: "openblas 0.3.29 SkylakeX", several joined by commas."""
+    found = [b for b in _blas().info() if b["user_api"] == "blas"]
+    names = (f"{b['internal_api']} {b['version']} {b.get('architecture', '')}" for b in found)
+    return ", ".join(sorted({name.strip() for name in names}))
+
+
 class Pool:
     """`map` over shards with `threads` threads (None: all processors that this process may use).
 

@@ -21,6 +21,8 @@ from PIL import Image
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint
 from pixelrnn_np.cli import app as cli
+from pixelrnn_np.cli import coding as cli_coding
+from pixelrnn_np.container import CHECKSUM, checksum
 from pixelrnn_np.data import binarized_mnist, cifar10, mnist
 from pixelrnn_np.data.picture import read_picture
 from pixelrnn_np.models.base import NotFinite
@@ -310,9 +312,35 @@ class Picture(Reader):
             raise ValueError(said.strip())
 
 
+class Compressed(Reader):
+    """What `decompress` reads; half of the files have the checksum of their damaged bytes."""
+
+    filename = "images.pxr"
+
+    def prepare(self):
+        model = pr.build_model("pixelcnn", (4, 3, 1), 3, h=2, layers=1, head=2)
+        self.run = self.folder / "model"
+        model.save(self.run)
+        self.images = self.rng.integers(0, 3, (COUNT, 4, 3, 1), np.uint8)
+        self.good = pr.compress(model, self.images, group=2)
+
+    def make(self, rng):
+        if rng.random() < 0.1:
+            return self.good
+        if rng.random() < 0.5:
+            return damage(self.good, rng)
+        body = damage(self.good[:-CHECKSUM], rng)
+        return body + checksum(body)
+
+    def read(self):
+        _, images = cli_coding.decoded(self.path, self.run)
+        assert np.array_equal(images, self.images)
+
+
 READERS = {
     "idx": Idx, "npz": Npz, "amat": Amat, "cifar": Cifar, "model": ModelFile,
     "checkpoint": CheckpointFile, "config": ConfigFile, "picture": Picture,
+    "compressed": Compressed,
 }  # fmt: skip
 
 

@@ -1,0 +1,84 @@
+"""Checks of notebook 12, arithmetic coding."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from .checking import Wrong, exercise, same
+
+
+@exercise("12.1")
+def interval(answer):
+    thirds = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
+    for message, p in [
+        ([1], thirds), ([0, 0], thirds), ([2, 1], thirds), ([1, 2, 0, 1], thirds),
+        ([], thirds), ([3, 0], [Fraction(1, 4)] * 4),
+    ]:  # fmt: skip
+        low, width, pieces = Fraction(0), Fraction(1), list(message)
+        while pieces:  # from the back: the last value's interval, squeezed into the one before
+            v = pieces.pop()
+            low, width = sum(p[:v]) + p[v] * low, p[v] * width
+        what = f"interval({message}, p) with p = {[str(q) for q in p]}"
+        got = answer(list(message), list(p))
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong("Return two numbers, low and width.")
+        if len(message) > 1 and abs(got[1] - sum(p[v] for v in message)) < 1e-12:
+            raise Wrong(f"{what}: its width is the sum of the probabilities; each value takes a "
+                        "share of the interval that is left.")  # fmt: skip
+        if abs(got[1] - width) > 1e-12:
+            raise Wrong(f"{what} has width {got[1]}, which is not right.")
+        if abs(got[0] - low) > 1e-12:
+            raise Wrong(f"{what} has the right width, but begins at {got[0]}.")
+
+
+@exercise("12.2")
+def whole_frequencies(answer):
+    cases = [
+        (np.array([0.5, 0.5]), 16), (np.array([0.999, 0.001]), 64), (np.array([1.0, 0, 0]), 16),
+        (np.full(3, 1 / 3), 256), (np.array([0.3, 0.3, 0.4]), 7), (np.full(17, 1 / 17), 1024),
+        (np.array([1e-9, 1 - 3e-9, 2e-9]), 2**16),
+    ]  # fmt: skip
+    for p, total in cases:
+        kept = p.copy()
+        got, what = answer(p, total), f"For p = {np.round(kept, 3)} and a total of {total}"
+        if not np.array_equal(p, kept):
+            raise Wrong("It changed the p that it was given; work on a copy.")
+        found = np.asarray(got)
+        if found.shape != p.shape:
+            raise Wrong(f"{what} it has shape {found.shape}; one number per value is wanted.")
+        if not np.issubdtype(found.dtype, np.integer):
+            raise Wrong(f"{what} it gives {found.dtype}; the coder counts in whole numbers (int).")
+        if (found < 1).any():
+            raise Wrong(f"{what} a value has a frequency of {found.min()}: it could not be coded.")
+        if found.sum() != total:
+            raise Wrong(f"{what} the frequencies sum to {found.sum()}.")
+        if (np.abs(found - p * total) > len(p)).any():
+            raise Wrong(f"{what} it gives {found.tolist()}, which is far from p.")
+
+
+@exercise("12.3")
+def extra_bits(answer):
+    cases = [
+        ([0.5, 0.5], [0.9, 0.1]), ([0.9, 0.1], [0.5, 0.5]), ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]),
+        ([1.0, 0.0], [0.25, 0.75]), ([0.1, 0.2, 0.7], [0.6, 0.3, 0.1]),
+    ]  # fmt: skip
+    for p, q in cases:
+        p, q = np.array(p), np.array(q)
+        here = p > 0
+        wanted = float((p[here] * np.log2(p[here] / q[here])).sum())
+        got, what = answer(p, q), f"extra_bits({p.tolist()}, {q.tolist()})"
+        if np.ndim(got) == 0 and np.isnan(got):
+            raise Wrong(f"{what} gives NaN: what does a value cost that never occurs?")
+        if np.ndim(got) == 0 and abs(got - wanted) > 1e-9:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                turned = (q * np.log2(q / p)).sum()
+                whole = -(p[here] * np.log2(q[here])).sum()
+            if abs(got - wanted * np.log(2)) < 1e-9:
+                raise Wrong(f"{what} gives {got:.4g}: these are nats.")
+            if abs(got - turned) < 1e-9:
+                raise Wrong(f"{what} gives {got:.4g}: which of the two makes the images, and "
+                            "which the prices?")  # fmt: skip
+            if abs(got - whole) < 1e-9:
+                raise Wrong(f"{what} gives {got:.4g}, the whole bill. How much of it would p "
+                            "itself have had to pay?")  # fmt: skip
+        same(what, got, wanted)

@@ -1,0 +1,29 @@
+"""Arithmetic coding as a picture: an interval within an interval within an interval."""
+
+from .palette import CURRENT, SEEN, new
+
+
+def intervals(steps, titles=None):
+    """Each step's interval drawn at full width, cut in parts; one part is the next step's interval.
+
+    steps: [(parts, chosen)], parts {label: share}, the shares sum to 1; chosen: a label of it.
+    titles: a text for each step, at its left.
+    """
+    figure = new(0.85 * len(steps) + 0.2)
+    axes = figure.subplots()
+    for k, (parts, chosen) in enumerate(steps):
+        left = 0.0
+        for label, share in parts.items():
+            colour = CURRENT if label == chosen else SEEN
+            axes.barh(-k, share, left=left, height=0.42, color=colour, edgecolor="white")
+            if share > 0.035:
+                axes.text(left + share / 2, -k, f"{label}", ha="center", va="center", fontsize=9)
+            if label == chosen and k + 1 < len(steps):
+                for near, far in ((left, 0), (left + share, 1)):
+                    axes.plot([near, far], [-k - 0.21, -k - 0.79], color="#777777", lw=0.8)
+            left += share
+        if titles:
+            axes.text(-0.02, -k, titles[k], ha="right", va="center", fontsize=9)
+    axes.set(xlim=(-0.02, 1.02), ylim=(0.4 - len(steps), 0.35))
+    axes.axis("off")
+    return figure

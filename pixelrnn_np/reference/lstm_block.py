@@ -1,0 +1,27 @@
+"""§3.1-3.3: one pixel of each image through an LSTM block."""
+
+import numpy as np
+
+from .lstm_cell import lstm_step
+
+
+def lstm_block_step(x, row, place, K_is, z, h_before, K_side, c_before, c, h, beside, K_out, b_out,
+                    residual, y, skips):  # fmt: skip
+    """x (B, 2h) → c, h (B, h), y (B, 2h), and skips is added to.
+
+    row: (places, B, 2h), the block's inputs of this row, where x is put at `place`; K_is:
+    (T·2h, 4h), the taps that end there; z: (B, 4h), the bias and what the row above gives;
+    h_before, K_side: (B, h) and (h, 4h), the state of the pixel beside, or both empty; c_before:
+    (B, h); beside: (B, h), what is added to h behind the cell (§3.2, right to left), or empty.
+    """
+    row[place] = x
+    taps = len(K_is) // x.shape[1]
+    seen = np.concatenate(list(row[place - taps + 1 : place + 1]), axis=1)
+    gates = z + seen @ K_is
+    if len(K_side):
+        gates = gates + h_before @ K_side
+    lstm_step(gates, c_before, c, h)
+    out = (h + beside if len(beside) else h) @ K_out + b_out
+    y[...] = out[:, : y.shape[1]] + (x if residual else 0)
+    if skips.size:
+        skips += out[:, y.shape[1] :]
