@@ -32,15 +32,12 @@ def load_data(name, split="train", *, levels=None, stochastic=False, seed=0):
     """The images of one split: uint8 (N, H, W, C) in [0, levels), fresh, writable, contiguous.
 
     name: a key of `DATASETS`: "digits", "colour_digits", "photos", "photos16", "photos8", "mnist",
-        "binarized_mnist", "cifar10".
-    split: "train", "valid" or "test". The order is the publisher's, which for some test splits is
-        sorted by class: shuffle before taking a subset.
-    levels: how many values a pixel may take; None is the set's own default.
-    stochastic: mnist only. Each pixel is one Bernoulli draw with probability intensity / 255, so
-        there are two levels. Likelihoods of such images are not comparable with those of
-        "binarized_mnist", nor with the paper's Table 4.
-    seed: a non-negative integer; with the split's name it fixes the stochastic draws, and nothing
-        else depends on it.
+    "binarized_mnist", "cifar10"; split: "train", "valid" or "test", in the publisher's order, which
+    for some test splits is sorted by class: shuffle before taking a subset; levels: how many values
+    a pixel may take, None for the set's own default; stochastic: mnist only, each pixel is one
+    Bernoulli draw with probability intensity / 255, so there are two levels (likelihoods of such
+    images are not comparable with those of "binarized_mnist", nor with the paper's Table 4); seed:
+    a non-negative integer, which with the split's name fixes the stochastic draws and nothing else.
 
     Raises ValueError for an argument that is not allowed, for a PIXELRNN_DATA that is no folder and
     for a file that is not the published one; OSError if a file cannot be read or downloaded.
