@@ -1,7 +1,8 @@
 """The site: `make docs` puts it into docs/_build. No page asks another host for anything.
 
-What can be read from the package or the repository is generated first, into folders that git ignores:
-the course (course.py), pages of source (sources.py) and tables (tables.py), all in docs/_ext.
+What can be read from the package or the repository is generated first, into folders that git
+ignores: the course (course.py), pages of source (sources.py) and tables (tables.py), all in
+docs/_ext.
 """
 
 import sys
@@ -40,7 +41,7 @@ nitpick_ignore_regex = [("py:.*", r".*")]  # docstrings name types in words
 
 nb_execution_mode = "off"
 nb_merge_streams = True
-myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings write `name` as Markdown does
 autodoc_member_order = "bysource"
@@ -67,6 +68,10 @@ html_theme_options = {
     "navigation_with_keys": False,
 }
 
+
+if tags.has("print"):  # noqa: F821  Sphinx gives the tags; `make print`: the course as one page
+    root_doc = "course/index"
+    html_theme, html_theme_options, html_css_files = "basic", {}, ["print.css"]
 
 course.write_pages(ROOT, DOCS)
 sources.write_pages(DOCS)

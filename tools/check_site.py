@@ -3,8 +3,8 @@
     python tools/check_site.py [--pictures FOLDER] [--pages GLOB]
 
 A page fails on an error in the console, a request that fails, a request to a host, formulas that
-MathJax refuses, or a page wider than the window. The search has to find something. --pictures writes
-each page as seen at 1300 and at 400 pixels. Chromium and its driver come from the system.
+MathJax refuses, or a page wider than the window. The search has to find something. --pictures
+writes each page as seen at 1300 and at 400 pixels. Chromium and its driver come from the system.
 """
 
 import argparse
@@ -17,6 +17,8 @@ SITE = Path(__file__).resolve().parent.parent / "docs" / "_build" / "html"
 WIDTHS = (1300, 400)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDER = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+STILL = """document.head.appendChild(document.createElement('style')).textContent =
+  '* { transition: none !important; animation: none !important; }'"""
 FORMULAS = """const done = arguments[arguments.length - 1];
 (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() =>
   done([...document.querySelectorAll('mjx-merror')].map(e => e.textContent)));"""
@@ -74,7 +76,9 @@ def complaints(driver):
 
 def check_page(driver, page, site, pictures=None):
     """What is wrong with one page: a list of lines."""
+    resize(driver, WIDTHS[0])
     driver.get(page.as_uri())
+    driver.execute_script(STILL)
     wrong = [f"formula: {text}" for text in driver.execute_async_script(FORMULAS)]
     for width in WIDTHS:
         resize(driver, width)

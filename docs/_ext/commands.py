@@ -1,7 +1,7 @@
 """Directives for the command line's guide: a command's help, and an example with what it shows.
 
-    ```{command-help} train        ```{example} train        ```{all-commands}
-    ```                            ```                       ```
+```{command-help} train        ```{example} train        ```{all-commands}
+```                            ```                       ```
 """
 
 import json
@@ -29,9 +29,19 @@ def help_text(name):
         return command.get_help(context)
 
 
+def folded(command, width=72):
+    """A command on several lines of a shell, each of them short."""
+    lines = [""]
+    for word in command.replace(" -", "\0-").split("\0"):
+        if lines[-1] and len(lines[-1]) + len(word) > width:
+            lines.append("    ")
+        lines[-1] += word + " "
+    return " \\\n".join(line.rstrip() for line in lines)
+
+
 def example_text(example):
     """An example as Markdown."""
-    parts = [f"```shell\n{example['command']}\n```"]
+    parts = [f"```shell\n{folded(example['command'])}\n```"]
     if not example.get("shows"):
         parts.append(f"```{{literalinclude}} /guide/examples/{example['name']}.txt\n"
                      ":language: none\n```")  # fmt: skip

@@ -1,7 +1,7 @@
 """The course as pages: docs/course/ is made of notebooks/ at each build.
 
-A page is the notebook with one line more under its title (how long it takes to read, the notebook to
-download) and links that point within the site.
+A page is the notebook with one line more under its title (how long it takes to read, the notebook
+to download) and links that point within the site.
 """
 
 import copy
@@ -39,7 +39,10 @@ def title(notebook):
 
 
 def relinked(text, path, root):
-    """Markdown of the file `path` (from the root) with the site's links. ValueError: no such page."""
+    """Markdown of the file `path`, from the root, with the site's links.
+
+    Raises ValueError if a link leads to a file that has no page.
+    """
 
     def link(match):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[2]))

@@ -39,10 +39,8 @@ def results(cards):
     for data in sorted({c["data"]["name"] for c in cards}):
         mine = [c for c in cards if c["data"]["name"] == data]
         mine.sort(key=lambda c: (table4.place_of(c), c["name"]))
-        head = list(table4.HEAD)
-        rows = [table4.row(c) for c in mine]
-        for row, c in zip(rows, mine, strict=True):
-            row[0] = f"[{row[0]}](/guide/pretrained.md#{anchor(c['name'])})"
+        head = ["weights", *table4.HEAD[2:]]
+        rows = [[link(c), *table4.row(c)[2:]] for c in mine]
         if not any(row[-1] for row in rows):  # the paper has no number for this set
             head, rows = head[:-1], [row[:-1] for row in rows]
         parts += [f"## {data}", markdown_table(head, rows)]
@@ -52,12 +50,15 @@ def results(cards):
 def recipes(cards):
     """How each was trained."""
     names = ("optimizer", "lr", "batch_size", "schedule", "warmup", "ema", "epochs")
-    rows = [[f"`{c['name']}`", *(str(c["recipe"].get(n, "")) for n in names)] for c in cards]
+    rows = [[link(c, whole=True), *(str(c["recipe"].get(n, "")) for n in names)] for c in cards]
     return markdown_table(["weights", *names], rows) + "\n"
 
 
-def anchor(name):
-    return name.lower()
+def link(card, whole=False):
+    """A link to a card, under its name, or its name without the data set's."""
+    name = card["name"]
+    shown = name if whole else name.removeprefix(f"{card['data']['name']}-")
+    return f"[{shown}](/guide/pretrained.md#{name})"
 
 
 def markdown_table(head, rows):
