@@ -71,7 +71,7 @@ docs: $(VENV)/docs-ready
 
 print: $(VENV)/docs-ready
 	$(BIN)/python -m sphinx -q -W --keep-going -b singlehtml -t print docs docs/_build/print
-	$(BIN)/python tools/print_course.py docs/_build/print/course/index.html docs/_build/course.pdf
+	$(BIN)/python tools/print_course.py docs/_build/print/print.html docs/_build/course.pdf
 
 release-check: $(READY)
 	$(BIN)/python -m pip install --quiet -e '.[release]'

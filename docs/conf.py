@@ -70,8 +70,11 @@ html_theme_options = {
 
 
 if tags.has("print"):  # noqa: F821  Sphinx gives the tags; `make print`: the course as one page
-    root_doc = "course/index"
+    root_doc, suppress_warnings = "print", ["toc.not_included"]
     html_theme, html_theme_options, html_css_files = "basic", {}, ["print.css"]
+    html_sidebars = {"**": []}
+else:
+    exclude_patterns.append("print.md")
 
 course.write_pages(ROOT, DOCS)
 sources.write_pages(DOCS)

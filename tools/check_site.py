@@ -117,7 +117,7 @@ def name_of(page, site):
 
 def check(site=SITE, pictures=None, pages="**/*.html"):
     """{page: what is wrong}, of pages with something wrong only, and the number of pages."""
-    found, paths = {}, sorted(site.glob(pages))
+    found, paths = {}, sorted(set(site.glob(pages)) - set(site.glob("_static/**/*")))
     driver = browser()
     try:
         for page in paths:

@@ -1,6 +1,6 @@
 """Prints the course, built as one page, to a PDF by headless Chromium.
 
-    python tools/print_course.py docs/_build/print/course/index.html docs/_build/course.pdf
+    python tools/print_course.py docs/_build/print/print.html docs/_build/course.pdf
 
 Hints are unfolded; what links to pages that are not printed is text.
 """
@@ -9,7 +9,7 @@ import base64
 import sys
 from pathlib import Path
 
-from check_site import FORMULAS, browser, missing
+from check_site import FORMULAS, browser, complaints, missing
 
 ON_PAPER = """
 document.querySelectorAll('details').forEach(d => d.open = true);
@@ -24,10 +24,12 @@ FOOTER = """<div style="width: 100%; text-align: center; font-size: 8px">
 
 
 def print_page(page, pdf):
+    """Writes the PDF; returns what was wrong with the page, as lines."""
     driver = browser()
     try:
         driver.get(page.resolve().as_uri())
-        wrong = driver.execute_async_script(FORMULAS)
+        driver.set_script_timeout(600)
+        wrong = driver.execute_async_script(FORMULAS) + complaints(driver)
         driver.execute_script(ON_PAPER)
         printed = driver.execute_cdp_cmd("Page.printToPDF", {
             "displayHeaderFooter": True, "headerTemplate": "<span></span>",
@@ -48,7 +50,7 @@ def main():
         sys.exit(f"{lack} is missing")
     page, pdf = map(Path, sys.argv[1:])
     if wrong := print_page(page, pdf):
-        sys.exit(f"formulas that MathJax refuses: {wrong}")
+        sys.exit("\n".join(wrong))
     print(f"{pdf}: {pdf.stat().st_size / 1e6:.1f} MB")
 
 
