@@ -7,6 +7,7 @@ have to work in an empty folder. The sdist has to hold the tests, and what they 
 anew. Exits with the first thing that is wrong.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,8 @@ COMMANDS = (
 
 def run(*words, cwd=ROOT):
     print("$", *words, flush=True)
-    if subprocess.run([str(w) for w in words], cwd=cwd).returncode:
+    alone = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    if subprocess.run([str(w) for w in words], cwd=cwd, env=alone).returncode:
         sys.exit(f"failed: {' '.join(map(str, words))}")
 
 
