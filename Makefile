@@ -7,7 +7,7 @@ RUN := runs/demo
 
 NB ?=
 
-.PHONY: help demo test soak lint notebooks golden torch bench profile docs print release-check clean
+.PHONY: help demo test soak lint notebooks golden torch bench breakdown docs print release-check clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
@@ -17,7 +17,7 @@ help:
 	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
-	@echo "make profile where a training step's time goes: benchmarks/profile.md"
+	@echo "make breakdown         where a training step's time goes: benchmarks/breakdown.md"
 	@echo "make docs    the site: docs/_build/html/index.html"
 	@echo "make print   the course as a PDF, by Chromium: docs/_build/course.pdf"
 	@echo "make release-check     build, metadata, and the wheel alone in a clean environment"
@@ -39,7 +39,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 soak: $(READY)
-	$(BIN)/python benchmarks/soak.py $(OPTIONS)
+	$(BIN)/python -m tests.soak.run $(OPTIONS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -58,8 +58,8 @@ golden: torch
 bench: torch
 	$(BIN)/python benchmarks/bench.py $(OPTIONS)
 
-profile: $(READY)
-	$(BIN)/python benchmarks/profile.py --markdown benchmarks/profile.md $(OPTIONS)
+breakdown: $(READY)
+	$(BIN)/python benchmarks/breakdown.py --markdown benchmarks/breakdown.md $(OPTIONS)
 
 $(VENV)/docs-ready: $(READY)
 	$(BIN)/python -m pip install --quiet -e '.[docs]'

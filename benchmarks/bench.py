@@ -16,11 +16,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-# benchmarks/profile.py must not be found in the place of the standard module of that name.
-# Added behind the rest, and the first mention taken away.
-sys.path.append(str(Path(__file__).resolve().parent))
-sys.path.remove(str(Path(__file__).resolve().parent))
-
 import flops
 import report
 import startup

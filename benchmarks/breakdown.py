@@ -1,7 +1,7 @@
 """Where a training step's time goes: per layer and per kernel, on one thread.
 
-    python benchmarks/profile.py [--models …] [--h 16] [--layers 7] [--batch 16] [--json PATH]
-                                    [--markdown PATH]
+    python benchmarks/breakdown.py [--models …] [--h 16] [--layers 7] [--batch 16] [--json PATH]
+                                   [--markdown PATH]
 
 Every kernel of pixelrnn_np and every layer's forward and backward is wrapped in a timer for the
 run; nothing in them is known here but their names. Times are exclusive: a layer's row has what its
@@ -15,15 +15,9 @@ import contextlib
 import json
 import re
 import statistics
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-
-# This file's name is also that of a standard module, which must be found before it.
-# Added behind the rest, and the first mention taken away.
-sys.path.append(str(Path(__file__).resolve().parent))
-sys.path.remove(str(Path(__file__).resolve().parent))
 
 import flops
 import numpy as np

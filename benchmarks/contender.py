@@ -14,11 +14,6 @@ import resource
 import sys
 import time
 
-# benchmarks/profile.py must not be found in the place of the standard module of that name.
-# Added behind the rest, and the first mention taken away.
-sys.path.append(os.path.dirname(os.path.realpath(__file__)))
-sys.path.remove(os.path.dirname(os.path.realpath(__file__)))
-
 import numpy as np
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path[:0] = [str(DOCS / "_ext"), str(ROOT)]
+sys.path[:0] = [str(p) for p in (DOCS / "_ext", ROOT, ROOT / "tools", ROOT / "benchmarks")]
 
 import course  # noqa: E402
 import sources  # noqa: E402
@@ -34,6 +34,7 @@ extensions = [
     "sphinx_design",
     "sphinx-mathjax-offline",
     "commands",
+    "docstrings",
 ]
 exclude_patterns = ["_build", "generated", "**/.ipynb_checkpoints"]
 nitpicky = True

@@ -318,7 +318,7 @@ course.interactive(
 #
 # ## Exercise 0.3 · Who steers whom?
 #
-# In an image of $H \times W$ pixels only the pixel at row $r$ and column $c$ is known (counted from
+# In an image of $H \times W$ pixels only the pixel at row $r$ and column $q$ is known (counted from
 # 0), and the network draws the others in raster order. How many drawn pixels can be influenced by
 # the known one?
 #
@@ -330,7 +330,7 @@ course.interactive(
 
 
 # %%
-def steered(r, c, H, W):
+def steered(r, q, H, W):
     count = ...  # your code
     return count
 

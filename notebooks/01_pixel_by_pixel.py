@@ -89,10 +89,10 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def by_hand(x, r, c):
-    """p(x[r, c] = 1 | earlier pixels) of an image x (H, W); outside the image there is 0."""
-    left = x[r, c - 1] if c > 0 else 0
-    above = x[r - 1, c] if r > 0 else 0
+def by_hand(x, r, q):
+    """p(x[r, q] = 1 | earlier pixels) of an image x (H, W); outside the image there is 0."""
+    left = x[r, q - 1] if q > 0 else 0
+    above = x[r - 1, q] if r > 0 else 0
     return sigmoid(-1.5 + 2 * left + 2 * above)
 
 
@@ -104,9 +104,9 @@ def by_hand(x, r, c):
 def probability(x, p_one):
     """p(x) of one image x (H, W) of zeros and ones."""
     product = 1.0
-    for r, c in np.ndindex(x.shape):
-        p = p_one(x, r, c)
-        product *= p if x[r, c] == 1 else 1 - p
+    for r, q in np.ndindex(x.shape):
+        p = p_one(x, r, q)
+        product *= p if x[r, q] == 1 else 1 - p
     return product
 
 
@@ -135,11 +135,11 @@ figures.gallery(dict(zip(titles, every[best][..., None], strict=True)), 2)
 
 
 # %%
-def peeks(x, r, c):
+def peeks(x, r, q):
     """As by_hand, and looks at the right neighbour, which comes later."""
-    left = x[r, c - 1] if c > 0 else 0
-    above = x[r - 1, c] if r > 0 else 0
-    right = x[r, c + 1] if c + 1 < x.shape[1] else 0
+    left = x[r, q - 1] if q > 0 else 0
+    above = x[r - 1, q] if r > 0 else 0
+    right = x[r, q + 1] if q + 1 < x.shape[1] else 0
     return sigmoid(-2.5 + 2 * left + 2 * above + 2 * right)
 
 
@@ -241,9 +241,9 @@ def logits_by_hand(x):
 def nats_slow(x, p_one):
     """-ln p of one image (H, W), pixel by pixel: (H, W)."""
     nats = np.empty(x.shape)
-    for r, c in np.ndindex(x.shape):
-        p = p_one(x, r, c)
-        nats[r, c] = -np.log(p if x[r, c] == 1 else 1 - p)
+    for r, q in np.ndindex(x.shape):
+        p = p_one(x, r, q)
+        nats[r, q] = -np.log(p if x[r, q] == 1 else 1 - p)
     return nats
 
 
@@ -276,10 +276,10 @@ print(f"{checks.total_probability(network):.12f}")
 def sample_slow(p_one, H, W, rng):
     """One image (H, W) from equation (1), and its -ln p added up on the way."""
     x, nats = np.zeros((H, W), np.uint8), 0.0
-    for r, c in np.ndindex(H, W):
-        p = p_one(x, r, c)
-        x[r, c] = rng.random() < p
-        nats -= np.log(p if x[r, c] else 1 - p)
+    for r, q in np.ndindex(H, W):
+        p = p_one(x, r, q)
+        x[r, q] = rng.random() < p
+        nats -= np.log(p if x[r, q] else 1 - p)
     return x, nats
 
 
@@ -315,9 +315,9 @@ network = checks.small_model("pixelcnn", rng, (6, 6, 1), 2)
 x = np.zeros((1, 6, 6, 1), np.uint8)
 u = np.random.default_rng(7).random((6, 6))
 passes = 0
-for r, c in np.ndindex(6, 6):
-    z = network.logits(x)[0, r, c, 0]
-    x[0, r, c, 0] = u[r, c] >= sigmoid(-z)
+for r, q in np.ndindex(6, 6):
+    z = network.logits(x)[0, r, q, 0]
+    x[0, r, q, 0] = u[r, q] >= sigmoid(-z)
     passes += 1
 
 assert np.array_equal(x, pr.sample(network, 1, seed=7))
@@ -333,7 +333,7 @@ print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 # ## Exercise 1.2 · Fill in
 #
 # Known pixels stay, unknown ones are drawn: completion, as in Figure 1 of the paper. Given an image
-# `x` $(H, W)$, `known` $(H, W)$ of bools, a function `p_one(x, r, c)` and uniform numbers `u`
+# `x` $(H, W)$, `known` $(H, W)$ of bools, a function `p_one(x, r, q)` and uniform numbers `u`
 # $(H, W)$, return a **new** image in which each unknown pixel is 1 where $u < p$, and 0 elsewhere.
 # The old values at unknown pixels mean nothing.
 #
@@ -453,8 +453,8 @@ def sample_counted(k, n=16, H=8, W=8, seed=3):
     """n images from the table of k neighbours, all drawn side by side: (n, H, W, 1)."""
     u = np.random.default_rng(seed).random((n, H, W))
     x = np.zeros((n, H, W, 1), np.uint8)
-    for r, c in np.ndindex(H, W):
-        x[:, r, c, 0] = u[:, r, c] < tables[k][patterns(x, k)[:, r, c]]
+    for r, q in np.ndindex(H, W):
+        x[:, r, q, 0] = u[:, r, q] < tables[k][patterns(x, k)[:, r, q]]
     return x
 
 
@@ -591,7 +591,7 @@ check.split_colours(split_colours)
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),
-# `baselines.py` (coin and histograms), `checks.py` (sums over all images).
+# `data/baselines.py` (coin and histograms), `inspection/checks.py` (sums over all images).
 #
 # Solutions: [solutions/01_pixel_by_pixel](solutions/01_pixel_by_pixel.ipynb). Next:
 # [02 · Softmax pixels](02_softmax_pixels.ipynb).

@@ -539,8 +539,8 @@ figures.lines(
 # (The code adds constants to $m$ and $\ln s$, so that the bells begin spread out.)
 #
 # The gradient needs one more link of the chain rule. Let $x$ be the value that happened,
-# $g_v = p_v - [v = x]$ the gradient of the logits, $r_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then
-# $dt_{k,v} = r_{k,v}\, g_v$, and with $s_k = e^{l_k}$
+# $g_v = p_v - [v = x]$ the gradient of the logits, $\rho_{k,v} = e^{t_{k,v}} / \sum_j e^{t_{j,v}}$ the share of bell $k$ in value $v$. Then
+# $dt_{k,v} = \rho_{k,v}\, g_v$, and with $s_k = e^{l_k}$
 #
 # $$dw_k = \sum_v dt_{k,v}, \qquad dm_k = \sum_v dt_{k,v}\, d_{k,v}\, s_k, \qquad
 #   dl_k = \sum_v dt_{k,v}\,(1 - d_{k,v}^2).$$
@@ -643,11 +643,11 @@ figures.bars(costs, "bits per pixel, test", highlight=("softmax",), form="{:.3f}
 image = digits_test[172:173]
 places = [(0, 0), (3, 3), (7, 4)]
 panels, marks = {}, {}
-for r, c in places:
+for r, q in places:
     for name in HEADS:
-        title = f"{name} ({r}, {c})"
-        panels[title] = likelihood.probabilities(predict(name, image)[0, r, c, 0], LEVELS)
-        marks[title] = image[0, r, c, 0]
+        title = f"{name} ({r}, {q})"
+        panels[title] = likelihood.probabilities(predict(name, image)[0, r, q, 0], LEVELS)
+        marks[title] = image[0, r, q, 0]
 course.show(
     figures.marked(image[0], places, LEVELS), figures.distributions(panels, values=marks, top=1)
 )

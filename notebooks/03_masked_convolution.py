@@ -61,7 +61,7 @@ figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for ki
 #
 # With kernel $K$, mask $M$ and bias $b$, features being row vectors, a masked convolution is
 #
-# $$y_{r,c} = b + \sum_{u,v} x_{r+u,\,c+v}\,(K \odot M)_{u,v},$$
+# $$y_{r,q} = b + \sum_{u,v} x_{r+u,\,q+v}\,(K \odot M)_{u,v},$$
 #
 # where $u$ and $v$ run over the kernel with $(0,0)$ in its middle, and $x$ is zero outside the
 # image. For one colour, $M_{u,v}$ is 1 where $u < 0$, or $u = 0$ and $v < 0$; in the middle it is 0
@@ -131,10 +131,10 @@ def mask_slow(kind, rows, cols, groups_in, groups_out):
 
 
 # %%
-def windows(r, c, rows, cols, H, W):
+def windows(r, q, rows, cols, H, W):
     """Pairs (a, b), (row, column): tap of the kernel, pixel of the image under it."""
     for a, b in np.ndindex(rows, cols):
-        row, column = r + a - rows // 2, c + b - cols // 2
+        row, column = r + a - rows // 2, q + b - cols // 2
         if 0 <= row < H and 0 <= column < W:
             yield (a, b), (row, column)
 
@@ -143,10 +143,10 @@ def conv_slow(x, K, M, b):
     """One image x (H, W, in) → (H, W, out)."""
     H, W, _ = x.shape
     y = np.zeros((H, W, K.shape[3]))
-    for r, c in np.ndindex(H, W):
-        y[r, c] = b
-        for tap, pixel in windows(r, c, *K.shape[:2], H, W):
-            y[r, c] += x[pixel] @ (K * M)[tap]
+    for r, q in np.ndindex(H, W):
+        y[r, q] = b
+        for tap, pixel in windows(r, q, *K.shape[:2], H, W):
+            y[r, q] += x[pixel] @ (K * M)[tap]
     return y
 
 
@@ -292,24 +292,24 @@ check.gate_colours(gate_colours)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# The layer above hands us $dy$, the gradient of the loss with respect to $y$. Write $W = K \odot M$
+# The layer above hands us $dy$, the gradient of the loss with respect to $y$. Write $\hat K = K \odot M$
 # for the kernel that really acts. Then each output is a sum of terms,
 #
-# $$y_{p} = b + \sum_t x_{p+t}\,W_t,$$
+# $$y_{p} = b + \sum_t x_{p+t}\,\hat K_t,$$
 #
 # with $p$ a pixel and $t$ an offset, and every term sends its share back to what it was made of.
 #
 # **1. The bias** is in every output once: $db = \sum_p dy_p$.
 #
-# **2. The kernel.** $W_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = xW$ of a row
-# vector and a matrix $dW = x^\top dy$, so over all of them
-# $dW_t = \sum_p x_{p+t}^\top\, dy_p$.
+# **2. The kernel.** $\hat K_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = x \hat K$ of a row
+# vector and a matrix $d\hat K = x^\top dy$, so over all of them
+# $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
 #
-# **3. The input.** A pixel $q$ was read by every $p$ with $p + t = q$. For one product
-# $dx = dy\,W^\top$, so $dx_q = \sum_t dy_{q-t}\,W_t^\top$. Forward reads at $p+t$, backward collects
-# from $q-t$: the same kernel, flipped and transposed.
+# **3. The input.** A pixel $p'$ was read by every $p$ with $p + t = p'$. For one product
+# $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$. Forward reads at $p+t$, backward collects
+# from $p'-t$: the same kernel, flipped and transposed.
 #
-# **4. The mask.** $W = K \odot M$ entry by entry, hence $dK = dW \odot M$: a weight that is masked
+# **4. The mask.** $\hat K = K \odot M$ entry by entry, hence $dK = d\hat K \odot M$: a weight that is masked
 # gets no gradient, and training never moves it.
 #
 # Step 4 is easily forgotten, and nothing breaks at first. The paper sets masked weights back to zero
@@ -321,13 +321,13 @@ check.gate_colours(gate_colours)
 def conv_slow_backward(dy, x, K, M):
     """One image: dy (H, W, out), x (H, W, in) → dx, dK, db."""
     H, W, _ = x.shape
-    dx, dW, db = np.zeros_like(x), np.zeros_like(K), np.zeros(K.shape[3])
-    for r, c in np.ndindex(H, W):
-        db += dy[r, c]  # 1
-        for tap, pixel in windows(r, c, *K.shape[:2], H, W):
-            dW[tap] += np.outer(x[pixel], dy[r, c])  # 2
-            dx[pixel] += dy[r, c] @ (K * M)[tap].T  # 3
-    return dx, dW * M, db  # 4
+    dx, dK, db = np.zeros_like(x), np.zeros_like(K), np.zeros(K.shape[3])
+    for r, q in np.ndindex(H, W):
+        db += dy[r, q]  # 1
+        for tap, pixel in windows(r, q, *K.shape[:2], H, W):
+            dK[tap] += np.outer(x[pixel], dy[r, q])  # 2
+            dx[pixel] += dy[r, q] @ (K * M)[tap].T  # 3
+    return dx, dK * M, db  # 4
 
 
 dy = rng.standard_normal(y.shape)
@@ -340,7 +340,7 @@ assert np.allclose(sum(p[2] for p in parts), grads["b"], rtol=0, atol=1e-11)
 print("slow and fast gradients agree for dx, dK and db")
 
 # %% [markdown]
-# Step 3 in the loop is written from the reader's side: the output at $(r, c)$ sends to the pixel that
+# Step 3 in the loop is written from the reader's side: the output at $(r, q)$ sends to the pixel that
 # it has read. The sum is the same, and no sign can go wrong.
 #
 # ### Are they right?
@@ -390,8 +390,8 @@ error = conv_slow(picture, kernel, np.ones_like(kernel), 0.0) - target
 _, without_mask, _ = conv_slow_backward(error, picture, kernel, np.ones_like(kernel))
 after = {
     "masked when made": kernel,
-    "one step, dK = dW": kernel - 0.005 * without_mask,
-    "one step, dK = dW ⊙ M": kernel - 0.005 * without_mask * mask,
+    "one step, dK": kernel - 0.005 * without_mask,
+    "one step, dK ⊙ M": kernel - 0.005 * without_mask * mask,
 }
 figures.numbers({title: a[..., 0, 0] for title, a in after.items()}, form="{:.2f}", current=(1, 1))
 
@@ -403,20 +403,20 @@ figures.numbers({title: a[..., 0, 0] for title, a in after.items()}, form="{:.2f
 #
 # ## Exercise 3.3 · Back through a convolution
 #
-# Step 3 with few loops. Given `dy` of one image, shape $(H, W, \text{out})$, and a kernel `W` that is
+# Step 3 with few loops. Given `dy` of one image, shape $(H, W, \text{out})$, and a kernel `K` that is
 # masked already, shape $(\text{rows}, \text{cols}, \text{in}, \text{out})$ with odd sizes, return $dx$,
 # shape $(H, W, \text{in})$.
 #
 # <details><summary>Hint</summary>
 #
-# Loop over the taps only. `dy @ W[a, b].T` is what *all* readers send back through that tap, each
+# Loop over the taps only. `dy @ K[a, b].T` is what *all* readers send back through that tap, each
 # to the pixel that lies $(a - \text{rows}//2,\; b - \text{cols}//2)$ away from it. In an array of
 # zeros that is wider than the image by half a kernel on each side, that is one slice.
 # </details>
 
 
 # %%
-def input_gradient(dy, W):
+def input_gradient(dy, K):
     dx = ...  # your code
     return dx
 

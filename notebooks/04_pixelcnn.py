@@ -61,8 +61,8 @@ def reach(row, column, blocks, height, width):
     seen = {(row, column)}
     for kind, size in [("B", 3)] * blocks + [("A", 7)]:
         steps = offsets(kind, size)
-        moved = {(r + dr, c + dc) for r, c in seen for dr, dc in steps}
-        seen = {(r, c) for r, c in moved if 0 <= r < height and 0 <= c < width}
+        moved = {(r + dr, q + dq) for r, q in seen for dr, dq in steps}
+        seen = {(r, q) for r, q in moved if 0 <= r < height and 0 <= q < width}
     found = np.zeros((height, width), bool)
     found[tuple(np.array(sorted(seen)).reshape(-1, 2).T)] = True
     return found
@@ -119,10 +119,10 @@ draw_block()
 
 
 # %%
-def windows(r, c, size, H, W):
+def windows(r, q, size, H, W):
     """Pairs (a, b), (row, column): tap of the kernel, pixel of the image under it."""
     for a, b in np.ndindex(size, size):
-        row, column = r + a - size // 2, c + b - size // 2
+        row, column = r + a - size // 2, q + b - size // 2
         if 0 <= row < H and 0 <= column < W:
             yield (a, b), (row, column)
 
@@ -131,9 +131,9 @@ def conv(x, K, b):
     """One image x (H, W, in), masked K (size, size, in, out) → (H, W, out)."""
     H, W, _ = x.shape
     y = np.tile(b, (H, W, 1))
-    for r, c in np.ndindex(H, W):
-        for tap, pixel in windows(r, c, len(K), H, W):
-            y[r, c] += x[pixel] @ K[tap]
+    for r, q in np.ndindex(H, W):
+        for tap, pixel in windows(r, q, len(K), H, W):
+            y[r, q] += x[pixel] @ K[tap]
     return y
 
 
@@ -230,15 +230,15 @@ course.interactive(
 # Put it in numbers. To get to the row that is $d$ rows up, the path climbs $d$ steps in all. The
 # 7×7 layer climbs at least one row of these if it is to go to the right, and then gains 3 columns;
 # the other $d - 1$ steps belong to 3×3 layers, which gain one column each. So whatever the depth,
-# row $i - d$ is seen up to column
+# row $r - d$ is seen up to column
 #
-# $$j + 3 + (d - 1) = j + d + 2,$$
+# $$q + 3 + (d - 1) = q + d + 2,$$
 #
 # and all that lies further to the right, $d$ rows up, is the blind spot.
 #
 # ## Exercise 4.1 · The field in numbers
 #
-# Which columns of row $i - d$ can the prediction at column $j$ see, in a PixelCNN of $L$ blocks,
+# Which columns of row $r - d$ can the prediction at column $q$ see, in a PixelCNN of $L$ blocks,
 # far enough from the upper border? Columns run from 0 to $W - 1$, and $d \ge 0$. Return a set of
 # columns; it may be empty.
 #
@@ -251,7 +251,7 @@ course.interactive(
 
 
 # %%
-def columns_seen(j, d, L, W):
+def columns_seen(q, d, L, W):
     columns = ...  # your code
     return columns
 
@@ -375,17 +375,17 @@ figures.feature_maps(
 # earlier pixels (and not on its own). Someone takes the maximum over blocks of 2×2 features, rows
 # $2m, 2m+1$ and columns $2n, 2n+1$, and gives it to all four pixels of the block to predict their
 # values from. The image has an even number $W$ of columns. How many pixels does the prediction at
-# $(r, c)$ now see that it must not see, itself included?
+# $(r, q)$ now see that it must not see, itself included?
 #
 # <details><summary>Hint</summary>
 #
-# Which of the four features of the block has seen most? List what it has seen from pixel $(r, c)$
+# Which of the four features of the block has seen most? List what it has seen from pixel $(r, q)$
 # on, in raster order: it is more than the block.
 # </details>
 
 
 # %%
-def leaked(r, c, W):
+def leaked(r, q, W):
     count = ...  # your code
     return count
 
@@ -425,10 +425,10 @@ def conv_back(dy, x, K):
     """One image: dy (H, W, out), x (H, W, in), masked K → dx, dK (not masked yet), db."""
     H, W, _ = x.shape
     dx, dK = np.zeros_like(x), np.zeros_like(K)
-    for r, c in np.ndindex(H, W):
-        for tap, pixel in windows(r, c, len(K), H, W):
-            dK[tap] += np.outer(x[pixel], dy[r, c])
-            dx[pixel] += dy[r, c] @ K[tap].T
+    for r, q in np.ndindex(H, W):
+        for tap, pixel in windows(r, q, len(K), H, W):
+            dK[tap] += np.outer(x[pixel], dy[r, q])
+            dx[pixel] += dy[r, q] @ K[tap].T
     return dx, dK, dy.sum(axis=(0, 1))
 
 
@@ -558,7 +558,7 @@ figures.sheet(pr.complete(model, halves, known, seed=1), 2, columns=8, generated
 
 # %%
 pixels = [(3, 3), (6, 4)]
-found = {f"pixel ({r}, {c})": explain.influence(model, test[:100], r, c) for r, c in pixels}
+found = {f"pixel ({r}, {q})": explain.influence(model, test[:100], r, q) for r, q in pixels}
 figures.feature_maps(found, signed=False, columns=2, pixel=pixels, label="|d logit / d pixel|")
 
 # %% [markdown]

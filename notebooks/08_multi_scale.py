@@ -69,7 +69,7 @@ figures.raster({"one scale": single, "two scales, 4×4 first": order}, place=39)
 # are PixelRNNs as we know them. New is only how the small image gets into the conditional network:
 #
 # 1. A few transposed convolutions, which the paper calls a deconvolutional network, enlarge the
-#    small image to a map $e$ of $c \times n \times n$: not an image but $c$ *features* at each
+#    small image to a map $e$ of $n \times n$ pixels: not an image, but several *features* at each
 #    pixel of the large one.
 # 2. For **each** layer, a 1×1 convolution makes $4h$ numbers per pixel of them, and these are added
 #    to the layer's input-to-state map, like a bias that differs from pixel to pixel:
@@ -85,7 +85,7 @@ figures.raster({"one scale": single, "two scales, 4×4 first": order}, place=39)
 # The paper leaves open how to subsample, what the upsampling looks like inside, and how the
 # likelihoods of the networks are to be combined. This project takes every $f$-th row and column (so
 # the small image's pixels are pixels of the large one, as in Figure 2), one transposed convolution
-# of stride $f$ with a kernel of $2f \times 2f$ and a ReLU, and $c = h$. The third question has a
+# of stride $f$ with a kernel of $2f \times 2f$ and a ReLU, and $h$ features. The third question has a
 # section of its own below.
 
 # %%
@@ -122,16 +122,16 @@ def subsample(x, f):
     return x[::f, ::f]
 
 
-def stamps(f, h, w, H, W):
+def stamps(f, height, width, H, W):
     """Every (small pixel), (tap), (large pixel) that meet inside the large image."""
-    for r, q, u, v in np.ndindex(h, w, 2 * f, 2 * f):
+    for r, q, u, v in np.ndindex(height, width, 2 * f, 2 * f):
         R, Q = f * r + u - f // 2, f * q + v - f // 2
         if 0 <= R < H and 0 <= Q < W:
             yield (r, q), (u, v), (R, Q)
 
 
 def upsample_slow(x, K, b, size):
-    """x (h, w, C), K (2f, 2f, C, F), b (F,) → (H, W, F)."""
+    """x (height, width, C), K (2f, 2f, C, F), b (F,) → (H, W, F)."""
     y = np.tile(b, (*size, 1))
     for small, tap, large in stamps(len(K) // 2, *x.shape[:2], *size):
         y[large] += x[small] @ K[tap]
@@ -165,7 +165,7 @@ print("slow and fast agree; largest difference:", f"{np.abs(y - slow).max():.0e}
 
 # %%
 def strided_convolution(y, K, shape):
-    """y (H, W, F) → (h, w, C): each small pixel reads 2f × 2f large ones."""
+    """y (H, W, F) → (height, width, C): each small pixel reads 2f × 2f large ones."""
     x = np.zeros((*shape, K.shape[2]))
     for small, tap, large in stamps(len(K) // 2, *shape, *y.shape[:2]):
         x[small] += K[tap] @ y[large]
@@ -215,7 +215,7 @@ course.interactive(
 # ## Exercise 8.1 · From the other side
 #
 # Which rows of the small image does row $R$ of the large one read, given $f$ (even) and the number
-# $h$ of small rows? Return a set. (Columns are the same.)
+# of small rows, `height`? Return a set. (Columns are the same.)
 #
 # <details><summary>Hint</summary>
 #
@@ -225,7 +225,7 @@ course.interactive(
 
 
 # %%
-def rows_read(R, f, h):
+def rows_read(R, f, height):
     rows = ...  # your code
     return rows
 
@@ -246,7 +246,7 @@ def sigmoid(z):
 
 
 def conditional_row_lstm_slow(x, e, p):
-    """One image: x (H, W, 2h), features e (H, W, c) → h (H, W, h)."""
+    """One image: x (H, W, 2h), features e (H, W, h) → h (H, W, h)."""
     H, W, _ = x.shape
     s, F = p["K_is"].shape[1] // 2, len(p["h0"])
     h_above, c_above = np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))
@@ -292,7 +292,7 @@ print("slow and fast agree; largest difference:", f"{np.abs(h - slow).max():.0e}
 
 # %%
 def moved_by(model, images, row, column):
-    """Mean |change| of one logit when a pixel of the small image is flipped: (h, w)."""
+    """Mean |change| of one logit when a pixel of the small image is flipped: (height, width)."""
     small = model.given(images)
     before = model.logits(images)[:, row, column, 0]
     found = np.zeros(small.shape[1:3])
@@ -435,8 +435,7 @@ figures.Table(
 # ## Exercise 8.2 · The gradient without loops over pixels
 #
 # Write $dx$ of step 3 with a loop over the taps only. Given `dy` $(H, W, F)$ and `K`
-# $(2f, 2f, C, F)$, for a small image of $(h, w)$ with $H = fh$ and $W = fw$, return `dx`
-# $(h, w, C)$.
+# $(2f, 2f, C, F)$, where $f$ divides $H$ and $W$, return `dx` $(H/f, W/f, C)$.
 #
 # <details><summary>Hint</summary>
 #
@@ -447,7 +446,7 @@ figures.Table(
 
 # %%
 def small_gradient(dy, K):
-    dx = ...  # your code: an array (h, w, C)
+    dx = ...  # your code: an array (H/f, W/f, C)
     return dx
 
 

@@ -253,7 +253,7 @@ def adam_slow(w, g, memory, lr, beta1=0.9, beta2=0.999, eps=1e-8):
 # %% [markdown]
 # ## Fast
 #
-# `pixelrnn_np/optim.py` does this with whole arrays. All parameters of a model are views into one
+# `pixelrnn_np/training/optim.py` does this with whole arrays. All parameters of a model are views into one
 # long vector, `model.flat`, so an update is a handful of NumPy lines.
 
 # %%
@@ -405,7 +405,8 @@ figures.Table(["recipe", "best valid nats", "test nats at the end"], rows)
 #
 # In longer runs of this project (30 epochs, 17 levels; `benchmarks/README.md`) RMSProp at a
 # constant 0.001 came to 84.5 test nats, RMSProp with schedule and average to 80.0, and Adam with
-# both to 79.0. Hence the defaults of the command line.
+# both to 79.0. Hence the schedule and the average of the command line. Its optimiser is SOAP by now:
+# Adam in a basis that follows the gradients (`pixelrnn_np/training/optim.py`).
 #
 # What is the average worth, in one and the same run? We stop a run with a constant rate in its
 # middle and validate twice.
@@ -440,9 +441,9 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 #
 # | open | here |
 # |---|---|
-# | learning rates, their schedule | Adam 0.003, cosine to zero; RMSProp 0.001, decay 0.95 |
+# | learning rates, their schedule | SOAP or Adam 0.003, cosine to zero; RMSProp 0.001, decay 0.95 |
 # | clip, warm-up, averaging | elementwise at 1 per dimension; some updates; yes |
-# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$ |
+# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$; the logits' a tenth, their biases the log-odds of the training images' values |
 # | initial states $h_0$, $c_0$ | said to be learned; here they start at 0, one vector per direction |
 # | forget gate's bias | 1 |
 # | number of updates, when to stop | the best weights on the validation set |
@@ -478,14 +479,7 @@ else:
 # written the deep Diagonal BiLSTM was not ahead of the shallow one, as it is in the paper: its run
 # began at too high a rate and was restarted, the other's was one undisturbed cosine.
 #
-# The PixelCNN learns slowest; `benchmarks/README.md` has what was tried. Weights whose name ends in
-# `distilled` had help that the paper's did not have. The target of a pixel is not what it is, $x_i$, but
-# the chance $p_i$ that a better model, a Diagonal BiLSTM, gives it after the same earlier pixels. The
-# gradient in the logit is then $\sigma(z_i) - p_i$ instead of $\sigma(z_i) - x_i$. Where the better
-# model is right, both have the same mean over images; but the chance of the single pixel, which is
-# most of the noise, is gone. The network is the same PixelCNN, its teacher had seen the same training
-# images and no others, and the test nats are measured as all others are. Yet they do not say what a
-# PixelCNN learns from pixels alone. The line before theirs does; it is the one to compare with the paper's.
+# The PixelCNN learns slowest; `benchmarks/README.md` has what was tried.
 #
 # All that ships, with what it took:
 
@@ -647,8 +641,8 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 #   beside the paper's needs the same binarisation, the test set once at the end, and weights to
 #   check it.
 #
-# In the package: `models/trunk.py`, `layers/head.py`, `optim.py`, `training.py`, `pretrained/` (weights
-# and cards).
+# In the package: `models/trunk.py`, `layers/head.py`, `training/optim.py`, `training/trainer.py`,
+# `pretrained/` (weights and cards).
 # On the command line: `python -m pixelrnn_np pretrained`, `train`, `evaluate`.
 #
 # Solutions: [solutions/09_training_and_results](solutions/09_training_and_results.ipynb). Next:

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 10 · From loops to kernels: why the same sum takes a second or a millisecond
 #
-# **What you will do.** Write one masked convolution seven times, from plain Python to the kernel of
-# this package, and one layer of the Row LSTM four times. Each time the numbers are the same, and
+# **What you will do.** Write one masked convolution eight times, from plain Python to the kernel of
+# this package, and one layer of the Row LSTM five times. Each time the numbers are the same, and
 # each time you measure what has changed.
 #
 # **What you will learn.** Where the time goes: calls, arithmetic, and memory. What
@@ -32,14 +32,14 @@ import time
 import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  the matrix products that compiled code calls
-from pixelrnn_np.kernels.tiles.multiply import product
 from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
-from pixelrnn_np import course, figures, kernels, reference
+from pixelrnn_np import compiled, course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
 from pixelrnn_np.kernels.taps import gather
 from pixelrnn_np.kernels.tiles import multiply as tiles
+from pixelrnn_np.kernels.tiles.multiply import product
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
@@ -99,7 +99,7 @@ print(f"peak of one core here: {peak / 1e9:.0f} thousand million operations per 
 # The 3×3 convolution with mask B inside a block of the PixelCNN (§3.5): 16 features in and out,
 # four images of 28×28. The mask leaves five taps of nine.
 #
-# $$y_p = b + \sum_{t} x_{p+t} W_t$$
+# $$y_p = b + \sum_{t} x_{p+t} K_t$$
 #
 # Useful work: 3,136 pixels × 5 taps × 16 × 16 = four million multiply-adds, and a multiply-add
 # counts as two operations. What is multiplied by a masked zero counts as nothing.
@@ -128,15 +128,15 @@ def conv_python(x, taps, offsets, b):
     y = [[[list(b) for _ in range(W)] for _ in range(H)] for _ in range(B)]
     for n in range(B):
         for r in range(H):
-            for c in range(W):
-                for (dr, dc), K in zip(offsets, taps, strict=True):
-                    if 0 <= r + dr < H and 0 <= c + dc < W:
-                        pixel = x[n][r + dr][c + dc]
+            for q in range(W):
+                for (dr, dq), K in zip(offsets, taps, strict=True):
+                    if 0 <= r + dr < H and 0 <= q + dq < W:
+                        pixel = x[n][r + dr][q + dq]
                         for o in range(O):
                             total = 0.0
                             for i in range(I):
                                 total += pixel[i] * K[i][o]
-                            y[n][r][c][o] += total
+                            y[n][r][q][o] += total
     return y
 
 
@@ -184,13 +184,13 @@ def conv_slices(x, taps, offsets):
     wide = np.zeros((len(x), H + 2, W + 2, F), x.dtype)
     wide[:, 1:-1, 1:-1] = x
     y = np.zeros_like(x)
-    for (dr, dc), K in zip(offsets, taps, strict=True):
-        y += wide[:, 1 + dr : 1 + dr + H, 1 + dc : 1 + dc + W] @ K
+    for (dr, dq), K in zip(offsets, taps, strict=True):
+        y += wide[:, 1 + dr : 1 + dr + H, 1 + dq : 1 + dq + W] @ K
     return y + b
 
 
 nine = (conv.params["K"] * conv.mask).reshape(9, F, F)
-everywhere = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]
+everywhere = [(r, q) for r in (-1, 0, 1) for q in (-1, 0, 1)]
 note("3a NumPy, nine taps", lambda: conv_slices(x, nine, everywhere))
 note("3b NumPy, five taps", lambda: conv_slices(x, taps, offsets))
 
@@ -204,7 +204,7 @@ note("3b NumPy, five taps", lambda: conv_slices(x, taps, offsets))
 def gathered(x):
     wide = np.zeros((len(x), H + 2, W + 2, F), x.dtype)
     wide[:, 1:-1, 1:-1] = x
-    parts = [wide[:, 1 + dr : 1 + dr + H, 1 + dc : 1 + dc + W] for dr, dc in offsets]
+    parts = [wide[:, 1 + dr : 1 + dr + H, 1 + dq : 1 + dq + W] for dr, dq in offsets]
     return np.concatenate(parts, axis=3).reshape(-1, len(offsets) * F)
 
 
@@ -218,8 +218,8 @@ note("4 NumPy, one product", lambda: conv_im2col(x))
 # ## Exercise 10.1 · One tap, all pixels
 #
 # The heart of step 3, without a border. Given `x` of shape $(B, H, W, \text{in})$, one matrix `K`
-# (in, out) and an offset `(dr, dc)`, return what this tap adds to $y$, an array $(B, H, W,
-# \text{out})$: `x[:, r + dr, c + dc] @ K` at each pixel $(r, c)$, and zero where that lies outside.
+# (in, out) and an offset `(dr, dq)`, return what this tap adds to $y$, an array $(B, H, W,
+# \text{out})$: `x[:, r + dr, q + dq] @ K` at each pixel $(r, q)$, and zero where that lies outside.
 # Offsets are zero or negative in rows and of any sign in columns; they may be larger than the
 # image. No loop over pixels.
 #
@@ -232,7 +232,7 @@ note("4 NumPy, one product", lambda: conv_im2col(x))
 
 
 # %%
-def one_tap(x, K, dr, dc):
+def one_tap(x, K, dr, dq):
     y = ...  # your code: an array (B, H, W, out)
     return y
 
@@ -242,30 +242,40 @@ check.one_tap(one_tap)
 # %% [markdown]
 # ## Compiled loops
 #
-# Numba translates a Python function to machine code. So we can go back to the loops of step 1 and
-# pay for the arithmetic only.
+# Numba translates a Python function to machine code. So we can go back to loops and pay for the
+# arithmetic only.
 #
-# **Step 5: the loops as they stand,** and **step 6: the same loops in another order.** In step 5
+# **Step 5: the twin of step 2, as it stands.** Not a letter of `reference/masked_conv.py` changes;
+# Numba compiles what you can read there. What is saved is Python between the products. Each product
+# is still a call of the matrix library, and much too small for it. `pr.use_backend("compiled")` runs
+# every model in this way.
+#
+# **Step 6: the loops of step 1,** and **step 7: the same loops in another order.** In step 6
 # the innermost loop sums over inputs: each addition has to wait for the one before, and the
-# compiler must not reorder them, since rounding would change. In step 6 it runs over outputs: 16
+# compiler must not reorder them, since rounding would change. In step 7 it runs over outputs: 16
 # sums that do not know each other, and 16 floats are one vector register here.
 
 
 # %%
+def conv_compiled():
+    compiled.conv_forward(x, taps, offsets, b, y)
+    return y
+
+
 @numba.njit
 def conv_loops(x, taps, offsets, b, y):
     B, H, W, I = x.shape
     for n in range(B):
         for r in range(H):
-            for c in range(W):
+            for q in range(W):
                 for o in range(b.size):
                     total = b[o]
                     for t in range(len(offsets)):
-                        rr, cc = r + offsets[t, 0], c + offsets[t, 1]
-                        if 0 <= rr < H and 0 <= cc < W:
+                        row, column = r + offsets[t, 0], q + offsets[t, 1]
+                        if 0 <= row < H and 0 <= column < W:
                             for i in range(I):
-                                total += x[n, rr, cc, i] * taps[t, i, o]
-                    y[n, r, c, o] = total
+                                total += x[n, row, column, i] * taps[t, i, o]
+                    y[n, r, q, o] = total
     return y
 
 
@@ -274,25 +284,26 @@ def conv_outputs_inside(x, taps, offsets, b, y):
     B, H, W, I = x.shape
     for n in range(B):
         for r in range(H):
-            for c in range(W):
-                out = y[n, r, c]
+            for q in range(W):
+                out = y[n, r, q]
                 out[:] = b
                 for t in range(len(offsets)):
-                    rr, cc = r + offsets[t, 0], c + offsets[t, 1]
-                    if 0 <= rr < H and 0 <= cc < W:
+                    row, column = r + offsets[t, 0], q + offsets[t, 1]
+                    if 0 <= row < H and 0 <= column < W:
                         for i in range(I):
-                            value = x[n, rr, cc, i]
+                            value = x[n, row, column, i]
                             for o in range(b.size):
                                 out[o] += value * taps[t, i, o]
     return y
 
 
-note("5 Numba, loops", lambda: conv_loops(x, taps, offsets, b, y))
-note("6 Numba, outputs inside", lambda: conv_outputs_inside(x, taps, offsets, b, y))
+note("5 Numba, the twin of step 2", conv_compiled)
+note("6 Numba, loops", lambda: conv_loops(x, taps, offsets, b, y))
+note("7 Numba, outputs inside", lambda: conv_outputs_inside(x, taps, offsets, b, y))
 
 # %% [markdown]
-# **Step 7: blocks.** The product of step 4 is the better arithmetic: the library keeps a tile of
-# the result in registers, while step 6 fetches and stores its 16 sums for each input. But step 4
+# **Step 8: blocks.** The product of step 4 is the better arithmetic: the library keeps a tile of
+# the result in registers, while step 7 fetches and stores its 16 sums for each input. But step 4
 # writes a matrix of 80 columns to memory and reads it back. The package's kernel does both: it
 # gathers some rows of the image, as many as stay in the cache, multiplies them, adds the bias, and
 # takes the next.
@@ -304,7 +315,7 @@ def conv_kernel(x, y):
     return y
 
 
-note("7 the package's kernel", lambda: conv_kernel(x, y))
+note("8 the package's kernel", lambda: conv_kernel(x, y))
 
 # %%
 figures.ladder(times, work, peak)
@@ -323,9 +334,10 @@ asked = {
     "3a NumPy, nine taps": (9 * 2, 9 * 5 * mb),  # read x; write, read the product; read, write y
     "3b NumPy, five taps": (5 * 2, 5 * 5 * mb),
     "4 NumPy, one product": (5, (5 + 5 + 5 + 1 + 2) * mb),  # gather, write, read; y; bias
-    "5 Numba, loops": (1, 2 * mb),
-    "6 Numba, outputs inside": (1, 2 * mb),
-    "7 the package's kernel": (1, 2 * mb),
+    "5 Numba, the twin of step 2": (1, None),
+    "6 Numba, loops": (1, 2 * mb),
+    "7 Numba, outputs inside": (1, 2 * mb),
+    "8 the package's kernel": (1, 2 * mb),
 }
 figures.Table(
     ["step", "calls from Python", "MB moved", "ms", "million multiply-adds per ms",
@@ -340,9 +352,9 @@ figures.Table(
 # %% [markdown]
 # Read it from the top. From step 2 to step 3 only the **calls** become fewer, and with them nearly
 # all of the time is gone. From 3a to 3b the masked taps are left out: a product with zero takes as
-# long as any other. Steps 5 and 6 are one call and move the least that can be moved, and yet they
-# are slower again: what they lack is **arithmetic**, many multiplications in one instruction. Step
-# 7 has all three.
+# long as any other. Step 5 is step 2 without Python, but its 15,000 small products remain. Steps 6
+# and 7 are one call and move the least that can be moved, and yet they are slower than step 3:
+# what they lack is **arithmetic**, many multiplications in one instruction. Step 8 has all three.
 #
 # Are five small products in NumPy then nearly as good as a kernel? Here they are, since four images
 # are so little: a map of 200 kilobytes stays in the cache, temporary or not. The third wall is
@@ -359,7 +371,7 @@ for images in (4, 16, 64):
         lambda: conv_kernel(many, out),  # noqa: B023
     )
     rows.append([images, *(f"{1e9 * timed(way, 0.5) / (images * H * W):.0f}" for way in ways)])
-figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "7: ns per pixel"], rows)
+figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "8: ns per pixel"], rows)
 
 # %% [markdown]
 # The kernel costs about the same per pixel, however many there are, since its blocks never leave
@@ -418,7 +430,7 @@ figures.Table(["copying 16 floats by", "nanoseconds"], rows)
 # slice asks only once, but it is an object, with a start, an end and a stride to be checked, for 16
 # numbers.
 #
-# This is why `kernels/runs.py` looks as it does. (In step 6 the inner loop counts over `range`,
+# This is why `kernels/runs.py` looks as it does. (In step 7 the inner loop counts over `range`,
 # which is known not to be negative; there nothing is lost.)
 #
 # ## Why blocks
@@ -505,12 +517,12 @@ figures.bars(
 # ## Nothing gathered: products in registers
 #
 # Gathering is still a copy of five numbers for each one read, and bias and ReLU are passes over the
-# result. BLAS asks for that: a factor has to be one matrix in memory. `kernels/tiles.py` asks for
+# result. BLAS asks for that: a factor has to be one matrix in memory. `kernels/tiles/multiply.py` asks for
 # less. Its tile is 7 pixels by 16 features of the *result*, in 7 of the processor's registers. For
 # each input number of a tap it loads the 16 weights once, spreads the number of each of the 7
 # pixels over a register, and does 7 vector multiply-adds. A tap is then only a distance in memory,
 # the same for all pixels, if zeros lie around the image. Bias and ReLU happen before the tile is
-# written. The compiler would not do that by itself, so `kernels/emitter.py` writes the instructions
+# written. The compiler would not do that by itself, so `kernels/tiles/emitter.py` writes the instructions
 # itself.
 #
 # The 3×3 of one image, with its bias and its ReLU:
@@ -568,7 +580,7 @@ figures.bars(
 # Here the time has an order: row $r$ needs row $r-1$. What can be done at once is a row, in all
 # images. Four images of 28×28, $h = 16$, $k = 3$.
 #
-# **Step 1** is the readable twin, pixel by pixel.
+# **Step 1** is the readable twin, pixel by pixel, as it stands (1a) and compiled by Numba (1b).
 
 # %%
 lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng)
@@ -577,7 +589,15 @@ p = lstm.params
 start = time.thread_time()
 with pr.use_backend("reference"):
     wanted, _ = lstm.forward(trunk)
-times = {"1 per pixel": time.thread_time() - start}
+times = {"1a per pixel": time.thread_time() - start}
+
+
+def compiled_twin():
+    with pr.use_backend("compiled"):
+        return lstm.forward(trunk)[0]
+
+
+note("1b per pixel, compiled", compiled_twin)
 
 # %% [markdown]
 # **Step 2: a row at a time.** The input-to-state map does not depend on the recurrence, so it is
@@ -823,9 +843,9 @@ TRAINING = """
 import resource, statistics, time
 import numpy as np
 import pixelrnn_np as pr
-from pixelrnn_np import backend
+from pixelrnn_np import backend, memory
 
-model, space = pr.build_model("pixelcnn", layers=5), backend.Workspace()
+model, space = pr.build_model("pixelcnn", layers=5), memory.Workspace()
 digits = (np.random.default_rng(0).random((16, 28, 28, 1)) < 0.15).astype(np.uint8)
 
 def passes():
@@ -833,7 +853,7 @@ def passes():
     return model.nll_backward(1 / len(digits), cache)
 
 def passes_in_a_workspace():
-    with backend.workspace(space):
+    with memory.workspace(space):
         return passes()
 
 for function in (passes, passes_in_a_workspace):
@@ -904,7 +924,8 @@ figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}"
 #   believe the fast one.
 #
 # In the package: `kernels/` (each file says what was measured), `reference/` (the same functions in
-# plain loops), `parallel.py`, `backend.py`; `make profile` says where the time of a step goes.
+# plain loops), `compiled.py`, `parallel/`, `memory.py`; `make breakdown` says where the time of a step
+# goes.
 #
 # Solutions: [solutions/10_loops_to_numba](solutions/10_loops_to_numba.ipynb). Next:
 # [11 · Catch the leak](11_catch_the_leak.ipynb).

@@ -177,7 +177,7 @@ def total_slow(logits, H, W):
 # %% [markdown]
 # ## Fast
 #
-# `pixelrnn_np/checks.py` has both, and causality a second time by **perturbation**: change one
+# `pixelrnn_np/inspection/checks.py` has both, and causality a second time by **perturbation**: change one
 # sub-pixel, run the network again, and compare every bit. That needs no derivative at all. It also
 # sees what a gradient misses, such as a path through a rounding or a comparison, whose derivative
 # is zero.
@@ -844,8 +844,8 @@ check.verdicts(verdicts)
 #
 # A good loss is on none of these lines.
 #
-# In the package: `checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
-# `tests/` on all. `gradcheck.py` has the finite differences, `reference/` the twins.
+# In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
+# `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/` the twins.
 #
 # Solutions: [solutions/11_catch_the_leak](solutions/11_catch_the_leak.ipynb). This is the last
 # notebook; the first was [00 · Tour](00_tour.ipynb).

@@ -11,10 +11,12 @@ from .data import load_data
 from .inspection.record import record
 from .models import build_model, load
 from .pretrained import list_pretrained, load_pretrained, pretrained_card
+from .runs.run import Run
 from .sampling import complete, sample
 from .training.trainer import Trainer
 
 __all__ = [
+    "Run",
     "Trainer",
     "build_model",
     "complete",

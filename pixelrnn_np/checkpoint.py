@@ -147,3 +147,14 @@ def _check_header(path):
             f"{path} is not a whole safetensors file: it claims a header of {size} bytes, "
             f"more than {LARGEST_HEADER}"
         )
+
+
+def as_json(argument, value):
+    """`value` as JSON gives it back, NumPy's numbers as Python's; else ValueError."""
+    try:
+        return json.loads(json.dumps(value, default=lambda v: v.item(), allow_nan=False))
+    except (TypeError, ValueError, AttributeError, RecursionError) as e:
+        raise ValueError(
+            f"{argument} is {value!r}; it has to be a dict of what JSON can hold: text, numbers, "
+            f"lists and dicts ({e})"
+        ) from None

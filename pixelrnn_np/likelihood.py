@@ -12,7 +12,7 @@ is infinite. So every finite logit gives finite nats and a finite gradient.
 
 import numpy as np
 
-from . import backend
+from . import backend, memory
 
 
 def nll_forward(logits, x, fixed=None):
@@ -26,7 +26,8 @@ def nll_forward(logits, x, fixed=None):
     nats = np.empty(len(x), np.float64)
     shape = logits.shape
     if fixed is not None:
-        logits, x = (np.ascontiguousarray(a[:, ~fixed]) for a in (logits, x))
+        logits, x = logits[:, ~fixed], x[:, ~fixed]
+    logits, x = np.ascontiguousarray(logits), np.ascontiguousarray(x)  # kernels take no others
     forward = ops.bernoulli_nll if logits.ndim == x.ndim else ops.softmax_nll
     forward(logits, x, nats)
     return nats, (ops, logits, x, shape, fixed)
@@ -34,13 +35,13 @@ def nll_forward(logits, x, fixed=None):
 
 def nll_backward(scale, cache):
     """Gradient of scale · Σ_images nats with respect to the logits; the logits' shape."""
-    ops, logits, x, shape, fixed = cache
-    dlogits = backend.empty(logits.shape, logits.dtype)
+    ops, (logits, x, shape, fixed) = backend.ops(cache), cache[1:]
+    dlogits = memory.empty(logits.shape, logits.dtype)
     backward = ops.bernoulli_backward if logits.ndim == x.ndim else ops.softmax_backward
     backward(logits, x, logits.dtype.type(scale), dlogits)
     if fixed is None:
         return dlogits
-    full = backend.zeros(shape, logits.dtype)
+    full = memory.zeros(shape, logits.dtype)
     full[:, ~fixed] = dlogits
     return full
 

@@ -11,8 +11,9 @@ few evaluations, not one for every pixel. `whole_network` is the other way, for 
 import numpy as np
 from tqdm import tqdm
 
+from .backend import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_finite, check_images, check_int, check_number, require_model
+from .models.base import check_finite, check_images, require_model
 from .parallel.ranks import Alone
 from .parallel.threads import Pool
 
@@ -33,7 +34,7 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     for a model whose weights, or logits, are not finite.
     """
     require_model(model)
-    check_int("n", n, 1, 10**7)
+    n = check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
     x, nats = _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks or Alone())
@@ -172,17 +173,17 @@ def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
         network.begin_row(state, r)
         u, logits = rng.random((n, width, channels)), []
         given = known[:, r].all(axis=0).tolist()
-        for c in range(width):
+        for q in range(width):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
-                z = network.step(pixel, state, c, k)[:, k]
-                if not given[c][k]:
-                    values = _values(z, u[:, c, k], temperature, network.levels)
-                    old = x[:, r, c, k]
-                    x[:, r, c, k] = np.where(known[:, r, c, k], old, values)
-                pixel[:, k] = network.scale(x[:, r, c, k])
+                z = network.step(pixel, state, q, k)[:, k]
+                if not given[q][k]:
+                    values = _values(z, u[:, q, k], temperature, network.levels)
+                    old = x[:, r, q, k]
+                    x[:, r, q, k] = np.where(known[:, r, q, k], old, values)
+                pixel[:, k] = network.scale(x[:, r, q, k])
                 logits.append(z)
-            network.keep(pixel, state, c)
+            network.keep(pixel, state, q)
         logits = np.stack(logits, axis=1)
         check_finite("logits", logits)
         costs = nats_per_pixel(logits, x[:, r].reshape(n, -1))
@@ -205,9 +206,9 @@ def whole_network(model, n, seed=0):
     with Pool(1) as pool:
         for r in range(model.image_shape[0]):
             u = rng.random((n, *model.image_shape[1:]))
-            for c, k in np.ndindex(*model.image_shape[1:]):
-                z = pool.map(lambda _: model.forward(x)[0][:, r, c, k].copy(), [0])[0]  # noqa: B023
-                x[:, r, c, k] = draw(probabilities(z, model.levels), u[:, c, k])
+            for q, k in np.ndindex(*model.image_shape[1:]):
+                z = pool.map(lambda _: model.forward(x)[0][:, r, q, k].copy(), [0])[0]  # noqa: B023
+                x[:, r, q, k] = draw(probabilities(z, model.levels), u[:, q, k])
     return x
 
 

@@ -44,6 +44,9 @@ def compute(here):
             out[f"crc {dtype} {batch}"] = np.array([crc for _, crc in steps])
             out[f"weights {dtype} {batch}"] = trainer.model.flat
             out[f"average {dtype} {batch}"] = trainer.average
+    trainer = pr.Trainer(build(), "soap", 0.01, ranks=here)
+    out["crc soap"] = np.array([(trainer.step(images(70)), zlib.crc32(trainer.model.flat))[1]
+                                for _ in range(12)])  # fmt: skip
     trainer = pr.Trainer(build("multi_scale"), batch_size=70, scale=1, ranks=here)
     trainer.fit(images(150), images(45), 2, progress=False)
     out["fitted"] = trainer.model.flat

@@ -1,22 +1,15 @@
 """The benchmark's own parts: its counts, its tables, and that its opponents compute the same."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
+import breakdown
+import flops
 import numpy as np
 import pytest
+import race
+import report
 
 import pixelrnn_np as pr
-
-FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-# Behind the standard library: profile.py has the name of one of its modules.
-sys.path.append(str(FOLDER))
-
-import flops  # noqa: E402
-import race  # noqa: E402
-import report  # noqa: E402
-import widen  # noqa: E402
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 
@@ -129,7 +122,7 @@ def test_only_what_is_between_the_markers_changes(tmp_path):
 
 
 def test_readme_has_the_markers():
-    text = (FOLDER.parent / "README.md").read_text()
+    text = (Path(__file__).resolve().parent.parent / "README.md").read_text()
     assert text.index(report.START) < text.index(report.END)
 
 
@@ -147,35 +140,27 @@ def test_slow_contenders_get_fewer_steps_and_rounds():
     assert race.rounds_within([Quick], 2, 75) == 2
 
 
-@pytest.fixture(scope="module")
-def profiler():
-    spec = importlib.util.spec_from_file_location("bench_profile", FOLDER / "profile.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_profile_accounts_for_all_multiply_adds_and_leaves_no_trace(name, profiler):
+def test_the_breakdown_has_all_multiply_adds_and_leaves_no_trace(name):
     model = small(name, dtype="float32")
     x = np.zeros((2, 4, 5, 1), np.uint8)
     before = model.loss_and_grads(x, threads=1)
-    clock = profiler.Clock()
-    with profiler.instrumented(model, clock):
+    clock = breakdown.Clock()
+    with breakdown.instrumented(model, clock):
         loss, _ = model.loss_and_grads(x, threads=1)
     assert loss == before[0]
     assert not {"forward", "backward"} & set(vars(model.first))
     seen = clock.found.copy()
     model.loss_and_grads(x, threads=1)
     assert clock.found == seen
-    rows = profiler.rows_of(clock.found, model.config, pixels=40, steps=1)
+    rows = breakdown.rows_of(clock.found, model.config, pixels=40, steps=1)
     groups = {(r["layer"], r["phase"]): r["macs"] for r in rows}
     assert sum(groups.values()) == 2 * flops.step_macs(model.config)
     assert sum(r["share"] for r in rows) == pytest.approx(1)
-    assert {r["kernel"] for r in rows} > {profiler.OWN}
+    assert {r["kernel"] for r in rows} > {breakdown.OWN}
     profile = {"model": name, "h": 6, "layers": 2, "batch": 2, "threads": 1, "step_ms": 1.0,
                "peak": 100.0, "rows": rows}  # fmt: skip
-    assert "| layer | pass |" in profiler.markdown(profile)
+    assert "| layer | pass |" in breakdown.markdown(profile)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -202,29 +187,3 @@ def test_peers_compute_what_this_project_computes(name, shape, rng):
             np.testing.assert_allclose(theirs[key], g, rtol=1e-9, atol=1e-12, err_msg=key)
         images = peer.images(x)
         np.testing.assert_allclose([peer.step(images) for _ in range(3)], losses, rtol=1e-9)
-
-
-@pytest.mark.parametrize(("shape", "levels", "h"), [((6, 6, 1), 2, 8), ((5, 5, 3), 4, 7)])
-def test_a_widened_model_computes_the_same(rng, shape, levels, h):
-    model = pr.build_model("pixelcnn", shape, levels, h=h, layers=3, head=9, dtype="float64")
-    model.flat[:] = rng.normal(0, 0.2, model.flat.size)
-    images = rng.integers(0, levels, (3, *shape)).astype(np.uint8)
-    wide = widen.widened(model, h + 4, 13)
-    assert wide.h == h + 4 and wide.flat.size > 1.5 * model.flat.size
-    np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
-    widen.settled(wide, model, images)
-    np.testing.assert_allclose(wide.logits(images), model.logits(images), rtol=0, atol=1e-12)
-    first = wide.first.forward(wide.scale(images))[0]
-    new = np.setdiff1d(np.arange(2 * wide.h), widen.places(2 * h, 2 * wide.h, shape[2]))
-    np.testing.assert_allclose(first.mean(axis=(0, 1, 2))[new], 0, atol=1e-9)
-    grads = wide.loss_and_grads(images)[1]
-    up = wide.blocks.children["0"].up
-    unread = (up.own["K"] == 0) & (up.mask == 1)
-    assert unread.any() and grads["blocks.0.up.K"][unread].any(), "the new features cannot be read"
-
-
-def test_what_cannot_be_widened_is_refused():
-    with pytest.raises(ValueError, match="only a pixelcnn"):
-        widen.widened(small("row_lstm"), 8, 8)
-    with pytest.raises(ValueError, match="already"):
-        widen.widened(small("pixelcnn"), 5, 8)

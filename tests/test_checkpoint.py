@@ -119,7 +119,7 @@ def test_a_run_comes_back(tmp_path):
     config = json.loads((folder / CONFIG).read_text())
     assert config["model"] == trainer.model.config and config["training"] == trainer.settings
     header, row = (folder / "metrics.csv").read_text().splitlines()
-    assert header == "step,epoch,images,seconds,lr,train,valid"
+    assert header == "step,epoch,images,seconds,cpu_seconds,lr,train,valid"
     assert row.split(",")[:3] == ["1", "1", "9"]
     refused(pr.load, folder / CHECKPOINT)  # a checkpoint's weights have other names
     refused(load_run, folder / CONFIG)

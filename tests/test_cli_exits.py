@@ -55,6 +55,17 @@ def test_ctrl_c_outside_of_training(call, trained, tmp_path, monkeypatch):
     assert (code, said) == (130, "stopped\n") and not list(tmp_path.iterdir())
 
 
+def test_a_file_that_ends_too_early_is_no_ctrl_c(call, trained, tmp_path, monkeypatch):
+    """Click takes every EOFError for a Ctrl-C at a prompt; here none is expected."""
+
+    def end(*_, **__):
+        raise EOFError("ran out of input")
+
+    monkeypatch.setattr(sampling, "sample", end)
+    with pytest.raises(EOFError, match="ran out of input"):
+        call("sample", trained, "-o", tmp_path / "a.png")
+
+
 def test_ctrl_c_in_training(call, tmp_path, monkeypatch):
     out = tmp_path / "a run"
     update = pr.Trainer._update

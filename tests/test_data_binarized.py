@@ -1,5 +1,7 @@
 """Binarised MNIST: the real file where it is at hand, small fakes of the same format everywhere."""
 
+import gzip
+
 import numpy as np
 import pytest
 from data_checks import REAL, check, fails, needs, sha
@@ -79,12 +81,38 @@ def test_folder_comes_before_cache(small_binary, folder, cache):
 
 def test_binarized_mnist_download(small_binary, network, cache):
     pages, asked = network
-    url = binarized_mnist.URL + "binarized_mnist_valid.amat"
-    pages[url] = text_of(small_binary["valid"])
+    urls = [mirror + "binarized_mnist_valid.amat" for mirror in binarized_mnist.MIRRORS]
+    pages[urls[-1]] = text_of(small_binary["valid"])
     for _ in range(2):
         np.testing.assert_array_equal(load_data("binarized_mnist", "valid"), small_binary["valid"])
-    assert asked == [url]
+    assert asked == urls and len(urls) > 1
     assert [p.name for p in cache.iterdir()] == ["binarized_mnist_valid.amat"]
+
+
+def test_no_mirror_delivers(small_binary, network, cache):
+    """Then it is said which file can be put in place by hand, in which forms."""
+    names = ("binarized_mnist_test.amat", "binarized_mnist_test.amat.gz", "binarized_mnist.npz")
+    with fails(ConnectionError, *binarized_mnist.MIRRORS, *names, "PIXELRNN_DATA"):
+        load_data("binarized_mnist", "test")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bool", "int64"])
+def test_file_that_goes_with_made(dtype, small_binary, folder):
+    """Of the same name, with other arrays: the images themselves, in some type, and no shape."""
+    arrays = {f"{s}_data": x.reshape(len(x), 784).astype(dtype) for s, x in small_binary.items()}
+    np.savez(folder / "binarized_mnist.npz", **arrays, train_length=np.array(5))
+    for split, images in small_binary.items():
+        np.testing.assert_array_equal(load_data("binarized_mnist", split), images)
+
+
+def test_text_gzipped(small_binary, folder):
+    for split, images in small_binary.items():
+        path = folder / f"binarized_mnist_{split}.amat.gz"
+        path.write_bytes(gzip.compress(text_of(images)))
+        np.testing.assert_array_equal(load_data("binarized_mnist", split), images)
+        path.write_bytes(gzip.compress(text_of(images) + b"0"))
+        with fails(ValueError, str(path), "SHA-256"):
+            load_data("binarized_mnist", split)
 
 
 # --- damaged files -----------------------------------------------------------------------------

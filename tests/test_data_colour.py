@@ -1,10 +1,7 @@
-"""The sets in colour. CIFAR-10 is a small archive of the published format, written here."""
+"""The sets in colour that are always there: photographs and coloured digits."""
 
-import gzip
 import hashlib
-import io
 import re
-import tarfile
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from sklearn.datasets import load_digits, load_sample_image
 
 from pixelrnn_np.data import (
     DATASETS,
-    cifar10,
     colour_digits,
     dataset_levels,
     digits,
@@ -180,147 +176,3 @@ def test_colour_digits_are_for_good():
     assert first == [[4, 2, 0], [6, 5, 2], [5, 1, 7]]
     images = np.concatenate([load_data("colour_digits", split) for split in SPLITS])
     assert hashlib.sha256(images.tobytes()).hexdigest() == DIGITS_SHA256
-
-
-# --- CIFAR-10 ----------------------------------------------------------------------------------
-
-COUNT = 6
-OTHERS = ("cifar-10-batches-bin/batches.meta.txt", "cifar-10-batches-bin/readme.html")
-
-
-@pytest.fixture
-def records(monkeypatch):
-    """Six small files in place of the published ones: {name: bytes}."""
-    monkeypatch.setattr(cifar10, "COUNT", COUNT)
-    monkeypatch.setattr(cifar10, "VALID", 4)
-    rng = np.random.default_rng(0)
-    return {name: rng.bytes(COUNT * 3073) for name in cifar10.TRAIN + cifar10.TEST}
-
-
-TYPES = {
-    "folder": tarfile.DIRTYPE,
-    "link": tarfile.SYMTYPE,
-    "hard link": tarfile.LNKTYPE,
-    "pipe": tarfile.FIFOTYPE,
-}
-
-
-def tar(members):
-    """A tar file of members in the given order: (name, content, or one of TYPES)."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            if content in TYPES:
-                info.type, info.linkname = TYPES[content], "/etc/passwd"
-                archive.addfile(info)
-            else:
-                info.size = len(content)
-                archive.addfile(info, io.BytesIO(content))
-    return file.getvalue()
-
-
-def whole(records):
-    """The members in the published order, which is not that of the numbers."""
-    order = [0, 2, 3, 5, 4, 1]
-    names = [list(records)[i] for i in order]
-    members = [("cifar-10-batches-bin", "folder")]
-    return members + [(name, b"airplane\n") for name in OTHERS] + [(n, records[n]) for n in names]
-
-
-def put(folder, monkeypatch, data):
-    path = folder / cifar10.ARCHIVE
-    path.write_bytes(data)
-    monkeypatch.setattr(cifar10, "SHA256", hashlib.sha256(data).hexdigest())
-    monkeypatch.setattr(cifar10, "SIZE", len(data))
-    return path
-
-
-def slow_image(record):
-    """One record, pixel by pixel."""
-    image = np.zeros((32, 32, 3), np.uint8)
-    for r, c, channel in np.ndindex(32, 32, 3):
-        image[r, c, channel] = record[1 + channel * 1024 + r * 32 + c]
-    return image
-
-
-def test_cifar10(folder, records, monkeypatch):
-    put(folder, monkeypatch, gzip.compress(tar(whole(records))))
-    data = b"".join(records.values())
-    images = [slow_image(data[k : k + 3073]) for k in range(0, len(data), 3073)]
-    expected = {"train": images[:26], "valid": images[26:30], "test": images[30:]}
-    for split in SPLITS:
-        found = load_data("cifar10", split)
-        assert found.dtype == np.uint8 and found.flags.c_contiguous and found.flags.owndata
-        np.testing.assert_array_equal(found, expected[split])
-        few = load_data("cifar10", split, levels=8)
-        np.testing.assert_array_equal(few, np.array(expected[split]) // 32)
-    assert [path.name for path in folder.iterdir()] == [cifar10.ARCHIVE]
-
-
-def test_cifar10_as_published():
-    dataset = DATASETS["cifar10"]
-    assert dataset.splits == {"train": 45000, "valid": 5000, "test": 10000}
-    assert (cifar10.COUNT, cifar10.VALID, cifar10.SIZE) == (10000, 5000, 170_052_171)
-    assert cifar10.URL == "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-    assert len(cifar10.TRAIN + cifar10.TEST) == 6 and dataset.levels == 256
-
-
-def test_cifar10_checksum_comes_first(folder, records, monkeypatch):
-    path = put(folder, monkeypatch, b"not even gzip")
-    path.write_bytes(b"another file")
-    with fails(str(path), "SHA-256", "delete"):
-        load_data("cifar10")
-
-
-def changed(case, records):
-    """A published archive gone wrong, and what the message has to name."""
-    members = whole(records)
-    name = members[-1][0]
-    good = gzip.compress(tar(members), mtime=0)
-    wrong = {
-        "missing": members[:-1],
-        "twice": members + members[-1:],
-        "short": members[:-1] + [(name, records[name][:-1])],
-        "long": members[:-1] + [(name, records[name] + b"\0")],
-        "a folder": members[:-1] + [(name, "folder")],
-        "a link": members[:-1] + [(name, "link")],
-        "a hard link": members[:-1] + [(name, "hard link")],
-        "a pipe": members + [("pipe", "pipe")],
-        "above": members + [("cifar-10-batches-bin/../../up.bin", b"x")],
-        "absolute": members + [("/tmp/up.bin", b"x")],
-    }
-    if case in wrong:
-        shown = {"a pipe": "pipe", "above": "up.bin", "absolute": "up.bin"}.get(case, name)
-        return gzip.compress(tar(wrong[case])), shown
-    huge = tarfile.TarInfo(name)
-    huge.size = 2**40
-    before = tar(members[:-1]).rstrip(b"\0")
-    before += bytes(-len(before) % 512)
-    return {
-        "claims to be huge": gzip.compress(before + huge.tobuf() + bytes(5000)),
-        "cut": good[: len(good) // 2],
-        "cut at the end": good[:-4],
-        "gzip checksum": good[:-8] + bytes(4) + good[-4:],
-        "gzip garbled": good[:9000] + b"\xff" * 99 + good[9099:],
-        "tar cut": gzip.compress(tar(members)[: 4 * COUNT * 3073]),
-        "not gzip": tar(members),
-        "not tar": gzip.compress(b"hello" * 999),
-        "empty tar": gzip.compress(b""),
-        "empty": b"",
-    }[case], ""
-
-
-CASES = ["missing", "twice", "short", "long", "a folder", "a link", "a hard link", "a pipe"]
-CASES += ["above", "absolute", "claims to be huge", "cut", "cut at the end", "gzip checksum"]
-CASES += ["gzip garbled", "tar cut", "not gzip", "not tar", "empty tar", "empty"]
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_cifar10_archive_of_another_kind(case, folder, records, monkeypatch):
-    data, shown = changed(case, records)
-    path = put(folder, monkeypatch, data)
-    for split in SPLITS:
-        with fails(str(path), shown):
-            load_data("cifar10", split)
-    assert path.read_bytes() == data

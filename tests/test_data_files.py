@@ -10,18 +10,18 @@ from pixelrnn_np.data import files, load_data
 pytestmark = pytest.mark.usefixtures("cache")
 
 DATA = b"published bytes"
+CACHE_FOLDER = files.cache_folder  # the real one, which the fixture `cache` takes away
 URLS = ["https://one.example/f.bin", "https://two.example/f.bin"]
 
 
-def test_checksum_failure_is_told_and_nothing_replaced(folder, cache, network):
+def test_present_file_in_another_form(folder, cache, network):
+    """Nearer folders come first, and of one folder the published name; a folder is no file."""
     cache.mkdir()
-    for place in (folder, cache):
-        path = place / "f.bin"
-        path.write_bytes(b"something else")
-        with fails(ValueError, str(path), sha(DATA), sha(b"something else"), "delete"):
-            files.locate("f.bin", sha(DATA), URLS)
-        assert path.read_bytes() == b"something else"
-        path.unlink()
+    (cache / "f.bin").write_bytes(DATA)
+    (folder / "f.bin").mkdir()
+    assert files.locate("f.bin", sha(DATA), URLS, others=["f"]) == cache / "f.bin"
+    (folder / "f").write_bytes(DATA)
+    assert files.locate("f.bin", sha(DATA), URLS, others=["f"]) == folder / "f"
     assert network[1] == []
 
 
@@ -46,6 +46,24 @@ def test_variable_that_names_no_folder(kind, tmp_path, monkeypatch):
     assert len(load_data("digits")) == 1297
 
 
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), "~/.cache/pixelrnn_np"])
+def test_a_user_without_a_home(answer, folder, network, monkeypatch):
+    """A uid without an entry in passwd: platformdirs raises, or leaves the ~ as it is."""
+
+    def os_cache(project):
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    monkeypatch.setattr(files, "cache_folder", CACHE_FOLDER)
+    monkeypatch.setattr(pooch, "os_cache", os_cache)
+    (folder / "f.bin").write_bytes(DATA)
+    assert files.locate("f.bin", sha(DATA), URLS) == folder / "f.bin"
+    with fails(OSError, "no home", "set HOME", "PIXELRNN_DATA"):
+        files.locate("g.bin", sha(DATA), URLS)
+    assert network[1] == []
+
+
 # --- downloads ---------------------------------------------------------------------------------
 
 
@@ -60,6 +78,21 @@ def test_download_message(network, cache, capfd, monkeypatch):
     assert records == [] and logger.level == level
     assert out == ""
     assert err == f"downloading f.bin (12.3 MB) from {URLS[0]} to {cache}\n"
+
+
+def test_what_is_missing_is_said_before_the_network_is_asked(network, folder, capfd):
+    network[0][URLS[0]] = DATA
+    for name in "abcdefg":
+        (folder / f"{name}.bin").write_bytes(b"x")
+    (folder / "MNIST").mkdir()
+    (folder / ".hidden").mkdir()
+    files.locate("f2.bin", sha(DATA), URLS, others=["f3"], forms="F3", note="G is no good")
+    first, second = capfd.readouterr().err.splitlines()
+    assert first == (
+        f"PIXELRNN_DATA: {folder} has no f2.bin (or F3); it holds MNIST/, a.bin, b.bin, c.bin, "
+        "d.bin and 3 more. G is no good"
+    )
+    assert second.startswith("downloading f2.bin from")
 
 
 def test_a_progress_bar_is_asked_for(monkeypatch, network):

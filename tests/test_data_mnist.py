@@ -1,21 +1,14 @@
 """MNIST: the real files where they are at hand, fakes of the same sizes everywhere; its levels."""
 
 import gzip
-import struct
 
 import numpy as np
 import pytest
-from data_checks import REAL, check, fails, needs, sha
+from data_checks import REAL, check, fails, idx, needs, replace_mnist, sha
 
 from pixelrnn_np.data import load_data, mnist
 
 pytestmark = pytest.mark.usefixtures("cache")
-
-
-def idx(images, magic=0x803, shape=None, compress=True):
-    n, h, w = shape or images.shape[:3]
-    data = struct.pack(">4I", magic, n, h, w) + images.tobytes()
-    return gzip.compress(data, 1, mtime=0) if compress else data
 
 
 @pytest.fixture
@@ -27,16 +20,6 @@ def grey(monkeypatch):
     packed = [idx(x) for x in images]
     replace_mnist(monkeypatch, *packed)
     return *images, *packed
-
-
-def replace_mnist(monkeypatch, train, test):
-    """Lets `mnist` expect these files of the published names and sizes."""
-    new = {
-        f.filename: f._replace(sha256=sha(data), size=len(data))
-        for f, data in ((mnist.TRAIN, train), (mnist.TEST, test))
-    }
-    for split, (file, part) in list(mnist.SPLITS.items()):
-        monkeypatch.setitem(mnist.SPLITS, split, (new[file.filename], part))
 
 
 @needs("t10k-images-idx3-ubyte.gz")
@@ -75,7 +58,7 @@ def ramp(monkeypatch, folder):
     """In place of MNIST, 2 x 256 images: number k has the intensity k mod 256 everywhere."""
     images = np.repeat(np.arange(512) % 256, 784).astype(np.uint8).reshape(512, 28, 28, 1)
     data = idx(images)
-    file = mnist.TRAIN._replace(count=512, sha256=sha(data))
+    file = mnist.TRAIN._replace(count=512, content=sha(gzip.decompress(data)))
     monkeypatch.setitem(mnist.SPLITS, "train", (file, slice(0, 256)))
     monkeypatch.setitem(mnist.SPLITS, "valid", (file, slice(256, 512)))
     (folder / file.filename).write_bytes(data)
@@ -102,6 +85,65 @@ def test_stochastic_binarisation(ramp):
     assert (draws != load_data("mnist", "valid", stochastic=True, seed=3)).any()
 
 
+# --- as others leave them ----------------------------------------------------------------------
+
+BASE = "t10k-images-idx3-ubyte"
+FORMS = [
+    BASE, f"{BASE}.gz", "t10k-images.idx3-ubyte", "t10k-images.idx3-ubyte.gz", f"{BASE}/{BASE}",
+    f"MNIST/raw/{BASE}", f"MNIST/raw/{BASE}.gz", f"raw/{BASE}", f"mnist/{BASE}.gz",
+    "mnist.npz", "datasets/mnist.npz",
+]  # fmt: skip
+
+
+def lay(path, images, level=1):
+    """The images at a path of one of FORMS."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npz":
+        return np.savez(path, x_test=images[..., 0], y_test=np.zeros(9), x_train=images[:5, ..., 0])
+    data = idx(images, compress=False)
+    return path.write_bytes(gzip.compress(data, level) if path.suffix == ".gz" else data)
+
+
+@needs("t10k-images-idx3-ubyte.gz")
+@pytest.mark.parametrize("form", FORMS)
+def test_real_mnist_as_others_leave_it(form, folder, network):
+    """By the published SHA-256, of the real bytes: packed anew, unpacked, in others' folders."""
+    images = mnist.read_images(REAL / mnist.TEST.filename, 10000)
+    assert mnist.where("test") is None
+    lay(folder / form, images)
+    assert mnist.where("test") == folder / form
+    np.testing.assert_array_equal(load_data("mnist", "test"), images)
+    wrong = images.copy()
+    wrong[-1, -1, -1] ^= 1
+    lay(folder / form, wrong)
+    with fails(ValueError, str(folder / form), mnist.TEST.content, "delete"):
+        load_data("mnist", "test")
+    assert network[1] == []
+
+
+def test_gz_that_the_browser_unpacked(tmp_path):
+    images = np.random.default_rng(0).integers(256, size=(4, 28, 28, 1), dtype=np.uint8)
+    path = tmp_path / "images.gz"
+    path.write_bytes(idx(images, compress=False))
+    np.testing.assert_array_equal(mnist.read_images(path, 4), images)
+
+
+def test_files_of_the_other_split_only(folder, network, capfd):
+    """What is there and what is missing is said before the network is asked, and after."""
+    (folder / BASE).write_bytes(b"")
+    with fails(ConnectionError, "train-images-idx3-ubyte.gz", "MNIST/raw/", "mnist.npz"):
+        load_data("mnist", "train")
+    said = capfd.readouterr().err.splitlines()[0]
+    assert f"{folder} has no train-images-idx3-ubyte.gz (or " in said and f"holds {BASE}" in said
+
+
+def test_keras_file_of_another_kind(folder):
+    for arrays in ({"x_test": np.zeros((10000, 28, 28))}, {"x_train": np.zeros(3)}, {}):
+        np.savez(folder / "mnist.npz", **arrays)
+        with fails(ValueError, str(folder / "mnist.npz"), "'test'"):
+            load_data("mnist", "test")
+
+
 # --- damaged files -----------------------------------------------------------------------------
 
 
@@ -118,7 +160,9 @@ def cut_idx(case, images):
         "gzip cut": whole[:-20],
         "gzip checksum": whole[:-8] + bytes(4) + whole[-4:],
         "gzip garbled": whole[:40] + b"\xff" * 40 + whole[80:],
-        "not gzip": idx(images, compress=False),
+        "not gzip": b"a page that says: not found",
+        "unpacked, too long": idx(images, compress=False) + b"0",
+        "unpacked, cut": idx(images, compress=False)[:-1],
         "empty": b"",
     }[case]
 
@@ -127,7 +171,7 @@ def cut_idx(case, images):
     "case",
     ["magic of labels", "other count", "huge count", "other side", "too few pixels"]
     + ["too many pixels", "header only", "gzip cut", "gzip checksum", "gzip garbled", "not gzip"]
-    + ["empty"],
+    + ["empty", "unpacked, too long", "unpacked, cut"],
 )
 def test_idx_file_of_another_kind(case, tmp_path):
     images = np.random.default_rng(0).integers(256, size=(4, 28, 28, 1), dtype=np.uint8)

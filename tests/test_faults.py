@@ -13,16 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from soak import faults
 
 from pixelrnn_np import checkpoint, figures
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import experiment, provenance, run
 from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, Run
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "benchmarks"))
-
-import soak_faults  # noqa: E402
 
 DATA = {"data": {"name": "digits", "levels": 17}, "epochs": 2}
 
@@ -44,7 +40,7 @@ def out(whole, tmp_path):
 def train(out, *more):
     """(exit code, stderr) of the small run of the harness, in this process."""
     said = io.StringIO()
-    words = ["train", "--out", str(out), "--resume", *soak_faults.RUN, *map(str, more)]
+    words = ["train", "--out", str(out), "--resume", *faults.RUN, *map(str, more)]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
         patch.setattr(sys, "argv", ["pixelrnn", *words])
         patch.setattr(sys, "stderr", said)
@@ -63,7 +59,7 @@ def flip(path, at=-5):
 
 
 def assert_equal(out, whole):
-    soak = object.__new__(soak_faults.Soak)
+    soak = object.__new__(faults.Soak)
     soak.whole = whole
     soak.check_equal(out)
 
@@ -72,7 +68,7 @@ def assert_equal(out, whole):
 
 
 def test_a_few_faults_of_each_kind(tmp_path):
-    soak = soak_faults.soak(6, 1, tmp_path, say=lambda *_, **__: None)
+    soak = faults.soak(6, 1, tmp_path, say=lambda *_, **__: None)
     assert not soak.failures
     assert soak.tried.total() >= 6 and soak.tried == soak.survived
 
@@ -88,7 +84,7 @@ def test_the_harness_sees_a_difference(out, whole, name):
         (out / name).write_text(text.replace("52,", "51,"))
     else:
         flip(out / name)
-    with pytest.raises(soak_faults.Failed, match="differ"):
+    with pytest.raises(faults.Failed, match="differ"):
         assert_equal(out, whole)
 
 
@@ -176,7 +172,7 @@ def test_all_checkpoints_damaged(out):
     assert str(out / CHECKPOINT) in said and str(out / PREVIOUS) in said
     assert "Nothing was changed: put back a copy of it, or begin anew" in said
     assert said.endswith(f"with another --out --init {out / BEST}\n")
-    words = ["train", "--out", str(out), *soak_faults.RUN]
+    words = ["train", "--out", str(out), *faults.RUN]
     done = subprocess.run([sys.executable, "-m", "pixelrnn_np", *words], capture_output=True)
     assert done.returncode == 2 and b"holds a run already" in done.stderr
 

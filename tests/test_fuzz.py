@@ -1,6 +1,6 @@
 """Hostile files: a clear error or a right result, and never more memory than the file accounts for.
 
-`python benchmarks/soak_fuzz.py` tries thousands of them for each reader; here are a few hundred,
+`python -m tests.soak.fuzz` tries thousands of them for each reader; here are a few hundred,
 and one by one those that once did harm.
 """
 
@@ -11,15 +11,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tarfile
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from PIL import Image
+from soak import fuzz_bytes as fuzz
+from soak import fuzz_pictures
+from soak.fuzz import Guard, attempt
+from soak.fuzz_readers import READERS
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint
@@ -27,13 +29,6 @@ from pixelrnn_np.data import binarized_mnist, cifar10, files, mnist
 from pixelrnn_np.data.picture import read_picture
 from pixelrnn_np.runs import experiment, run
 from pixelrnn_np.training.trainer import Trainer
-
-FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-sys.path.append(str(FOLDER))
-
-import fuzz_bytes as fuzz  # noqa: E402
-from fuzz_readers import READERS  # noqa: E402
-from soak_fuzz import Guard, attempt  # noqa: E402
 
 GUARD = Guard(".")
 FILES = {"config": 50, "checkpoint": 120}
@@ -225,7 +220,7 @@ def test_a_file_too_large_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / mnist.TEST.filename
     with open(path, "wb") as file:
         file.truncate(2**36)
-    with fails(path, mnist.TEST.sha256, f"{2**36} bytes"):
+    with fails(path, mnist.TEST.content, f"{2**36} bytes"):
         pr.load_data("mnist", "test")
     assert files.find(mnist.TEST.filename) == path
 
@@ -287,7 +282,6 @@ def test_pictures_of_another_shape(tmp_path, shape):
 
 def test_a_picture_that_is_a_bomb(tmp_path):
     """Its header is enough; and a size that is allowed is no more than it says."""
-    import fuzz_pictures
 
     def png(side):
         parts = [(b"IHDR", side.to_bytes(4) * 2 + b"\x08\0\0\0\0"), (b"IDAT", fuzz.ZLIB_BOMB)]

@@ -8,6 +8,7 @@ import pytest
 import safetensors
 
 import pixelrnn_np as pr
+from pixelrnn_np.backend import BACKENDS
 from pixelrnn_np.inspection.gradcheck import relative_error
 from pixelrnn_np.likelihood import nll_backward, nll_forward
 
@@ -32,7 +33,7 @@ def golden_model(case, **options):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_equal_to_autograd(case, backend):
     model, golden = golden_model(case)
     names = {k.removeprefix("param/") for k in golden if k.startswith("param/")}

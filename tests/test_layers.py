@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
+from pixelrnn_np.backend import BACKENDS
 from pixelrnn_np.inspection.gradcheck import check_layer, randomise, redraw
 from pixelrnn_np.layers.base import ReLU, Sequential
 from pixelrnn_np.layers.masked_conv import MaskedConv
@@ -35,7 +36,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", LAYERS)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_finite_differences(rng, case, backend, batch):
@@ -117,10 +118,11 @@ def test_a_block_may_have_any_taps(rng, shift, size):
     layer.conv.offsets = layer.conv.offsets + np.array(shift)
     x, dy, dskip = (rng.standard_normal((*size, 6)) for _ in range(3))
     found = {}
-    for backend in ("kernels", "reference"):
+    for backend in BACKENDS:
         with pr.use_backend(backend):
             (y, skip), cache = layer.forward((x, None))
             (dx, _), grads = layer.backward((dy, dskip), cache)
             found[backend] = {"y": y, "skip": skip, "dx": dx, **grads}
     for name, expected in found["reference"].items():
-        np.testing.assert_allclose(found["kernels"][name], expected, atol=1e-11, err_msg=name)
+        for backend in ("kernels", "compiled"):
+            np.testing.assert_allclose(found[backend][name], expected, atol=1e-11, err_msg=name)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import kernels, reference
+from pixelrnn_np import compiled, kernels, reference
+from pixelrnn_np.backend import BACKENDS
 from pixelrnn_np.inspection.checks import dependence, small_model
 from pixelrnn_np.inspection.gradcheck import check_layer, randomise, redraw
 from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
@@ -45,7 +46,8 @@ CASES = ["row, k = 3", "row, k = 5", "left to right", "right to left", "right to
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [*SHAPES, (9, 28, 5), (3, 3, 60)])
 @pytest.mark.parametrize("case", CASES)
-def test_kernels_equal_twins(rng, case, shape, dtype):
+@pytest.mark.parametrize("twin", [compiled, reference], ids=["compiled", "reference"])
+def test_kernels_equal_twins(rng, case, shape, dtype, twin):
     """The larger shapes are more than one block of rows in the gradients of the kernels."""
 
     def draw(*size):
@@ -60,7 +62,7 @@ def test_kernels_equal_twins(rng, case, shape, dtype):
     )
     args = (x, K_is, K_ss, draw(4 * F), draw(F), draw(F), dy, before)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
-    for a, s in zip(run(kernels, case, *args), run(reference, case, *args), strict=True):
+    for a, s in zip(run(kernels, case, *args), run(twin, case, *args), strict=True):
         np.testing.assert_allclose(a, s, rtol=0, atol=tolerance * np.abs(s).max())
 
 
@@ -74,7 +76,7 @@ def make(name, rng, channels=1, k=3):
 @pytest.mark.parametrize("name", ["row", "diagonal"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 3, 5), (3, 4, 2)])
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_finite_differences(rng, name, channels, size, backend):
     """Every entry of every parameter, initial states included, and of the input."""
 
@@ -102,7 +104,7 @@ def test_block(rng, name, residual, skip):
     assert max(errors.values()) < 1e-6, errors
 
 
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_skew_of_the_paper(backend):
     x = np.array(list("abcdefghi")).view(np.int32).reshape(1, 3, 3, 1).astype(float)
     with pr.use_backend(backend):
@@ -196,31 +198,31 @@ def reads_of(name, shape, layers, seeds=6):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("shape", [(4, 9, 1), (3, 6, 3), (6, 3, 1)])
 def test_diagonal_bilstm_reads_everything_but_one_pixel(shape, layers):
-    """The last channel of (i-1, n-1) never reaches (i, j) when j + 3 < n - 1."""
+    """The last channel of (r-1, n-1) never reaches (r, q) when q + 3 < n - 1."""
     H, W, C = shape
     D = H * W * C
     expected = np.tri(D, D, -1, dtype=bool)
-    for i in range(1, H):
-        for j in range(W - 4):
-            expected[(i * W + j) * C : (i * W + j + 1) * C, i * W * C - 1] = False
+    for r in range(1, H):
+        for q in range(W - 4):
+            expected[(r * W + q) * C : (r * W + q + 1) * C, r * W * C - 1] = False
     np.testing.assert_array_equal(reads_of("diagonal_bilstm", shape, layers), expected)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_row_lstm_reads_its_triangle(layers):
-    """Row i-d: columns j-(3+L)-d to j+2+d; own row: j-(3+L) to j-1."""
+    """Row r-d: columns q-(3+L)-d to q+2+d; own row: q-(3+L) to q-1."""
     H, W = 4, 16
     reads = reads_of("row_lstm", (H, W, 1), layers).reshape(H, W, H, W)
     expected = np.zeros_like(reads)
-    for i in range(H):
-        for j in range(W):
-            expected[i, j, i, max(0, j - 3 - layers) : j] = True
-            for d in range(1, i + 1):
-                first, last = max(0, j - 3 - layers - d), j + 2 + d
-                expected[i, j, i - d, first : last + 1] = True
+    for r in range(H):
+        for q in range(W):
+            expected[r, q, r, max(0, q - 3 - layers) : q] = True
+            for d in range(1, r + 1):
+                first, last = max(0, q - 3 - layers - d), q + 2 + d
+                expected[r, q, r - d, first : last + 1] = True
     np.testing.assert_array_equal(reads, expected)
 
 
 def test_even_width_is_refused(rng):
-    with pytest.raises(ValueError, match="1×4; both have to be odd"):
+    with pytest.raises(ValueError, match="1x4; both have to be odd"):
         make("row", rng, k=4)

@@ -63,13 +63,14 @@ def test_connections(rng, name, residual, skip):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_kernels_equal_twins(rng, name, dtype):
+@pytest.mark.parametrize("twin", ["compiled", "reference"])
+def test_kernels_equal_twins(rng, name, dtype, twin):
     model = pr.build_model(
         **named(name), image_shape=(4, 3, 3), levels=4, h=4, layers=2, head=6, dtype=dtype
     )
     x = images(rng, model, 3)
     logits, (loss, grads) = model.logits(x), model.loss_and_grads(x)
-    with pr.use_backend("reference"):
+    with pr.use_backend(twin):
         slow_logits, (slow_loss, slow_grads) = model.logits(x), model.loss_and_grads(x)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
     assert relative_error(logits, slow_logits) < tolerance
@@ -179,18 +180,18 @@ def test_scaling():
 
 
 def test_pixelcnn_reads_what_it_says():
-    """Row i-d: columns j-(3+L) to j+3+min(d-1, L); the union over seeds, since ReLUs die."""
+    """Row r-d: columns q-(3+L) to q+3+min(d-1, L); the union over seeds, since ReLUs die."""
     L, H, W = 2, 8, 15
-    i, j = 7, 7
+    r, q = 7, 7
     reads = np.zeros((H, W), bool)
     for seed in range(8):
         rng = np.random.default_rng(seed)
         model = small_model("pixelcnn", rng, (H, W, 1), 2, layers=L)
-        reads |= dependence(model, images(rng, model, 4))[i * W + j].reshape(H, W)
+        reads |= dependence(model, images(rng, model, 4))[r * W + q].reshape(H, W)
     expected = np.zeros((H, W), bool)
-    expected[i, j - 3 - L : j] = True
+    expected[r, q - 3 - L : q] = True
     for d in range(1, 4 + L):
-        expected[i - d, j - 3 - L : j + 3 + min(d - 1, L) + 1] = True
+        expected[r - d, q - 3 - L : q + 3 + min(d - 1, L) + 1] = True
     np.testing.assert_array_equal(reads, expected)
 
 
@@ -295,3 +296,9 @@ def test_images_in_any_order_of_memory(rng, name):
         np.testing.assert_array_equal(model.nll(view), model.nll(same))
         np.testing.assert_array_equal(model.logits(view), model.logits(same))
         assert model.loss_and_grads(view)[0] == model.loss_and_grads(same)[0]
+        assert model.nll_forward(view)[0].tobytes() == model.nll_forward(same)[0].tobytes()
+        scaled = [model.scale(a) for a in (view, same)]
+        (logits, cache), (again, _) = map(model.forward, (np.asfortranarray(scaled[0]), scaled[1]))
+        np.testing.assert_array_equal(logits, again)
+        dx, twin = (model.backward(f(logits), cache)[0] for f in (np.copy, np.asfortranarray))
+        np.testing.assert_array_equal(dx, twin)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pixelrnn_np as pr
-from pixelrnn_np import kernels, reference
+from pixelrnn_np import compiled, kernels, reference
 from pixelrnn_np.inspection.checks import all_images, small_model, total_probability
 from pixelrnn_np.inspection.gradcheck import check_layer, check_model, randomise, redraw
 from pixelrnn_np.layers.upsample import ConditionalConv, Upsample
@@ -20,15 +20,16 @@ def test_upsampler_kernel_equals_twin(rng, size, factor, dtype):
     K = rng.standard_normal((2 * factor, 2 * factor, C, F)).astype(dtype)
     b = rng.standard_normal(F).astype(dtype)
     results = []
-    for ops in (kernels, reference):
+    for ops in (kernels, compiled, reference):
         y = np.full((B, *size, F), np.nan, dtype)
         ops.upsample_forward(x, K, b, factor, y)
         grads = [np.full_like(a, np.nan) for a in (x, K, b)]
         ops.upsample_backward(np.cos(y), x, K, factor, *grads)
         results.append([y, *grads])
-    for fast, slow in zip(*results, strict=True):
+    for *others, slow in zip(*results, strict=True):
         tolerance = (1e-12 if dtype == "float64" else 1e-5) * np.abs(slow).max()
-        np.testing.assert_allclose(fast, slow, rtol=0, atol=tolerance)
+        for found in others:
+            np.testing.assert_allclose(found, slow, rtol=0, atol=tolerance)
 
 
 def test_upsampler_places_the_small_pixels(rng):

@@ -14,9 +14,8 @@ PACKAGE = Path(pr.__file__).parent
 WORK = """
 import contextlib, io, json, os, pickle, sys, tempfile
 from pathlib import Path
-sys.path.append(sys.argv[1])
 import numpy as np
-from fuzz_readers import READERS, Trap
+from tests.soak.fuzz_readers import READERS, Trap
 from pixelrnn_np import checkpoint
 from pixelrnn_np.runs.run import load_run
 
@@ -56,7 +55,7 @@ def calm(read):
     with contextlib.suppress(ValueError, OSError):
         read()
 
-if sys.argv[2] == "self":
+if sys.argv[1] == "self":
     armed = True
     with contextlib.redirect_stdout(io.StringIO()):
         pickle.loads(evil)
@@ -64,7 +63,7 @@ if sys.argv[2] == "self":
     open(folder / "x", "w").close()
     exec("1")
 else:
-    reader = READERS[sys.argv[2]](folder)
+    reader = READERS[sys.argv[1]](folder)
     reader.warm()
     for k in range(40):
         reader.write(1, k)
@@ -75,15 +74,15 @@ else:
         for again in range(2):  # the first time something may be imported to say what is wrong
             reader.path.write_bytes(data)
             armed = again == 1
-            calm(lambda: load_run(folder) if sys.argv[2] == "checkpoint" else reader.read())
+            calm(lambda: load_run(folder) if sys.argv[1] == "checkpoint" else reader.read())
             armed = False
 print(json.dumps(sorted(found)))
 """
 
 
 def events(name):
-    command = [sys.executable, "-c", WORK, str(PACKAGE.parent / "benchmarks"), name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command, root = [sys.executable, "-c", WORK, name], Path(__file__).resolve().parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -170,3 +170,11 @@ def test_scales_side_by_side(rng, tmp_path):
     small = pixels[:: pixels.shape[0] // 11, :: pixels.shape[1] // 22]
     np.testing.assert_array_equal(small[1:5:2, 1:7:2] > 200, x[0, ::2, ::2, 0] == 1)
     np.testing.assert_array_equal(small[6:10, 1:7] > 200, x[0, :, :, 0] == 1)
+
+
+@pytest.mark.parametrize("command", ["sample", "complete", "animate", "explain"])
+def test_all_that_draws_takes_quiet(call, trained, tmp_path, command):
+    picture = tmp_path / ("a.gif" if command == "animate" else "a.png")
+    code, _, said = call(command, trained, "-n", 2, "--quiet", "-o", picture)
+    assert code == 0 and picture.exists(), said
+    assert said.count("\n") == 1 and "%" not in said

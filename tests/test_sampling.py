@@ -127,8 +127,9 @@ def test_seeds_and_threads(dtype):
     assert pr.sample(model, 70).tobytes() == pr.sample(model, 70, seed=0).tobytes()
 
 
-def test_both_backends_draw_the_same(model):
-    with pr.use_backend("reference"):
+@pytest.mark.parametrize("twin", ["compiled", "reference"])
+def test_all_backends_draw_the_same(model, twin):
+    with pr.use_backend(twin):
         slow = pr.sample(model, 3, seed=1)
     assert slow.tobytes() == pr.sample(model, 3, seed=1).tobytes()
 

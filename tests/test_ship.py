@@ -1,4 +1,4 @@
-"""benchmarks/ship.py: from a run's folder to the package, and on from what was committed."""
+"""tools/ship.py: from a run's folder to the package, and on from what was committed."""
 
 import json
 import shutil
@@ -8,27 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ship
+import table4
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import provenance
 from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
+from pixelrnn_np.training.state import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "benchmarks"))
-
-import ship  # noqa: E402
-import table4  # noqa: E402
-
 NAME = "digits-pixelcnn-1x2"
 TINY = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4"]
 
 
 def train(out, *words, code=0):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
-        # The tests may run outside git.
-        patch.setattr(provenance, "commit", lambda **_: "0123456789ab")
+        patch.setattr(provenance, "commit", lambda: "0123456789ab")  # the tests may run outside git
         words = ["train", "--out", out, "--quiet", "--samples", 0, *words]
         patch.setattr(sys, "argv", ["/somewhere/bin/pixelrnn", *map(str, words)])
         cli.main()
@@ -69,39 +66,16 @@ def without_sessions(run):
     (run / PREVIOUS).unlink(missing_ok=True)
 
 
-def test_a_run_that_began_with_shipped_weights_says_so(run, root):
-    first = ship.ship(run, root=root)
-    name, command = "digits-pixelcnn-wide", "python benchmarks/widen.py …"
-    card = ship.ship(run, name, root=root, began=(NAME, command, "c0ffee"))
-    assert card["began"] == {
-        "weights": NAME, "command": command, "commit": "c0ffee", "seen": first["seen"],
-    }  # fmt: skip
-    assert card["seen"]["images"] == 2 * first["seen"]["images"] and card["run"] == first["run"]
-    assert f"began with the weights of {NAME}" in pretrained.card_text(card)
-    assert "began" not in pretrained.card_text(first)
-    again = ship.ship(run, name, root=root, force=True)
-    assert again["began"] == card["began"] and again["seen"]["images"] == card["seen"]["images"]
-    with pytest.raises(FileNotFoundError, match="names weights of the package"):
-        ship.ship(run, "digits-pixelcnn-c", root=root, began=("nothing", command, "c0ffee"))
-
-
-def test_a_run_with_init_says_what_it_began_with(run, root):
-    config = json.loads((run / CONFIG).read_text())
-    config["sessions"][0]["command"] += " --init x"
+@pytest.mark.parametrize("init", ["--init x", "--init=x"])
+def test_a_run_that_began_with_other_weights_is_refused(run, root, init):
+    """Whatever came after: the card would not count what those weights had seen."""
+    train(run, "--resume", "--epochs", 3)
+    before, config = read(root), json.loads((run / CONFIG).read_text())
+    config["sessions"][0]["command"] += f" {init}"
     (run / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="say which with --began"):
+    with pytest.raises(ValueError, match="began with other weights"):
         ship.ship(run, root=root)
-
-
-def test_distilled_weights_trained_on_without_their_teacher_are_not_shipped(run, root):
-    ship.ship(run, root=root)
-    path = root / "pixelrnn_np" / "pretrained" / f"{NAME}.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "distilled": {"teacher": "t"}}))
-    began = NAME, "python benchmarks/renew.py …", "c0ffee"
-    with pytest.raises(ValueError, match="are distilled, and a card has no place"):
-        ship.ship(run, "digits-pixelcnn-b", root=root, began=began)
-    with pytest.raises(ValueError, match="ends in _distilled"):
-        ship.ship(run, "digits-pixelcnn-b_distilled", root=root, began=began)
+    assert read(root) == before
 
 
 def test_ship(run, root):
@@ -117,7 +91,16 @@ def test_ship(run, root):
     model = pr.load(shipped)
     assert checkpoint.load(shipped)[1]["data"] == {"name": "digits", "levels": 17}
     nats = {s: model.nll(pr.load_data("digits", s)) for s in ("valid", "test")}
+    train = pr.load_data("digits", "train")[np.random.default_rng(0).permutation(1297)[:250]]
+    nats["train"] = model.nll(train)
     assert card["nats"] == {s: n.mean() for s, n in nats.items()}
+    assert card["standard_error"] == {s: n.std() / np.sqrt(250) for s, n in nats.items()}
+    gap, text = card["nats"]["valid"] - card["nats"]["train"], pretrained.card_text(card)
+    assert f"on 250 images drawn by seed 0; valid − train: {gap:+.2f} (± " in text
+    assert f" CPU minutes (threads: {card['sessions'][0]['threads']})" in text
+    records = load_checkpoint(run)[2]
+    assert card["run"]["cpu_minutes"] == round(records["cpu_seconds"] / 60, 2)
+    assert card["seen"] == card["run"], "the last epoch was the best"
     assert card["first"]["nats"] == nats["test"][:100].mean()
     assert card["seen"]["images"] == 2 * 1297 and card["seen"]["updates"] == 26
     assert card["schedule_done"] == 1 and card["recipe"]["epochs"] == 2
@@ -251,12 +234,28 @@ def test_a_run_from_before_sessions(run, root):
     assert found["threads"] == session["threads"] and found["versions"] == session["versions"]
 
 
+def test_cpu_time_is_said_where_all_of_it_is_known(run, root):
+    """Not of a run from before it was recorded, nor of several ranks: each counts its own."""
+    known = ship.ship(run, root=root)
+    config = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(config.replace('"ranks": 1', '"ranks": 2'))
+    assert ship.ship(run, root=root, force=True)["run"]["cpu_minutes"] is None
+    (run / CONFIG).write_text(config)
+    arrays, meta = checkpoint.load(run / CHECKPOINT)
+    arrays["history"] = np.delete(arrays["history"], COLUMNS.index("cpu_seconds"), 1)
+    meta["trainer"].pop("cpu_seconds")
+    checkpoint.save(run / CHECKPOINT, arrays, meta)
+    train(run, "--resume", "--epochs", 3)
+    card = ship.ship(run, root=root, force=True)
+    assert card["seen"]["cpu_minutes"] is card["run"]["cpu_minutes"] is None
+    assert "CPU" in pretrained.card_text(known) and "CPU" not in pretrained.card_text(card)
+    assert len(table4.row(card)) == len(table4.row(known)) == len(table4.HEAD)
+
+
 def test_generic_commands():
     for given, wanted in (
         ("/x/pixelrnn train --out /home/me/r --resume", "train --out runs/N --resume"),
         ("python -m pixelrnn_np train --out='a b' --lr 0.1", "train --out=runs/N --lr 0.1"),
-        ("train --init /x/y/best --out r", "train --init runs/best --out runs/N"),
-        ("train --init=/x/y/best --out r", "train --init=runs/best --out runs/N"),
     ):
         assert ship.generic(given, "N") == f"python -m pixelrnn_np {wanted}"
     with pytest.raises(ValueError, match="no command of train"):
@@ -291,17 +290,15 @@ def test_provenance(tmp_path):
     assert provenance.version("no-such-package") is None and provenance.processor()
 
 
-def test_a_changed_script_is_no_commits(tmp_path):
-    package, script = tmp_path / "package" / "__init__.py", tmp_path / "script.py"
+def test_a_changed_package_is_no_commits(tmp_path):
+    package = tmp_path / "package" / "__init__.py"
     package.parent.mkdir()
-    for path in (package, script):
-        path.touch()
+    package.touch()
     who = "-c", "user.name=a", "-c", "user.email=a@b"
     for words in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "x")):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     commit = provenance.commit.__wrapped__
-    clean = commit(package.parent, "script.py")
-    assert len(clean) == 12 and clean == commit(package.parent)
-    script.write_text("1")
-    assert commit(package.parent, "script.py") == f"{clean}-dirty"
-    assert commit(package.parent) == clean, "where another program runs, it does not matter"
+    clean = commit(package.parent)
+    assert len(clean) == 12
+    package.write_text("1")
+    assert commit(package.parent) == f"{clean}-dirty"

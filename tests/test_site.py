@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import check_site
 import pytest
 
 import pixelrnn_np as pr
@@ -20,9 +21,6 @@ pytest.importorskip("myst_nb", reason="the site needs the extra `docs`: pip inst
 pytest.importorskip("sphinx_book_theme", reason="the site needs the extra `docs`")
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))
-
-import check_site  # noqa: E402
 
 # What a browser fetches by itself; a link to follow is none of them.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src",

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 import pixelrnn_np as pr
-from pixelrnn_np import kernels, reference
+from pixelrnn_np import compiled, kernels, reference
+from pixelrnn_np.backend import BACKENDS
 from pixelrnn_np.inspection.checks import all_images, small_model
 from pixelrnn_np.inspection.gradcheck import randomise
 from pixelrnn_np.layers.masked_conv import MaskedConv
@@ -24,19 +25,19 @@ def stepped(model, x, small=None):
     rows = []
     for r in range(H):
         model.begin_row(state, r)
-        for c in range(W):
+        for q in range(W):
             pixel = np.zeros((len(x), C), model.dtype)
             for k in range(C):
-                rows.append(model.step(pixel, state, c, k)[:, k].copy())
-                pixel[:, k] = scaled[:, r, c, k]
-            model.keep(pixel, state, c)
+                rows.append(model.step(pixel, state, q, k)[:, k].copy())
+                pixel[:, k] = scaled[:, r, q, k]
+            model.keep(pixel, state, q)
     return np.stack(rows, axis=1).reshape(len(x), H, W, C, *rows[0].shape[1:])
 
 
 @pytest.mark.parametrize("name", BASES)
 @pytest.mark.parametrize(("shape", "levels"), SHAPES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_step_equals_forward(rng, name, shape, levels, dtype, backend):
     model = pr.build_model(name, shape, levels, h=5, layers=2, head=6, dtype=dtype)
     model.flat += (0.3 * rng.standard_normal(model.flat.size)).astype(dtype)
@@ -68,11 +69,12 @@ def test_connections(rng, name, residual, skip):
 def test_row_scan_equals_twin(rng, dtype):
     B, W, F = 3, 5, 4
     args = [rng.standard_normal(s).astype(dtype) for s in ((W, B, 4 * F), (F, 4 * F), F, F)]
-    fast, slow = np.full((2, W, B, F), np.nan, dtype)
-    kernels.diagonal_row(*args, fast)
-    reference.diagonal_row(*args, slow)
+    found = np.full((3, W, B, F), np.nan, dtype)
+    for module, h in zip((kernels, compiled, reference), found, strict=True):
+        module.diagonal_row(*args, h)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
-    np.testing.assert_allclose(fast, slow, rtol=0, atol=tolerance)
+    for fast in found[:2]:
+        np.testing.assert_allclose(fast, found[2], rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -155,8 +157,8 @@ def test_layer_step_equals_forward(rng, size, features):
     state = layer.begin(2, 4, given) if features else layer.begin(2, 4)
     for r in range(5):
         layer.begin_row(state, r)
-        for c in range(4):
-            np.testing.assert_allclose(layer.step(x[:, r, c], state, c, 0), y[:, r, c], atol=1e-12)
+        for q in range(4):
+            np.testing.assert_allclose(layer.step(x[:, r, q], state, q, 0), y[:, r, q], atol=1e-12)
 
 
 def test_known_pixels_of_the_small_image_are_kept(rng):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pixelrnn_np.kernels.tiles.multiply import NOTHING, add_outer, matrix, panels, product
 
 import pixelrnn_np
 from pixelrnn_np.kernels import jit
 from pixelrnn_np.kernels.tiles import multiply as tiles
+from pixelrnn_np.kernels.tiles.multiply import NOTHING, add_outer, matrix, panels, product
 
 SIZES = [(28, 16, 16, 1), (13, 5, 3, 2), (1, 4, 40, 1), (30, 7, 29, 5), (20, 16, 24, 2),
          (9, 3, 8, 1), (2, 1, 1, 1), (15, 33, 64, 3)]  # fmt: skip

@@ -1,6 +1,6 @@
 """Short runs on binarised MNIST that compare recipes by what they reach per image seen.
 
-    PIXELRNN_DATA=FOLDER python benchmarks/recipes.py [--images 16000] [--only WORD] [--threads 1]
+    PIXELRNN_DATA=FOLDER python tools/recipes.py [--images 16000] [--only WORD] [--threads 1]
 
 Every run sees the same number of training images, once each, with a schedule that ends there; the
 score is the mean over the first 2,000 validation images, of the averaged weights where there are

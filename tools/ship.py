@@ -1,11 +1,13 @@
 """Ships the weights of a training run: into the package, with a card that says where they are from.
 
-    PIXELRNN_DATA=FOLDER python benchmarks/ship.py RUN [--name NAME] [--force]
+    PIXELRNN_DATA=FOLDER python tools/ship.py RUN [--name NAME] [--force]
 
-RUN is a folder of `train --out RUN`, finished or interrupted after an epoch at least. Written are
+RUN is a folder of `train --out RUN`, without --init (a card counts all that its weights have seen),
+finished or interrupted after an epoch at least. Written are
 pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png, the table in
 README.md and, in training/NAME/, what is needed to go on. The weights are written first, to a
-temporary folder, loaded from there and evaluated on valid and test: a card has no other numbers.
+temporary folder, loaded from there and evaluated on valid, on test and on as many images of train
+as valid has: a card has no other numbers.
 """
 
 import argparse
@@ -42,22 +44,19 @@ class Shipment:
     """A run's folder read, and what of it goes where. Raises OSError and ValueError."""
 
     def __init__(self, run, name=None, threads=None, commit=None):
-        self.run, self.commit, self.began = Path(run), commit, None
+        self.run, self.commit = Path(run), commit
         if not (self.run / BEST).exists():
             raise FileNotFoundError(f"{run} holds no {BEST}: finish an epoch, so that it validates")
         self.trainer, self.about = resumed(self.run, {}, threads)
         self.data, self.threads = self.about["data"], threads
+        if self.data["name"] not in DATASETS:
+            raise ValueError(f"{run} learnt own pictures: cards are of data sets that all can have")
         self.arrays, self.meta = checkpoint.load(self.run / BEST)
         config = self.meta["model"]
         first = f"{self.data['name']}-{config['name']}"
-        self.lesson = self.meta.get("distilled")
-        mark = "_distilled" if self.lesson else ""
-        self.name = name or f"{first}-{config['layers']}x{config['h']}{mark}"
+        self.name = name or f"{first}-{config['layers']}x{config['h']}"
         if not re.fullmatch(rf"{re.escape(first)}(-[a-z0-9_]+)?", self.name):
             raise ValueError(f"--name is {self.name}; it has to be {first} or {first}-SIZE")
-        if self.name.endswith("_distilled") != bool(self.lesson):
-            raise ValueError(f"--name is {self.name}; of distilled weights it ends in _distilled, "
-                             "of no others")  # fmt: skip
 
     def weights(self):
         """The bytes of the model file."""
@@ -81,10 +80,11 @@ class Shipment:
             path.write_bytes(weights)
             model = pr.load(path)
         trainer, best = self.trainer, self.validated()
-        nats = {
-            split: model.nll(pr.load_data(split=split, **self.data), self.threads)
-            for split in ("valid", "test")
-        }
+        done = self.sessions(best["step"])
+        images = {s: pr.load_data(split=s, **self.data) for s in ("train", "valid", "test")}
+        drawn = np.random.default_rng(0).permutation(len(images["train"]))[: len(images["valid"])]
+        images["train"] = images["train"][drawn]
+        nats = {split: model.nll(x, self.threads) for split, x in images.items()}
         mean = {split: float(n.mean()) for split, n in nats.items()}
         whole = trainer.settings["scale"] is None
         if whole and not math.isclose(mean["valid"], self.meta["valid_nats"], rel_tol=1e-5):
@@ -97,9 +97,10 @@ class Shipment:
             "name": self.name, "data": self.data, "description": dataset.description,
             "splits": dict(dataset.splits), "model": model.config, "parameters": model.flat.size,
             "recipe": {**trainer.settings, "epochs": self.about["epochs"]},
-            "began": self.began, "distilled": self.lesson, "seen": self.seen(best),
+            "seen": {"updates": best["step"], "images": best["images"],
+                     **self.times(best["seconds"], best["cpu_seconds"])},
             "run": {"updates": trainer.step_count, "images": trainer.images,
-                    "minutes": round(trainer.seconds / 60, 2)},
+                    **self.times(trainer.seconds, trainer.cpu_seconds)},
             "nats": mean, "bound": is_bound(model),
             "standard_error": {s: float(n.std() / np.sqrt(len(n))) for s, n in nats.items()},
             "bits_per_dim": {s: float(bits_per_dim(n, model.dimensions)) for s, n in mean.items()},
@@ -107,22 +108,28 @@ class Shipment:
                       "nats": float(nats["test"][:FIRST].mean())},
             "falling": falling(trainer.history),
             "schedule_done": round(trainer.step_count / trainer.total_steps, 4),
-            "sessions": self.sessions(best["step"]), "sha256": hashlib.sha256(weights).hexdigest(),
+            "sessions": done, "sha256": hashlib.sha256(weights).hexdigest(),
         }  # fmt: skip
         return model, card
 
-    def seen(self, best):
-        """Updates, images and minutes up to the weights, those of what they began with included."""
-        before = (self.began or {"seen": {}})["seen"]
-        own = {"updates": best["step"], "images": best["images"],
-               "minutes": round(best["seconds"] / 60, 2)}  # fmt: skip
-        return {k: round(v + before.get(k, 0), 2) for k, v in own.items()}
+    def times(self, wall, cpu):
+        """Seconds as the card's minutes; CPU time is None where it is not all known."""
+        alone = all((s.get("ranks") or 1) == 1 for s in sessions(self.run))  # rank 0 counts its own
+        known = alone and not math.isnan(cpu)
+        cpu = round(cpu / 60, 2) if known else None
+        return {"minutes": round(wall / 60, 2), "cpu_minutes": cpu}
 
     def sessions(self, updates):
         """Those that began before so many updates, with the paths of this machine taken out."""
         done = [s for s in sessions(self.run) if s["from_update"] < updates]
         if not done or not all(isinstance(s.get("command"), str) for s in done):
             raise ValueError(f"{self.run}/{CONFIG} does not say by which command it was trained")
+        words = [word for s in done for word in shlex.split(s["command"])]
+        if any(word.partition("=")[0] == "--init" for word in words):
+            raise ValueError(
+                f"{self.run} began with other weights (--init), and a card has no place for what "
+                "those had seen; ship a run that was trained without it"
+            )
         if self.commit is not None:  # the caller vouches for what an older run did not record
             here = {**provenance.describe(), "commit": self.commit}
             done = [{**s, **{k: here[k] for k in here if s.get(k) is None}} for s in done]
@@ -139,7 +146,6 @@ class Shipment:
         with tempfile.TemporaryDirectory() as folder:
             for name in (CHECKPOINT, BEST):
                 arrays, meta = checkpoint.load(self.run / name)
-                meta.pop("init", None)
                 if "sessions" in meta:
                     meta["sessions"] = self.sessions(self.trainer.step_count)
                 checkpoint.save(Path(folder) / name, arrays, meta)
@@ -147,59 +153,22 @@ class Shipment:
         config = {"model": self.trainer.model.config, "data": self.data,
                   "training": self.trainer.settings, "epochs": self.about["epochs"],
                   "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
-        if "distilled" in self.meta:
-            config["distilled"] = self.meta["distilled"]
         files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
         files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
         return files
 
 
-def beginning(began, target, shipment):
-    """What the card says of the first weights: {"weights", "command", "commit", "seen"}, or None.
-
-    began: (name of shipped weights, command that made the run's first weights of them, its commit),
-    or None: as on the card that is replaced. Raises ValueError if a run with --init has neither,
-    and for one that trained distilled weights on without their teacher.
-    """
-    if began is not None:
-        name, command, commit = began
-        path = target.with_name(f"{name}.json")
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: --began names weights of the package")
-        card = json.loads(path.read_text(encoding="utf-8"))
-        if card.get("distilled") and not shipment.lesson:
-            raise ValueError(f"{name} are distilled, and a card has no place for what came after")
-        return {"weights": name, "command": command, "commit": commit, "seen": card["seen"]}
-    card = target.with_suffix(".json")
-    old = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
-    if old.get("began"):
-        return old["began"]
-    first = shlex.split(shipment.sessions(math.inf)[0]["command"])
-    if any(word.partition("=")[0] == "--init" for word in first):
-        raise ValueError(
-            f"{shipment.run} began with other weights (--init): say which with --began"
-        )
-    return None
-
-
 def generic(command, name):
-    """A recorded command with --out runs/NAME, and --init in runs/ whatever its folder was."""
+    """A recorded command of `train` with --out runs/NAME, whatever the folder was."""
     words = shlex.split(command)
-    distilled = words[:2] == ["python", "benchmarks/distill.py"]
-    if not distilled and "train" not in words:
-        raise ValueError(f"{command!r} is no command of train or distill.py")
-    if not distilled:
-        words = ["python", "-m", "pixelrnn_np", *words[words.index("train") :]]
+    if "train" not in words:
+        raise ValueError(f"{command!r} is no command of train")
+    words = ["python", "-m", "pixelrnn_np", *words[words.index("train") :]]
     for i, word in enumerate(words):
-        option, equals, value = word.partition("=")
         if word == "--out":
             words[i + 1] = f"runs/{name}"
-        elif option == "--out":
+        elif word.startswith("--out="):
             words[i] = f"--out=runs/{name}"
-        elif word == "--init":
-            words[i + 1] = f"runs/{Path(words[i + 1]).name}"
-        elif option == "--init" and equals:
-            words[i] = f"--init=runs/{Path(value).name}"
     return shlex.join(words)
 
 
@@ -234,12 +203,11 @@ def check_size(what, data, most, hint=""):
 
 
 def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
-         commit=None, began=None):  # fmt: skip
+         commit=None):  # fmt: skip
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
     shipment = Shipment(run, name, threads, commit)
     name = shipment.name
     target = root / "pixelrnn_np" / "pretrained" / f"{name}.safetensors"
-    shipment.began = beginning(began, target, shipment)
     if target.exists() and not force:
         raise FileExistsError(f"{target} is there already; --force replaces it")
     weights = shipment.weights()
@@ -282,21 +250,16 @@ def markdown(card):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a training run")
-    parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH, with _distilled if it is")
+    parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH")
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--threads", type=int, help="default: all processors")
     parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
     parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
     parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
-    began = (
-        "of a run with --init: shipped weights, the command that made its first weights of them, "
-        "and that command's commit"
-    )
-    parser.add_argument("--began", nargs=3, metavar=("NAME", "COMMAND", "COMMIT"), help=began)
     o = parser.parse_args()
     try:
         card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,
-                    large=o.large, commit=o.commit, began=o.began)  # fmt: skip
+                    large=o.large, commit=o.commit)  # fmt: skip
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")
     print(card_text(card))

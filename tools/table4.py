@@ -1,6 +1,6 @@
 """Table 4 of the paper beside the weights that ship with the package, into README.md.
 
-    python benchmarks/table4.py
+    python tools/table4.py
 
 Every number is read from the cards in pixelrnn_np/pretrained/; a test compares README.md with them.
 """
@@ -17,8 +17,8 @@ PAPER = (
     ("pixelcnn", None, 81.30), ("row_lstm", None, 80.54),
     ("diagonal_bilstm", "1×32", 80.75), ("diagonal_bilstm", "7×16", 79.20),
 )  # fmt: skip
-HEAD = ("weights", "blocks × h", "parameters", "images seen", "minutes", "valid nats",
-        "test nats", "bits/dim", "the paper's")  # fmt: skip
+HEAD = ("weights", "blocks × h", "parameters", "images seen", "minutes", "CPU minutes",
+        "valid nats", "test nats", "bits/dim", "the paper's")  # fmt: skip
 
 
 def papers_nats(card):
@@ -39,10 +39,11 @@ def place_of(card):
 
 def row(card):
     most, paper = "≤ " if card["bound"] else "", papers_nats(card)
-    size = size_of(card) + (", distilled" if card.get("distilled") else "")
+    cpu = card["seen"].get("cpu_minutes")
     return [
-        f"`{card['name']}`", size, f"{card['parameters']:,}",
+        f"`{card['name']}`", size_of(card), f"{card['parameters']:,}",
         f"{card['seen']['images']:,}", f"{card['seen']['minutes']:.1f}",
+        "" if cpu is None else f"{cpu:.1f}",
         f"{most}{card['nats']['valid']:.2f}", f"{most}{card['nats']['test']:.2f}",
         f"{most}{card['bits_per_dim']['test']:.4f}", "" if paper is None else f"{paper:.2f}",
     ]  # fmt: skip
@@ -54,7 +55,7 @@ def section(cards):
     found = [(place_of(c), row(c)) for c in cards]
     for place in set(range(len(PAPER))) - {place_of(c) for c in cards}:
         model, size, nats = PAPER[place]
-        found.append((place, [f"({model}, to come)", size or "", *[""] * 6, f"{nats:.2f}"]))
+        found.append((place, [f"({model}, to come)", size or "", *[""] * 7, f"{nats:.2f}"]))
     rows = [cells for _, cells in sorted(found, key=lambda pair: pair[0])]
     table = [HEAD, ["---"] * len(HEAD), *rows]
     lines = ["| " + " | ".join(cells) + " |" for cells in table]

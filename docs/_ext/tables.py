@@ -1,8 +1,10 @@
 """Tables and cards of the site, from the package's cards and from benchmarks/results.json."""
 
+import inspect
 import json
-import sys
 
+import report
+import table4
 from files import write
 
 import pixelrnn_np as pr
@@ -33,8 +35,6 @@ Nats per image during the training.
 
 def results(cards):
     """What the weights of the package reach: one table for each data set."""
-    import table4
-
     parts = []
     for data in sorted({c["data"]["name"] for c in cards}):
         mine = [c for c in cards if c["data"]["name"] == data]
@@ -68,8 +68,6 @@ def markdown_table(head, rows):
 
 def speed(root):
     """The tables of `make bench`, from its results."""
-    import report
-
     path = root / "benchmarks" / "results.json"
     return report.markdown(json.loads(path.read_text(encoding="utf-8"))) + "\n"
 
@@ -80,13 +78,13 @@ def rest_of_api(docs):
     rest = [n for n in pr.__all__ if f"pixelrnn_np.{n}\n" not in pages]
     if not rest:
         return ""
-    entries = "\n".join(f".. autofunction:: pixelrnn_np.{name}" for name in rest)
+    kinds = {n: "class" if inspect.isclass(getattr(pr, n)) else "function" for n in rest}
+    entries = "\n".join(f".. auto{kind}:: pixelrnn_np.{n}" for n, kind in kinds.items())
     return f"## More\n\n```{{eval-rst}}\n{entries}\n```\n"
 
 
 def write_tables(root, docs):
     """docs/generated/*.md."""
-    sys.path[:0] = [str(root / "tools"), str(root / "benchmarks")]
     generated = docs / "generated"
     cards = [pr.pretrained_card(name) for name in pr.list_pretrained()]
     write(generated / "cards.md", "\n".join(card(c["name"]) for c in cards))

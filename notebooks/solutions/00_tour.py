@@ -82,29 +82,29 @@ course.show(check.pick(most_probable), check.pick(includes_the_upper_end))
 # %% [markdown]
 # ## Exercise 0.3 · Who steers whom?
 #
-# There are $rW + c$ pixels before it, and itself is one: $HW - 1 - (rW + c)$ come later. A known
+# There are $rW + q$ pixels before it, and itself is one: $HW - 1 - (rW + q)$ come later. A known
 # pixel in the last row steers nearly nothing, however telling it is. Only another order of the
 # pixels would help ([08](../08_multi_scale.ipynb) has one).
 
 
 # %%
-def steered(r, c, H, W):
-    return H * W - 1 - (r * W + c)
+def steered(r, q, H, W):
+    return H * W - 1 - (r * W + q)
 
 
 check.steered(steered)
 
 
 # %%
-def rows_below(r, c, H, W):
+def rows_below(r, q, H, W):
     return (H - 1 - r) * W
 
 
-def with_itself(r, c, H, W):
-    return H * W - (r * W + c)
+def with_itself(r, q, H, W):
+    return H * W - (r * W + q)
 
 
-def all_others(r, c, H, W):
+def all_others(r, q, H, W):
     return H * W - 1
 
 

@@ -61,9 +61,9 @@ course.show(check.choices(of_the_whole_image), check.choices(nats_for_bits))
 # %%
 def fill(x, known, p_one, u):
     image = x.copy()
-    for r, c in np.ndindex(x.shape):
-        if not known[r, c]:
-            image[r, c] = u[r, c] < p_one(image, r, c)
+    for r, q in np.ndindex(x.shape):
+        if not known[r, q]:
+            image[r, q] = u[r, q] < p_one(image, r, q)
     return image
 
 
@@ -78,22 +78,22 @@ check.fill(fill)
 # %%
 def all_at_once(x, known, p_one, u):
     H, W = x.shape
-    p = np.array([[p_one(x, r, c) for c in range(W)] for r in range(H)])
+    p = np.array([[p_one(x, r, q) for q in range(W)] for r in range(H)])
     return np.where(known, x, u < p)
 
 
 def draws_known_ones(x, known, p_one, u):
     image = x.copy()
-    for r, c in np.ndindex(x.shape):
-        image[r, c] = u[r, c] < p_one(image, r, c)
+    for r, q in np.ndindex(x.shape):
+        image[r, q] = u[r, q] < p_one(image, r, q)
     return image
 
 
 def column_by_column(x, known, p_one, u):
     image = x.copy()
-    for c, r in np.ndindex(x.shape[::-1]):
-        if not known[r, c]:
-            image[r, c] = u[r, c] < p_one(image, r, c)
+    for q, r in np.ndindex(x.shape[::-1]):
+        if not known[r, q]:
+            image[r, q] = u[r, q] < p_one(image, r, q)
     return image
 
 

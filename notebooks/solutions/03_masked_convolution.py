@@ -87,13 +87,13 @@ course.show(check.gate_colours(thirds_of_all), check.gate_colours(each_four_time
 
 
 # %%
-def input_gradient(dy, W):
-    H, width, _ = dy.shape
-    rows, cols = W.shape[:2]
-    wide = np.zeros((H + rows - 1, width + cols - 1, W.shape[2]))
+def input_gradient(dy, K):
+    H, W, _ = dy.shape
+    rows, cols = K.shape[:2]
+    wide = np.zeros((H + rows - 1, W + cols - 1, K.shape[2]))
     for a, b in np.ndindex(rows, cols):
-        wide[a : a + H, b : b + width] += dy @ W[a, b].T
-    return wide[rows // 2 : rows // 2 + H, cols // 2 : cols // 2 + width]
+        wide[a : a + H, b : b + W] += dy @ K[a, b].T
+    return wide[rows // 2 : rows // 2 + H, cols // 2 : cols // 2 + W]
 
 
 check.input_gradient(input_gradient)
@@ -104,15 +104,15 @@ check.input_gradient(input_gradient)
 
 
 # %%
-def not_flipped(dy, W):
-    return input_gradient(dy, W[::-1, ::-1])
+def not_flipped(dy, K):
+    return input_gradient(dy, K[::-1, ::-1])
 
 
-def keeps_the_margin(dy, W):
-    rows, cols = W.shape[:2]
-    wide = np.zeros((len(dy) + rows - 1, dy.shape[1] + cols - 1, W.shape[2]))
+def keeps_the_margin(dy, K):
+    rows, cols = K.shape[:2]
+    wide = np.zeros((len(dy) + rows - 1, dy.shape[1] + cols - 1, K.shape[2]))
     for a, b in np.ndindex(rows, cols):
-        wide[a : a + len(dy), b : b + dy.shape[1]] += dy @ W[a, b].T
+        wide[a : a + len(dy), b : b + dy.shape[1]] += dy @ K[a, b].T
     return wide
 
 

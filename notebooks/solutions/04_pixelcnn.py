@@ -29,11 +29,11 @@ from pixelrnn_np.course import n04 as check
 
 
 # %%
-def columns_seen(j, d, L, W):
+def columns_seen(q, d, L, W):
     if d > 3 + L:
         return set()
-    right = j - 1 if d == 0 else j + 3 + min(d - 1, L)
-    return set(range(max(0, j - 3 - L), min(W - 1, right) + 1))
+    right = q - 1 if d == 0 else q + 3 + min(d - 1, L)
+    return set(range(max(0, q - 3 - L), min(W - 1, right) + 1))
 
 
 check.columns_seen(columns_seen)
@@ -45,20 +45,20 @@ check.columns_seen(columns_seen)
 
 
 # %%
-def without_a_blind_spot(j, d, L, W):
+def without_a_blind_spot(q, d, L, W):
     if d > 3 + L:
         return set()
-    right = j - 1 if d == 0 else j + 3 + L
-    return set(range(max(0, j - 3 - L), min(W - 1, right) + 1))
+    right = q - 1 if d == 0 else q + 3 + L
+    return set(range(max(0, q - 3 - L), min(W - 1, right) + 1))
 
 
-def any_depth(j, d, L, W):
-    right = j - 1 if d == 0 else j + 2 + d
-    return set(range(max(0, j - 3 - L), min(W - 1, right) + 1))
+def any_depth(q, d, L, W):
+    right = q - 1 if d == 0 else q + 2 + d
+    return set(range(max(0, q - 3 - L), min(W - 1, right) + 1))
 
 
-def sees_itself(j, d, L, W):
-    return columns_seen(j, d, L, W) | ({j} if d == 0 else set())
+def sees_itself(q, d, L, W):
+    return columns_seen(q, d, L, W) | ({q} if d == 0 else set())
 
 
 course.show(*(check.columns_seen(f) for f in (without_a_blind_spot, any_depth, sees_itself)))
@@ -67,15 +67,15 @@ course.show(*(check.columns_seen(f) for f in (without_a_blind_spot, any_depth, s
 # ## Exercise 4.2 · The leak in the pool
 #
 # The lower right feature of the block is the last in raster order, and has seen all before it: from
-# $(r, c)$ on, the rest of that row, and if $r$ is the upper row of the block, the next row up to
+# $(r, q)$ on, the rest of that row, and if $r$ is the upper row of the block, the next row up to
 # it. In raster order these are consecutive, so it is the difference of two places. Only the last
 # pixel of a block sees nothing that it must not see.
 
 
 # %%
-def leaked(r, c, W):
-    last = (r // 2 * 2 + 1) * W + (c // 2 * 2 + 1)
-    return last - (r * W + c)
+def leaked(r, q, W):
+    last = (r // 2 * 2 + 1) * W + (q // 2 * 2 + 1)
+    return last - (r * W + q)
 
 
 check.leaked(leaked)
@@ -85,12 +85,12 @@ check.leaked(leaked)
 
 
 # %%
-def within_the_block(r, c, W):
-    return 3 - (r % 2 * 2 + c % 2)
+def within_the_block(r, q, W):
+    return 3 - (r % 2 * 2 + q % 2)
 
 
-def with_the_last_pixel(r, c, W):
-    return leaked(r, c, W) + 1
+def with_the_last_pixel(r, q, W):
+    return leaked(r, q, W) + 1
 
 
 course.show(check.leaked(within_the_block), check.leaked(with_the_last_pixel))

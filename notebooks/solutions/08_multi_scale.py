@@ -29,24 +29,24 @@ from pixelrnn_np.course import n08 as check
 
 
 # %%
-def rows_read(R, f, h):
+def rows_read(R, f, height):
     m = (R + f // 2) // f
-    return {r for r in (m - 1, m) if 0 <= r < h}
+    return {r for r in (m - 1, m) if 0 <= r < height}
 
 
 check.rows_read(rows_read)
 
 
 # %%
-def the_row_it_came_from(R, f, h):
+def the_row_it_came_from(R, f, height):
     return {R // f}
 
 
-def this_and_the_next(R, f, h):
-    return {r for r in (R // f, R // f + 1) if r < h}
+def this_and_the_next(R, f, height):
+    return {r for r in (R // f, R // f + 1) if r < height}
 
 
-def forgets_the_border(R, f, h):
+def forgets_the_border(R, f, height):
     m = (R + f // 2) // f
     return {m - 1, m}
 
@@ -57,18 +57,18 @@ course.show(check.rows_read(the_row_it_came_from), check.rows_read(this_and_the_
 # ## Exercise 8.2 · The gradient without loops over pixels
 #
 # With $f/2$ zeros in front, tap $(u, v)$ of pixel $(r, q)$ is at $(fr + u, fq + v)$ of the wide
-# map. For fixed $(u, v)$ that is a slice with step $f$. The last pixel's last tap is at $f(h-1) +
-# 2f - 1 = fh + f - 1$, so the wide map needs $f(h + 1)$ rows, $f/2$ of them behind `dy`.
+# map. For fixed $(u, v)$ that is a slice with step $f$. The last pixel's last tap is at $H - f +
+# 2f - 1 = H + f - 1$, so the wide map needs $H + f$ rows, $f/2$ of them after `dy`.
 
 
 # %%
 def small_gradient(dy, K):
     f = len(K) // 2
-    h, w = dy.shape[0] // f, dy.shape[1] // f
+    height, width = dy.shape[0] // f, dy.shape[1] // f
     wide = np.pad(dy, ((f // 2, f // 2), (f // 2, f // 2), (0, 0)))
-    dx = np.zeros((h, w, K.shape[2]))
+    dx = np.zeros((height, width, K.shape[2]))
     for u, v in np.ndindex(2 * f, 2 * f):
-        dx += wide[u : u + f * h : f, v : v + f * w : f] @ K[u, v].T
+        dx += wide[u : u + f * height : f, v : v + f * width : f] @ K[u, v].T
     return dx
 
 
@@ -83,10 +83,11 @@ check.small_gradient(small_gradient)
 # %%
 def begins_at_the_pixel(dy, K):
     f = len(K) // 2
-    h, w = dy.shape[0] // f, dy.shape[1] // f
+    height, width = dy.shape[0] // f, dy.shape[1] // f
     wide = np.pad(dy, ((0, f), (0, f), (0, 0)))
     return sum(
-        wide[u : u + f * h : f, v : v + f * w : f] @ K[u, v].T for u, v in np.ndindex(2 * f, 2 * f)
+        wide[u : u + f * height : f, v : v + f * width : f] @ K[u, v].T
+        for u, v in np.ndindex(2 * f, 2 * f)
     )
 
 

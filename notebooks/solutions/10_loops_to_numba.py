@@ -26,13 +26,13 @@ from pixelrnn_np.course import n10 as check
 
 
 # %%
-def one_tap(x, K, dr, dc):
+def one_tap(x, K, dr, dq):
     B, H, W, _ = x.shape
     y = np.zeros((B, H, W, K.shape[1]), x.dtype)
     top, bottom = max(0, -dr), min(H, H - dr)
-    left, right = max(0, -dc), min(W, W - dc)
+    left, right = max(0, -dq), min(W, W - dq)
     if top < bottom and left < right:
-        read = x[:, top + dr : bottom + dr, left + dc : right + dc]
+        read = x[:, top + dr : bottom + dr, left + dq : right + dq]
         y[:, top:bottom, left:right] = read @ K
     return y
 
@@ -46,19 +46,19 @@ check.one_tap(one_tap)
 
 
 # %%
-def rolls(x, K, dr, dc):
-    return np.roll(x @ K, (-dr, -dc), axis=(1, 2))
+def rolls(x, K, dr, dq):
+    return np.roll(x @ K, (-dr, -dq), axis=(1, 2))
 
 
-def the_other_way(x, K, dr, dc):
-    return one_tap(x, K, -dr, -dc)
+def the_other_way(x, K, dr, dq):
+    return one_tap(x, K, -dr, -dq)
 
 
-def without_a_limit(x, K, dr, dc):
+def without_a_limit(x, K, dr, dq):
     B, H, W, _ = x.shape
     y = np.zeros((B, H, W, K.shape[1]))
-    rows, columns = slice(max(0, -dr), H - max(0, dr)), slice(max(0, -dc), W - max(0, dc))
-    read = x[:, max(0, dr) : H + min(0, dr), max(0, dc) : W + min(0, dc)]
+    rows, columns = slice(max(0, -dr), H - max(0, dr)), slice(max(0, -dq), W - max(0, dq))
+    read = x[:, max(0, dr) : H + min(0, dr), max(0, dq) : W + min(0, dq)]
     y[:, rows, columns] = read @ K
     return y
 

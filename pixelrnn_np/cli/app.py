@@ -1,4 +1,4 @@
-"""The command line: train · evaluate · pretrained · check; pictures.py has what draws."""
+"""The command line: train · evaluate · pretrained · check; see pictures.py and data.py."""
 
 import contextlib
 import os
@@ -11,29 +11,35 @@ import numpy as np
 import typer
 
 from .. import pretrained as shipped
-from ..backend import choose
-from ..data import DATASETS, load_data
+from ..backend import check_int, choose
+from ..console import forgive
+from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
 from ..models import BASES, MODELS, build_model, is_bound
-from ..models.base import NotFinite, check_int
-from ..parallel.ranks import launched, silent, world
+from ..models.base import NotFinite
+from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
+from . import data as cli_data
 from . import pictures as cli_pictures
 from . import train as cli_train
 from .options import (
     Data,
+    Grey,
     Pretrained,
     Quiet,
     RunArgument,
+    Size,
     Threads,
     UsageError,
+    ValidShare,
     open_model,
     option,
     say,
     say_if_compiling,
+    size_name,
 )
 from .spread import spread_nll
 
@@ -48,10 +54,16 @@ app = typer.Typer(
 def train(
     out: Annotated[Path, option("folder of the run; made if it is missing")],
     model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
-    data: Annotated[str | None, option(" | ".join(DATASETS), "digits")] = None,
+    data: Annotated[
+        str | None,
+        option("one that `data` lists, or path of a folder of pictures, .npy or .npz", "digits"),
+    ] = None,
+    size: Size = None,
+    grey: Grey = False,
+    valid_share: ValidShare = None,
     levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
     stochastic: Annotated[
-        bool, option("mnist only: binarise by chance, by --seed", None, "--stochastic")
+        bool, option("mnist, mnist5k: binarise by chance, by --seed", None, "--stochastic")
     ] = False,
     epochs: Annotated[
         int | None, option("passes over the images; with --resume, moves the end", 30)
@@ -101,7 +113,8 @@ def train(
 ):
     """Train a model; what it writes is in --out: best weights, checkpoint, metrics, pictures."""
     given = {
-        "model": model, "data": data, "levels": levels, "stochastic": stochastic or None,
+        "model": model, "data": data, "size": size_name(size), "grey": grey or None,
+        "valid_share": valid_share, "levels": levels, "stochastic": stochastic or None,
         "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
         "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
         "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
@@ -128,7 +141,7 @@ def evaluate(
     """Nats per image and bits per dimension on a split, beside three baselines."""
     here = world()
     net, meta, name = open_model(run, pretrained)
-    say_if_compiling(net)
+    say_if_compiling()
     found = source(name, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
@@ -168,7 +181,7 @@ def model_rows(net, nats, nll):
 def card_rows(name, found, split):
     """(label, nats) that the card of pretrained weights says of the whole split, if it does."""
     card = shipped.pretrained_card(name) if name else {"data": None}
-    if found != card["data"] or split not in card["nats"]:
+    if found != card["data"] or split == "train":  # of which the card has a part
         return []
     return [(f"card, all {card['splits'][split]:,}", card["nats"][split])]
 
@@ -180,8 +193,6 @@ def pretrained(
     ] = None,
 ):
     """List the trained weights that come with the package, or tell all about one of them."""
-    if not world().first:
-        return
     if name is None:
         print(shipped.table())
     else:
@@ -196,7 +207,7 @@ def check(
     """Check a model's gradients, causality and normalisation on small images."""
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
-    if not world().first:
+    if launched()[0]:
         return
     say_if_compiling()
     text, good = check_table(model, seed)
@@ -205,30 +216,35 @@ def check(
 
 
 for command in (
-    cli_pictures.sample, cli_pictures.complete, cli_pictures.animate, cli_pictures.explain
+    cli_data.data, cli_pictures.sample, cli_pictures.complete, cli_pictures.animate,
+    cli_pictures.explain,
 ):  # fmt: skip
     app.command()(command)
 
 
 def main():
-    try:
-        here = world()
-    except ValueError as e:  # these processes cannot agree who speaks: the launcher says it
-        if launched()[0] == 0:
-            say(f"error: {e}")
-        sys.exit(2)
-    with contextlib.nullcontext() if here.first else silent():
-        code, text = attempt(here)
-        code, text = here.leave(code, text)
-    if text:
+    forgive()
+    rank, size = launched()
+    with contextlib.nullcontext() if rank == 0 else silent():
+        code, text = attempt(size)
+        code, text = joined().leave(code, text)  # help and lists, and bad options, join no ranks
+    if text and rank == 0:
         say(text)
     sys.exit(code)
 
 
-def attempt(here):
-    """Runs the command; (exit code, what to say of an error)."""
+def run_command():
+    """Runs what the command line says; its exit code."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        return app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.Abort as e:  # what click makes of Ctrl-C, but of an EOFError too
+        raise (e.__cause__ or KeyboardInterrupt()) from None
+
+
+def attempt(size):
+    """Runs the command in one of `size` processes; (exit code, what to say of an error)."""
+    try:
+        code = run_command()
     except UsageError as e:
         return fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
     except OSError as e:
@@ -236,12 +252,12 @@ def attempt(here):
         return fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)
     except (ValueError, Diverged, MemoryError) as e:
         return fail(e)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         code = 130
     except SystemExit as e:
         code = e.code
     except Exception:
-        if here.size == 1:
+        if size == 1:
             raise
         return 1, traceback.format_exc()  # which rank's it is, is said with it
     return (130, "stopped") if code == 130 else (code or 0, "")

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tqdm import tqdm
 
 from .. import pretrained as shipped
-from ..backend import compiling
+from ..backend import announce_compiling
+from ..data.own import parse_size
 from ..parallel.ranks import world
 from ..runs.run import BEST, CHECKPOINT, load_run
 
@@ -28,7 +30,10 @@ Threads = Annotated[
     int | None, typer.Option(help="threads; default: all processors (drawing uses one)")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar")]
-Data = Annotated[str | None, typer.Option(help="data set; default: the one of the training")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="data set, or path of own pictures; default: those of the training"),
+]
 Seed = Annotated[int, typer.Option(help="the same seed draws the same images")]
 Temperature = Annotated[float, typer.Option(help="divides the logits; 1 is the model itself")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="PNG to write")]
@@ -37,6 +42,20 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="PNG to write")]
 def option(text, default=None, *names):
     shown = f"{text} [default: {default}]" if default is not None else text
     return typer.Option(*names, help=shown, show_default=False)
+
+
+Size = Annotated[
+    str | None, option("own pictures: HxW or N, to which they are scaled and cut", "theirs")
+]
+Grey = Annotated[bool, option("own pictures: one channel, no colour", None, "--grey")]
+ValidShare = Annotated[
+    float | None, option("own pictures: part of them for valid, and as much for test", 0.1)
+]
+
+
+def size_name(size):
+    """--size as a run's files have it, "HxW"; ValueError if it is none."""
+    return None if size is None else "x".join(map(str, parse_size(size)))
 
 
 def open_model(run, pretrained):
@@ -50,11 +69,16 @@ def open_model(run, pretrained):
     return net, meta, pretrained or run
 
 
-def say_if_compiling(model=None):
-    """Tells, before the long silence, that this model's kernels are compiled now, and only once."""
-    kind = None if model is None else model.config.get("base", model.name)
-    if compiling(kind):
-        say("compiling the kernels; that takes up to a minute, once")
+def summary(dataset):
+    """What a data set holds, in a line."""
+    shape = "x".join(map(str, dataset.image_shape))
+    splits = ", ".join(f"{count:,} {split}" for split, count in dataset.splits.items())
+    return f"{dataset.description}, {shape}: {splits}"
+
+
+def say_if_compiling():
+    """Tells before the long silence that kernels are compiled, if any are not kept from before."""
+    announce_compiling(lambda text: tqdm.write(text, file=sys.stderr))  # a bar may be there by then
 
 
 def say(text):

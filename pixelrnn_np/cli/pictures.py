@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from .. import checkpoint, figures, sampling
-from ..backend import choose
+from ..backend import check_int, choose
 from ..data import load_data
 from ..data.picture import read_picture
 from ..figures import animation
 from ..inspection.explain import influence, pixel_nats
 from ..models import is_bound
-from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import source
 from .options import (
@@ -47,7 +46,7 @@ def sample(
     if here.first:
         target(output, ".png")
     here.meet()
-    say_if_compiling(net)
+    say_if_compiling()
     x, nats = sampling.sample(
         net, n, seed, temperature=temperature, return_nll=True, progress=not quiet,
         threads=here.threads(threads), ranks=here,
@@ -69,6 +68,9 @@ def complete(
     image: Annotated[
         Path | None, option("picture to complete, PNG, JPEG or BMP", "test images")
     ] = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="dark ink on light paper in --image: swap the two")
+    ] = False,
     times: Annotated[int, typer.Option(help="completions of each")] = 6,
     data: Data = None,
     seed: Seed = 0,
@@ -79,17 +81,21 @@ def complete(
     """Keep a part of test images, or of --image, and draw the rest, as in the paper's Figure 1.
 
     A drawn pixel takes account of known pixels above it and to its left in its row, not of later
-    ones: what is below a hole does not steer what fills it.
+    ones: what is below a hole does not steer what fills it. A picture is read as a viewer shows it,
+    what is transparent on white paper. The digits of the data sets are light on dark: for ink on
+    paper there is --invert.
     """
     here = world()
     net, meta, name = open_model(run, pretrained)
     if here.first:
         target(output, ".png")
     here.meet()
-    say_if_compiling(net)
+    say_if_compiling()
     choose("--mask", mask, sampling.MASKS)
     if image is not None and (data, n) != (None, None):
         raise ValueError(f"--image is {image}; it takes the place of --data and -n")
+    if invert and image is None:
+        raise ValueError("--invert goes with --image; it was given without one")
     if rows is not None and mask != "top":
         raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
     rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
@@ -99,8 +105,11 @@ def complete(
         images = some(images, 8 if n is None else n, seed)
     else:
         with here.mirrored(image) as near:
-            images = read_picture(near, net.image_shape, net.levels)
+            images = read_picture(near, net.image_shape, net.levels, invert)
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
+    if image is not None and here.first and looks_inverted(net, images, known):
+        say(f"warning: to the model {image} looks inverted, dark for light: "
+            f"{'leave out' if invert else 'add'} --invert")  # fmt: skip
     drawn = sampling.complete(
         net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
         temperature=temperature, progress=not quiet,
@@ -130,7 +139,7 @@ def animate(
     if not world().first:
         return
     target(output, ".gif", ".html")
-    say_if_compiling(net)
+    say_if_compiling()
     check_int("-n", n, 1, 1024)
     if not 0.1 <= seconds <= 600:
         raise ValueError(f"--seconds is {seconds}; it has to be from 0.1 to 600")
@@ -153,21 +162,33 @@ def explain(
     data: Data = None,
     seed: Seed = 0,
     threads: Threads = None,
+    quiet: Quiet = False,
 ):
     """Where test images cost nats, and which pixels one pixel's prediction depends on."""
     net, meta, name = open_model(run, pretrained)
     if not world().first:
         return
     target(output, ".png")
-    say_if_compiling(net)
+    say_if_compiling()
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
-    c = check_int("--column", W // 2 if column is None else column, 0, W - 1)
+    q = check_int("--column", W // 2 if column is None else column, 0, W - 1)
     images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
-    reach = influence(net, images, r, c)
-    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, c),
+    reach = influence(net, images, r, q)
+    figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, q),
                              net.levels)  # fmt: skip
-    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {c}) depends on")
+    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {q}) depends on")
+
+
+def looks_inverted(net, images, known):
+    """Whether the known pixels cost the model far fewer nats with dark and light swapped.
+
+    Of the digits in the data sets no one is taken for its negative; colours have no such side.
+    """
+    nats, swapped = (
+        (pixel_nats(net, x) * known.all(axis=-1)).sum() for x in (images, net.levels - 1 - images)
+    )
+    return 1.5 * swapped < nats
 
 
 def some(images, n, seed):

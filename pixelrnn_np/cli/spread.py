@@ -1,4 +1,4 @@
-"""What the commands do under `mpiexec` and not in one process: see ranks.py."""
+"""What the commands do under `mpiexec` and not in one process: see parallel/ranks.py."""
 
 from ..runs.provenance import versions
 

@@ -7,17 +7,16 @@ import shlex
 import typer
 
 from .. import figures, sampling
-from ..data import load_data
+from ..backend import check_int
+from ..console import brief
+from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
-from ..models.base import check_int
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
 from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
 from ..training.trainer import Diverged
-from .options import say, say_if_compiling
+from .options import say, say_if_compiling, summary
 from .spread import check_alike, shares
-
-PROGRAM = "python -m pixelrnn_np train"
 
 
 def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet):
@@ -30,12 +29,8 @@ def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet
         draw(here, out, trainer, samples, threads, quiet)
 
 
-def prepare(here, run, out, given, threads, resume, init, distilled=None):
-    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder.
-
-    distilled: what a new run of benchmarks/distill.py learns from, for the run's files; one that
-    goes on has it there.
-    """
+def prepare(here, run, out, given, threads, resume, init):
+    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder."""
     unusable = {}
     with (
         here.mirrored(out, (CHECKPOINT, PREVIOUS, BEST)) as near,
@@ -48,13 +43,8 @@ def prepare(here, run, out, given, threads, resume, init, distilled=None):
             trainer, about = resumed(near, given, threads, unusable, here)
         else:
             trainer, about = fresh(near, given, threads, start, here)
-    if distilled is None and "distilled" in about:
-        again = f"python benchmarks/distill.py --out {shlex.quote(str(out))} --resume"
-        raise ValueError(f"{out} learns from another model; go on with: {again}")
-    if distilled is not None:
-        about["distilled"] = distilled
     check_int("epochs", about["epochs"], 1, 10**6)
-    say_if_compiling(trainer.model)
+    say_if_compiling()
     images = here.first_then_all(
         lambda: {s: load_data(split=s, **about["data"]) for s in ("train", "valid")}
     )
@@ -77,8 +67,10 @@ def prepare(here, run, out, given, threads, resume, init, distilled=None):
 def announce(out, trainer, about, going_on, resume):
     """Says what begins."""
     net, here = trainer.model, trainer.ranks
-    data, total = about["data"]["name"], about["epochs"]
-    say(f"{net.name}, {net.flat.size:,} parameters, on {data}, {net.levels} levels")
+    data, total = about["data"], about["epochs"]
+    say(f"{net.name}, {net.flat.size:,} parameters, on {data['name']}, {net.levels} levels")
+    if "fingerprint" in data:
+        say(summary(find_dataset(**data)))
     if here.size > 1:
         say(shares(here, trainer))
     if trainer.epoch >= total:
@@ -90,9 +82,9 @@ def announce(out, trainer, about, going_on, resume):
             say(change)
 
 
-def fit(run, out, trainer, images, epochs, checkpoint_every, quiet, program=PROGRAM):
+def fit(run, out, trainer, images, epochs, checkpoint_every, quiet):
     """Trains to the end or an interruption, and says what came of it, and how to go on."""
-    again = f"{program} --out {shlex.quote(str(out))} --resume"
+    again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
     try:
         trainer.fit(
             images["train"], images["valid"], epochs, run=run,
@@ -133,7 +125,12 @@ def draw(here, out, trainer, samples, threads, quiet):
                         threads=here.threads(threads), ranks=here)  # fmt: skip
     if not here.first:
         return None
-    figures.save_sheet(out / "samples.png", x, best.levels)
-    if hasattr(best, "pyramid"):
-        figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    try:
+        figures.save_sheet(out / "samples.png", x, best.levels)
+        if hasattr(best, "pyramid"):
+            figures.save_scales(out / "scales.png", best.pyramid(x[:8]), best.levels)
+    except OSError:
+        raise
+    except Exception as e:  # the training is done, and whole
+        return say(f"samples.png could not be drawn ({brief(e)})")
     return say(f"pictures: {out}/samples.png, {out}/loss.png")

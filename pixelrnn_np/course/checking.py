@@ -16,6 +16,8 @@ import traceback
 
 import numpy as np
 
+from ..console import shown
+
 EXERCISES = {}  # {module: {function's name: check}}, for the tests
 
 
@@ -40,7 +42,7 @@ class Verdict:
     def __repr__(self):
         sign = STYLE[self.state][0]
         message = f". {self.message}" if self.message else ""
-        return f"{sign} Exercise {self.number}: {self.state}{message}"
+        return shown(f"{sign} Exercise {self.number}: {self.state}{message}")
 
     def _repr_html_(self):
         from html import escape

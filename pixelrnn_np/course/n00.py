@@ -46,8 +46,8 @@ def like_mnist(digits, seed=0):
         for axis, size in enumerate(large.shape):
             centre = (large.sum(axis=1 - axis) * np.arange(size)).sum() / mass
             place.append(int(np.clip(round(13.5 - centre), 0, 28 - size)))
-        r, c = place
-        image[r : r + 20, c : c + 16, 0] = rng.random((20, 16)) < large
+        r, q = place
+        image[r : r + 20, q : q + 16, 0] = rng.random((20, 16)) < large
     return images
 
 
@@ -82,9 +82,9 @@ def pick(answer):
 
 @exercise("0.3")
 def steered(answer):
-    for r, c, H, W in [(0, 0, 3, 4), (1, 2, 3, 4), (2, 3, 3, 4), (27, 0, 28, 28), (13, 27, 28, 28)]:
-        wanted, got = H * W - 1 - (r * W + c), answer(r, c, H, W)
-        what = f"steered({r}, {c}, {H}, {W})"
+    for r, q, H, W in [(0, 0, 3, 4), (1, 2, 3, 4), (2, 3, 3, 4), (27, 0, 28, 28), (13, 27, 28, 28)]:
+        wanted, got = H * W - 1 - (r * W + q), answer(r, q, H, W)
+        what = f"steered({r}, {q}, {H}, {W})"
         if np.ndim(got) == 0 and got == wanted + 1:
             raise Wrong(f"{what} gives {got}: the pixel itself is known, it is not drawn.")
         if np.ndim(got) == 0 and got == (H - 1 - r) * W and got != wanted:

@@ -33,7 +33,7 @@ def fill(answer):
         if np.shape(got) == shape and (np.asarray(got)[known] != x[known]).any():
             raise Wrong(f"{what} changes known pixels.")
         if np.shape(got) == shape and not known.all():
-            at_once = np.where(known, x, [[u[r, c] < _model(x, r, c) for c in range(shape[1])]
+            at_once = np.where(known, x, [[u[r, q] < _model(x, r, q) for q in range(shape[1])]
                                           for r in range(shape[0])])  # fmt: skip
             if np.array_equal(got, at_once) and not np.array_equal(got, wanted):
                 raise Wrong(
@@ -43,18 +43,18 @@ def fill(answer):
         same(f"{what} gives an image that", got, wanted)
 
 
-def _model(x, r, c):
+def _model(x, r, q):
     """Reads all earlier pixels, so that a wrong order of drawing shows."""
-    earlier = np.asarray(x).ravel()[: r * np.shape(x)[1] + c].astype(float)
+    earlier = np.asarray(x).ravel()[: r * np.shape(x)[1] + q].astype(float)
     z = 0.4 + sum((-1) ** k * 2.5 * v for k, v in enumerate(earlier[::-1]))
     return 1 / (1 + np.exp(-z))
 
 
 def _filled(x, known, u, p_one):
     image = np.where(known, x, 0)
-    for r, c in np.ndindex(x.shape):
-        if not known[r, c]:
-            image[r, c] = u[r, c] < p_one(image, r, c)
+    for r, q in np.ndindex(x.shape):
+        if not known[r, q]:
+            image[r, q] = u[r, q] < p_one(image, r, q)
     return image
 
 

@@ -49,8 +49,8 @@ def input_gradient(answer):
 
 def correct(dy, K):
     H, W, _ = dy.shape
-    r, c = K.shape[0] // 2, K.shape[1] // 2
-    wide = np.zeros((H + 2 * r, W + 2 * c, K.shape[2]))
+    r, q = K.shape[0] // 2, K.shape[1] // 2
+    wide = np.zeros((H + 2 * r, W + 2 * q, K.shape[2]))
     for a, b in np.ndindex(K.shape[:2]):
         wide[a : a + H, b : b + W] += dy @ K[a, b].T
-    return wide[r : r + H, c : c + W]
+    return wide[r : r + H, q : q + W]

@@ -7,17 +7,17 @@ from .checking import Wrong, exercise, same
 
 @exercise("4.1")
 def columns_seen(answer):
-    for j, d, L, W in [(10, 0, 0, 25), (10, 1, 0, 25), (10, 1, 4, 25), (10, 3, 4, 25),
+    for q, d, L, W in [(10, 0, 0, 25), (10, 1, 0, 25), (10, 1, 4, 25), (10, 3, 4, 25),
                        (10, 6, 4, 25), (10, 7, 4, 25), (10, 8, 4, 25), (10, 0, 4, 25),
                        (2, 2, 5, 25), (23, 4, 5, 25)]:  # fmt: skip
-        right = j - 1 if d == 0 else j + 3 + min(d - 1, L)
-        wanted = {c for c in range(j - 3 - L, right + 1) if 0 <= c < W} if d <= 3 + L else set()
-        what, got = f"columns_seen({j}, {d}, {L}, {W})", answer(j, d, L, W)
+        right = q - 1 if d == 0 else q + 3 + min(d - 1, L)
+        wanted = set(range(max(0, q - 3 - L), min(W, right + 1))) if d <= 3 + L else set()
+        what, got = f"columns_seen({q}, {d}, {L}, {W})", answer(q, d, L, W)
         try:
-            got = {int(c) for c in got}
+            got = {int(column) for column in got}
         except (TypeError, ValueError):
             raise Wrong(f"{what} gives a {type(got).__name__}; return a set of columns.") from None
-        outside = {c for c in got if not 0 <= c < W}
+        outside = {column for column in got if not 0 <= column < W}
         if outside:
             raise Wrong(f"{what} has columns outside the image: {sorted(outside)}.")
         if got - wanted:
@@ -29,10 +29,10 @@ def columns_seen(answer):
 
 @exercise("4.2")
 def leaked(answer):
-    for r, c, W in [(0, 0, 2), (0, 0, 8), (2, 5, 8), (3, 4, 8), (5, 7, 8), (4, 1, 6)]:
-        last = (r // 2 * 2 + 1) * W + c // 2 * 2 + 1
-        wanted, got = max(0, last - (r * W + c)), answer(r, c, W)
-        what = f"leaked({r}, {c}, {W})"
+    for r, q, W in [(0, 0, 2), (0, 0, 8), (2, 5, 8), (3, 4, 8), (5, 7, 8), (4, 1, 6)]:
+        last = (r // 2 * 2 + 1) * W + q // 2 * 2 + 1
+        wanted, got = max(0, last - (r * W + q)), answer(r, q, W)
+        what = f"leaked({r}, {q}, {W})"
         if W > 2 and np.ndim(got) == 0 and got < wanted:
             raise Wrong(f"{what} gives {got}; it sees more than these.")
         if np.ndim(got) == 0 and got > wanted:
@@ -47,7 +47,7 @@ def relu_behind(answer):
         x, dy = rng.standard_normal((2, H, W, F))
         a, K = rng.standard_normal((H, W, h)), rng.standard_normal((h, F))
         through = dy * (x + a @ K > 0)
-        wanted = through, through @ K.T, np.einsum("rch,rcf->hf", a, through)
+        wanted = through, through @ K.T, np.einsum("rqh,rqf->hf", a, through)
         got = answer(*(v.copy() for v in (dy, x, a, K)))
         if not isinstance(got, (tuple, list)) or len(got) != 3:
             raise Wrong("Return three arrays: dx, da, dK.")

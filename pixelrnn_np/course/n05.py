@@ -12,14 +12,14 @@ def columns_seen(answer):
     for q, d, k, W in [(7, 0, 3, 15), (7, 1, 3, 15), (7, 4, 3, 15), (7, 2, 5, 15), (1, 3, 3, 15),
                        (13, 3, 3, 15), (4, 6, 7, 9)]:  # fmt: skip
         s = k // 2
-        wanted = {j for j in range(q - s * (d + 1), q + s * d + 1) if 0 <= j < W}
+        wanted = set(range(max(0, q - s * (d + 1)), min(W, q + s * d + 1)))
         got = answer(q, d, k, W)
         what = f"columns_seen({q}, {d}, {k}, {W})"
         try:
-            got = {int(j) for j in got}
+            got = {int(column) for column in got}
         except (TypeError, ValueError):
             raise Wrong(f"{what} gives a {type(got).__name__}; return a set of columns.") from None
-        outside = {j for j in got if not 0 <= j < W}
+        outside = {column for column in got if not 0 <= column < W}
         if outside:
             raise Wrong(f"{what} has columns outside the image: {sorted(outside)}.")
         if got - wanted:

@@ -7,15 +7,15 @@ from .checking import Wrong, exercise, same
 
 @exercise("8.1")
 def rows_read(answer):
-    for R, f, h in [(4, 2, 8), (5, 2, 8), (0, 2, 8), (15, 2, 8), (6, 4, 5), (5, 4, 5), (17, 4, 5),
-                    (19, 4, 5), (1, 4, 5), (0, 2, 1)]:  # fmt: skip
-        wanted = {r for r in range(h) if 0 <= R - (f * r - f // 2) < 2 * f}
-        got, what = answer(R, f, h), f"rows_read({R}, {f}, {h})"
+    for R, f, height in [(4, 2, 8), (5, 2, 8), (0, 2, 8), (15, 2, 8), (6, 4, 5), (5, 4, 5),
+                         (17, 4, 5), (19, 4, 5), (1, 4, 5), (0, 2, 1)]:  # fmt: skip
+        wanted = {r for r in range(height) if 0 <= R - (f * r - f // 2) < 2 * f}
+        got, what = answer(R, f, height), f"rows_read({R}, {f}, {height})"
         try:
             got = {int(r) for r in got}
         except (TypeError, ValueError):
             raise Wrong(f"{what} gives a {type(got).__name__}; return a set of rows.") from None
-        outside = {r for r in got if not 0 <= r < h}
+        outside = {r for r in got if not 0 <= r < height}
         if outside:
             raise Wrong(f"{what} has rows that do not exist: {sorted(outside)}.")
         if got - wanted:
@@ -27,22 +27,25 @@ def rows_read(answer):
 @exercise("8.2")
 def small_gradient(answer):
     rng = np.random.default_rng(0)
-    for h, w, f, C, F in [(3, 4, 2, 2, 3), (1, 1, 2, 1, 1), (2, 3, 4, 3, 2)]:
-        dy, K = rng.standard_normal((f * h, f * w, F)), rng.standard_normal((2 * f, 2 * f, C, F))
-        wanted = collected(dy, K, h, w, f // 2)
+    for height, width, f, C, F in [(3, 4, 2, 2, 3), (1, 1, 2, 1, 1), (2, 3, 4, 3, 2)]:
+        dy, K = (
+            rng.standard_normal((f * height, f * width, F)),
+            rng.standard_normal((2 * f, 2 * f, C, F)),
+        )
+        wanted = collected(dy, K, height, width, f // 2)
         got = answer(dy.copy(), K.copy())
-        what = f"With f = {f} and a small image of {h}×{w} dx"
+        what = f"With f = {f} and a small image of {height}×{width} dx"
         if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
-            if np.allclose(got, collected(dy, K, h, w, 0)):
+            if np.allclose(got, collected(dy, K, height, width, 0)):
                 raise Wrong(f"{what} is moved: a stamp begins f/2 before its pixel.")
-            if np.allclose(got, collected(dy, K[::-1, ::-1], h, w, f // 2)):
+            if np.allclose(got, collected(dy, K[::-1, ::-1], height, width, f // 2)):
                 raise Wrong(f"{what} has the taps in the wrong order: nothing is flipped here.")
         same(what, got, wanted)
 
 
-def collected(dy, K, h, w, before):
-    dx, f = np.zeros((h, w, K.shape[2])), len(K) // 2
-    for r, q, u, v in np.ndindex(h, w, 2 * f, 2 * f):
+def collected(dy, K, height, width, before):
+    dx, f = np.zeros((height, width, K.shape[2])), len(K) // 2
+    for r, q, u, v in np.ndindex(height, width, 2 * f, 2 * f):
         R, Q = f * r + u - before, f * q + v - before
         if 0 <= R < dy.shape[0] and 0 <= Q < dy.shape[1]:
             dx[r, q] += K[u, v] @ dy[R, Q]

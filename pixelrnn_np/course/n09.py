@@ -29,16 +29,12 @@ def cards():
     return {name: pretrained.pretrained_card(name) for name in pretrained.list_pretrained()}
 
 
-def ours(model, size=None, distilled=False):
-    """The card of that model (and size) on binarised MNIST, fewest nats on valid, or None.
-
-    distilled: of the weights that learned another model's probabilities, else of the others.
-    """
+def ours(model, size=None):
+    """The card of that model (and size) on binarised MNIST, fewest nats on valid, or None."""
     found = [
         card for card in cards().values()
         if card["data"]["name"] == "binarized_mnist" and "stochastic" not in card["data"]
         and card["model"]["name"] == model and size in (None, pretrained.size_of(card))
-        and bool(card.get("distilled")) == distilled
     ]  # fmt: skip
     return min(found, key=lambda card: card["nats"]["valid"], default=None)
 
@@ -48,20 +44,15 @@ def table_4():
     rows = [[title, nats, "", "", ""] for title, nats in TABLE_4]
     missing = []
     for title, model, size, nats in OWN_4:
-        card, taught = ours(model, size), ours(model, size, distilled=True)
+        card = ours(model, size)
         if card is None:
             missing.append(title)
             rows.append([title, f"{nats:.2f}", "to come", "", ""])
         else:
-            rows.append(_beside(title, card, nats))
-        if taught is not None:
-            rows.append(_beside(f"{title}, distilled: see below", taught, nats))
+            most, got = "≤ " if card["bound"] else "", card["nats"]["test"]
+            further = f"{most}{got - nats:+.2f}"
+            rows.append([title, f"{nats:.2f}", f"{most}{got:.2f}", further, card["name"]])
     return rows, missing
-
-
-def _beside(title, card, nats):
-    most, got = "≤ " if card["bound"] else "", card["nats"]["test"]
-    return [title, f"{nats:.2f}", f"{most}{got:.2f}", f"{most}{got - nats:+.2f}", card["name"]]
 
 
 def curve(name):
@@ -69,7 +60,7 @@ def curve(name):
     cut so that the end can be read; else the card's picture."""
     metrics = Path(pretrained.__file__).parents[2] / "training" / name / "metrics.csv"
     if not metrics.exists():
-        return figures.picture(pretrained.FOLDER / f"{name}.png")
+        return figures.picture(pretrained.path_of(name, ".png"))
     with metrics.open(encoding="utf-8") as f:
         rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
     named, late = {}, []

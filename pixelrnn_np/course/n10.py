@@ -5,30 +5,30 @@ import numpy as np
 from .checking import Wrong, exercise, same
 
 
-def correct_tap(x, W, dr, dc):
-    B, H, Wd, _ = x.shape
-    y = np.zeros((B, H, Wd, W.shape[1]))
-    for r, c in np.ndindex(H, Wd):
-        if 0 <= r + dr < H and 0 <= c + dc < Wd:
-            y[:, r, c] = x[:, r + dr, c + dc] @ W
+def correct_tap(x, K, dr, dq):
+    B, H, W, _ = x.shape
+    y = np.zeros((B, H, W, K.shape[1]))
+    for r, q in np.ndindex(H, W):
+        if 0 <= r + dr < H and 0 <= q + dq < W:
+            y[:, r, q] = x[:, r + dr, q + dq] @ K
     return y
 
 
 @exercise("10.1")
 def one_tap(answer):
     rng = np.random.default_rng(0)
-    x, W = rng.standard_normal((2, 4, 5, 3)), rng.standard_normal((3, 2))
-    for dr, dc in [(0, 0), (-1, 0), (0, -1), (-1, 1), (-1, -2), (-3, 0), (-5, 0), (0, -6)]:
-        wanted, kept = correct_tap(x, W, dr, dc), x.copy()
-        got = answer(x, W, dr, dc)
-        what = f"With the offset ({dr}, {dc}) the result"
+    x, K = rng.standard_normal((2, 4, 5, 3)), rng.standard_normal((3, 2))
+    for dr, dq in [(0, 0), (-1, 0), (0, -1), (-1, 1), (-1, -2), (-3, 0), (-5, 0), (0, -6)]:
+        wanted, kept = correct_tap(x, K, dr, dq), x.copy()
+        got = answer(x, K, dr, dq)
+        what = f"With the offset ({dr}, {dq}) the result"
         if not np.array_equal(x, kept):
             raise Wrong("It changed x.")
         if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
-            if np.allclose(got, correct_tap(x, W, -dr, -dc)):
-                raise Wrong(f"With the offset ({dr}, {dc}) the map moves in the wrong direction.")
-            if np.allclose(got, np.roll(x @ W, (-dr, -dc), axis=(1, 2))):
-                raise Wrong(f"With the offset ({dr}, {dc}) pixels enter again on the other side.")
+            if np.allclose(got, correct_tap(x, K, -dr, -dq)):
+                raise Wrong(f"With the offset ({dr}, {dq}) the map moves in the wrong direction.")
+            if np.allclose(got, np.roll(x @ K, (-dr, -dq), axis=(1, 2))):
+                raise Wrong(f"With the offset ({dr}, {dq}) pixels enter again on the other side.")
         same(what, got, wanted)
 
 

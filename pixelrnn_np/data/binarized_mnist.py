@@ -5,29 +5,38 @@ into 50000, 10000 and 10000 images that NADE, DRAW and PixelRNN report. Log-like
 comparable between papers on these very images only, hence the checksums of the published text:
 784 digits 0 or 1 per image, separated by spaces, a newline after each image.
 
-`binarized_mnist.npz` packs the same images 34 times smaller: per split uint8 (N, 98),
-`np.packbits(images.reshape(N, 784), axis=1)`. It is verified as strictly: the text is made from it
-and has to have the published checksum. The test split is sorted by class.
+The published address is often reported dead. Any of these files can be put in its place, in the
+folder of PIXELRNN_DATA; the published text is made from it and has to have the published checksum:
+
+binarized_mnist.npz              per split uint8 (N, 98), 34 times smaller:
+                                 `np.packbits(images.reshape(N, 784), axis=1)`
+the same name                    the file that goes with MADE's code: `train_data`, `valid_data`,
+                                 `test_data`, each (N, 784) of zeros and ones in any type
+binarized_mnist_{train,valid,test}.amat    the text, also gzipped (.amat.gz)
+
+The test split is sorted by class.
 """
 
 import hashlib
-import io
-import math
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib import format as npy
 
+from .archives import read_members
 from .dataset import Dataset
-from .files import check_sum, find, locate
+from .files import check_sum, contents, find, locate
 
-URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+# The publisher, and a repository that has the same three files in it.
+MIRRORS = (
+    "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
+    "https://raw.githubusercontent.com/mingzhang-yin/ARM-gradient/"
+    "bac893cfcec486bbd00b755b12cf8402053b0e84/",
+)
 PACKED = "binarized_mnist.npz"
 SIDE = 28
 PIXELS = SIDE * SIDE
 LINE = 2 * PIXELS  # bytes of text per image
-NPY_HEADER = 10000  # bytes that the header of an array may have; NumPy's own bound
+WHOLE = [np.uint8, np.int8, np.bool_, np.int32, np.int64, np.float32, np.float64]
 
 
 class Text(NamedTuple):
@@ -51,56 +60,41 @@ def load(split, levels, rng=None):
     the published text; if neither is there, the text is downloaded.
     """
     count, sha256 = SPLITS[split]
-    filename = f"binarized_mnist_{split}.amat"
-    path = find(PACKED, filename)
-    if path is not None and path.name == PACKED:
-        images = _read_packed(path, split)
-    else:
-        path = locate(filename, sha256, [URL + filename], count * LINE)
-        text = np.frombuffer(path.read_bytes(), np.uint8).reshape(count, LINE)
-        images = text[:, ::2] - np.uint8(ord("0"))
+    filename = text_name(split)
+    path = where(split) or locate(
+        filename, sha256, [mirror + filename for mirror in MIRRORS], count * LINE,
+        forms=f"{filename}.gz, {PACKED}",
+    )  # fmt: skip
+    images = (_read_packed if path.suffix == ".npz" else _read_text)(path, split)
     return images.reshape(count, SIDE, SIDE, 1)
+
+
+def where(split):
+    """The path of the file that `load` would read, unverified; None if it is not here."""
+    return find(PACKED, text_name(split), f"{text_name(split)}.gz")
+
+
+def text_name(split):
+    return f"binarized_mnist_{split}.amat"
+
+
+def _read_text(path, split):
+    count, sha256 = SPLITS[split]
+    data = contents(path, count * LINE, sha256)
+    check_sum(path, sha256, hashlib.sha256(data).hexdigest())
+    return np.frombuffer(data, np.uint8).reshape(count, LINE)[:, ::2] - np.uint8(ord("0"))
 
 
 def _read_packed(path, split):
     count, sha256 = SPLITS[split]
-    with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                packed = _member(archive, f"{split}.npy", (count, PIXELS // 8))
-        except MemoryError:
-            raise
-        except Exception as error:  # a foreign or cut file makes zipfile and NumPy raise all sorts
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path}: no split {split!r} can be read from it: {reason}") from error
-    images = np.unpackbits(packed, axis=1)
+    wanted = {split: ((count, PIXELS // 8), [np.uint8]), f"{split}_data": ((count, PIXELS), WHOLE)}
+    images = read_members(path, f"split {split!r}", wanted)
+    if images.shape[1] == PIXELS:
+        images = (images != 0).astype(np.uint8)
+    else:
+        images = np.unpackbits(images, axis=1)
     check_sum(f"{path} (split {split!r})", sha256, hashlib.sha256(as_text(images)).hexdigest())
     return images
-
-
-def _member(archive, name, shape):
-    """The uint8 array of that shape in a member of a zip file; ValueError for anything else.
-
-    No more is unpacked than the array and its header take up, whatever the file claims.
-    """
-    info = archive.getinfo(name)
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"it is packed by method {info.compress_type}, which NumPy never does")
-    bound = math.prod(shape) + NPY_HEADER
-    with archive.open(info) as member:
-        data = member.read(bound + 1)
-    if len(data) > bound:
-        raise ValueError(f"it unpacks to more than {bound} bytes")
-    file = io.BytesIO(data)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    version = npy.read_magic(file)
-    if version not in read:
-        raise ValueError(f"it is an array file of version {version}")
-    found, _, dtype = read[version](file)
-    if found != shape or dtype != np.uint8:
-        raise ValueError(f"it is {dtype} {found}, expected uint8 {shape}")
-    file.seek(0)
-    return npy.read_array(file, allow_pickle=False)
 
 
 def as_text(images):
@@ -119,4 +113,5 @@ DATASET = Dataset(
     levels=2,
     allowed_levels=(2, 2),
     loader=load,
+    where=where,
 )

@@ -17,6 +17,9 @@ class Dataset:
     loader: loader(split, levels, rng) -> uint8 (N, H, W, C) in [0, levels). The arguments are
         already validated; rng is a numpy Generator if stochastic=True was asked for, else None.
     stochastic: whether the set offers stochastic binarisation.
+    where: where(split) -> what `loader` would read, unverified: a path, or words for what comes
+        with a library; None if it is not here.
+    fingerprint: SHA-256 of pictures of one's own; None for published data, which have no other.
     """
 
     name: str
@@ -27,3 +30,5 @@ class Dataset:
     allowed_levels: tuple[int, int]
     loader: Callable
     stochastic: bool = False
+    where: Callable = lambda split: "inside scikit-learn"
+    fingerprint: str | None = None

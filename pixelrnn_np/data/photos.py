@@ -66,7 +66,7 @@ def load(split, levels, rng=None, *, size=SIDE):
     from sklearn.datasets import load_sample_image
 
     photographs = [load_sample_image(name) for name in PHOTOGRAPHS]
-    crops = [photographs[p][r : r + SIDE, c : c + SIDE] for p, r, c in corners(split)]
+    crops = [photographs[p][r : r + SIDE, q : q + SIDE] for p, r, q in corners(split)]
     return quantise(shrink(np.stack(crops), SIDE // size), levels)
 
 

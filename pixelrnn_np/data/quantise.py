@@ -11,3 +11,9 @@ def quantise(images, levels):
     if levels == 256:
         return images
     return (np.arange(256) * levels // 256).astype(np.uint8)[images]
+
+
+def binarise(images, rng):
+    """uint8 images of 256 levels → {0, 1}: a Bernoulli draw of probability x / 255 for each."""
+    # An integer uniform on 0 ... 254 lies below x with probability x / 255, exactly.
+    return (rng.integers(255, size=images.shape, dtype=np.uint8) < images).astype(np.uint8)

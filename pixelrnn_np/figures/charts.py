@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from .palette import BLACK, BLUE, GREY, MODELS, SERIES, new, plain
+from ..console import shown
+from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
 
 
+@drawn
 def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside"):
     """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour.
 
@@ -32,6 +34,7 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     return figure
 
 
+@drawn
 def bars(named, xlabel, highlight=(), form="{:.4g}"):
     """Horizontal bars {label: number}, the number beside each; highlight: labels in colour."""
     figure = new(0.42 * len(named) + 0.8)
@@ -62,7 +65,7 @@ class Table:
         ]
 
     def __repr__(self):
-        grid = [self.headers, *self.rows]
+        grid = [[shown(cell) for cell in row] for row in (self.headers, *self.rows)]
         widths = [max(len(row[k]) for row in grid) for k in range(len(self.headers))]
         return "\n".join(
             "  ".join(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from .palette import bare, panels
+from .palette import bare, drawn, panels
 from .tiles import tile
 
 
+@drawn
 def sheets(named, levels, columns=4, across=None, waiting=None):
     """Images of several sources, {title: uint8 (n, H, W, C)}, one small sheet each.
 

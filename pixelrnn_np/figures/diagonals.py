@@ -3,9 +3,10 @@
 import numpy as np
 
 from .grids import _frame, _ratio, cell, outline
-from .palette import CURRENT, FUTURE, SEEN, new, panels
+from .palette import CURRENT, FUTURE, SEEN, drawn, new, panels
 
 
+@drawn
 def letters(named, current=None, reads=(), columns=None):
     """Maps of short strings side by side, {title: (rows, cols)}; "·" is padding, and stays white.
 
@@ -16,15 +17,16 @@ def letters(named, current=None, reads=(), columns=None):
     figure, axes = panels(len(named), columns=columns, ratio=ratio + 0.05)
     for a, (title, grid) in zip(axes, named.items(), strict=True):
         grid = np.asarray(grid)
-        for (r, c), text in np.ndenumerate(grid):
+        for (r, q), text in np.ndenumerate(grid):
             ground = SEEN if text in reads else "white" if text == "·" else FUTURE
-            cell(a, r, c, ground, str(text))
+            cell(a, r, q, ground, str(text))
             if text == current:
-                outline(a, r, c)
+                outline(a, r, q)
         _frame(a, grid.shape, title, None)
     return figure
 
 
+@drawn
 def wavefront(height, width, t, mirrored=False):
     """Step t of a scan, in the image and in the skewed map: done, computed now, still to come.
 

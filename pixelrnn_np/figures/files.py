@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoint import write_atomically
-from .palette import BLUE, GREY, ORANGE
+from .palette import BLUE, GREY, ORANGE, drawn, new
 from .tiles import enlarged, tile, to_rgb
 
 
+@drawn
 def save_sheet(path, images, levels, columns=None, least=640):
     """Writes images as one PNG, pixels enlarged by a whole factor to about `least` across."""
     columns = columns or math.ceil(math.sqrt(len(images)))
@@ -23,6 +24,7 @@ def _save(path, sheet, least):
     _write(path, lambda f: imsave(f, enlarged(sheet, least), format="png"))
 
 
+@drawn
 def save_scales(path, pyramid, levels):
     """§3.6: each image of a multi-scale model beside its smaller ones, one column per image.
 
@@ -36,6 +38,7 @@ def save_scales(path, pyramid, levels):
     save_sheet(path, np.concatenate(rows), levels, columns=n)
 
 
+@drawn
 def save_completions(path, originals, known, completions, levels):
     """As the paper's Figure 1: what is known, then its completions, then the original.
 
@@ -48,16 +51,16 @@ def save_completions(path, originals, known, completions, levels):
     _save(path, tile(flat, levels, rows.shape[1], waiting=waiting), 640)
 
 
+@drawn
 def save_explanation(path, images, nats, reach, pixel, levels):
     """Two rows: images and their nats per pixel; below, what one pixel depends on.
 
-    images: (n, H, W, C); nats: (n, H, W); reach: (H, W), 0 where nothing is read; pixel: (r, c).
+    images: (n, H, W, C); nats: (n, H, W); reach: (H, W), 0 where nothing is read; pixel: (r, q).
     """
     from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
 
     n = len(images)
-    figure = Figure(figsize=(1.7 * n + 4.6, 3.9), layout="constrained")
+    figure = new(3.9, 1.7 * n + 4.6)
     left, right = figure.subfigures(1, 2, width_ratios=(1.7 * n + 0.8, 3.8))
     axes = left.subplots(2, n, squeeze=False)
     top = max(float(nats.max()), 1e-9)
@@ -81,11 +84,10 @@ def save_explanation(path, images, nats, reach, pixel, levels):
     _write(path, lambda f: figure.savefig(f, format="png", dpi=120))
 
 
+@drawn
 def save_loss_curve(path, history, baselines=None):
     """history: records with step, train, valid (nats per image, NaN where absent)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = new(4, 7)
     axes = figure.subplots()
     for key, colour, style in (("train", BLUE, "-"), ("valid", ORANGE, "o-")):
         points = [(h["step"], h[key]) for h in history if not math.isnan(h[key])]

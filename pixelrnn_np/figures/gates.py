@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .palette import GATES, SIGNED, SIZES, bare, new, plain
+from .palette import GATES, SIGNED, SIZES, bare, drawn, new, plain
 
 TITLES = {
     "o": "o  output gate", "f": "f  forget gate", "i": "i  input gate", "g": "g  content gate",
@@ -10,6 +10,7 @@ TITLES = {
 }  # fmt: skip
 
 
+@drawn
 def gate_maps(record, prefix, image=0, feature=0):
     """The image and its nats, and o f i g c h of one feature: record, and an LSTM's name in it.
 
@@ -43,6 +44,7 @@ def gate_maps(record, prefix, image=0, feature=0):
     return figure
 
 
+@drawn
 def gate_lines(record, prefix, image=0, gradient=False, keys="ofigch"):
     """Mean size |·| of each gate (or of its gradient) in every row, over columns and features."""
     figure = new(3.2)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, panels
+from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, panels
 
 
+@drawn
 def masks(named, labels=None, centre=True):
     """0/1 masks side by side, {title: (rows, cols)}: what is read is blue, what is hidden grey.
 
@@ -14,14 +15,15 @@ def masks(named, labels=None, centre=True):
     figure, axes = panels(len(named), ratio=_ratio(named))
     for a, (title, mask) in zip(axes, named.items(), strict=True):
         mask = np.asarray(mask)
-        for (r, c), value in np.ndenumerate(mask):
-            cell(a, r, c, SEEN if value else FUTURE, str(int(value)))
+        for (r, q), value in np.ndenumerate(mask):
+            cell(a, r, q, SEEN if value else FUTURE, str(int(value)))
         if centre and labels is None:
             outline(a, mask.shape[0] // 2, mask.shape[1] // 2)
         _frame(a, mask.shape, title, labels)
     return figure
 
 
+@drawn
 def numbers(named, form="{:.2g}", current=None, labels=None):
     """Small arrays with their numbers, {title: (rows, cols)}, one colour scale around zero.
 
@@ -34,15 +36,16 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
     figure, axes = panels(len(named), ratio=_ratio(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
         values = np.asarray(values) + 0.0  # no number is shown as -0
-        for (r, c), value in np.ndenumerate(values):
+        for (r, q), value in np.ndenumerate(values):
             dark = abs(value) > 0.5 * top
-            cell(a, r, c, colours(0.5 + 0.5 * value / top), form.format(value), dark)
+            cell(a, r, q, colours(0.5 + 0.5 * value / top), form.format(value), dark)
         if current is not None:
             outline(a, *current)
         _frame(a, values.shape, title, labels)
     return figure
 
 
+@drawn
 def skewed(letters):
     """§3.2: a map of short strings (H, W), and the same skewed; each diagonal has one shade."""
     from matplotlib import colormaps
@@ -51,9 +54,9 @@ def skewed(letters):
     H, W = letters.shape
     shades = colormaps["Blues"](0.12 + 0.5 * np.arange(H + W - 1) / max(1, H + W - 2))
     figure, (left, right) = panels(2, ratio=H / (H + W - 1) * 1.1, width=7.6)
-    for (r, c), name in np.ndenumerate(letters):
-        cell(left, r, c, shades[r + c], name)
-        cell(right, r, r + c, shades[r + c], name)
+    for (r, q), name in np.ndenumerate(letters):
+        cell(left, r, q, shades[r + q], name)
+        cell(right, r, r + q, shades[r + q], name)
     for r, t in np.ndindex(H, H + W - 1):
         if not 0 <= t - r < W:
             cell(right, r, t, "white", "·")
@@ -62,22 +65,22 @@ def skewed(letters):
     return figure
 
 
-def cell(axes, r, c, colour, text="", light=False):
+def cell(axes, r, q, colour, text="", light=False):
     """One square of a grid with its text."""
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.5))
+    axes.add_patch(Rectangle((q - 0.5, r - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.5))
     if text:
-        axes.text(c, r, text, ha="center", va="center", fontsize=10,
+        axes.text(q, r, text, ha="center", va="center", fontsize=10,
                   color="white" if light else BLACK)  # fmt: skip
 
 
-def outline(axes, r, c):
+def outline(axes, r, q):
     """A frame in the current pixel's colour."""
     from matplotlib.patches import Rectangle
 
     axes.add_patch(
-        Rectangle((c - 0.46, r - 0.46), 0.92, 0.92, fill=False, edgecolor=CURRENT, lw=2.5, zorder=3)
+        Rectangle((q - 0.46, r - 0.46), 0.92, 0.92, fill=False, edgecolor=CURRENT, lw=2.5, zorder=3)
     )
 
 

@@ -3,10 +3,24 @@
 import numpy as np
 
 from .grids import cell
-from .palette import BLACK, BLUE, CURRENT, FUTURE, GREY, SEEN, SERIES, WIDTH, bare, panels, plain
+from .palette import (
+    BLACK,
+    BLUE,
+    CURRENT,
+    FUTURE,
+    GREY,
+    SEEN,
+    SERIES,
+    WIDTH,
+    bare,
+    drawn,
+    panels,
+    plain,
+)
 from .tiles import to_rgb
 
 
+@drawn
 def raster(named, place):
     """Figure 2, left: orders of the pixels, {title: (H, W) of 1 … H·W}, each pixel's number in it.
 
@@ -16,15 +30,16 @@ def raster(named, place):
     figure, axes = panels(len(named), ratio=ratio)
     for a, (title, order) in zip(axes, named.items(), strict=True):
         order = np.asarray(order)
-        for (r, c), number in np.ndenumerate(order):
+        for (r, q), number in np.ndenumerate(order):
             colour = SEEN if number < place else FUTURE if number > place else CURRENT
-            cell(a, r, c, colour, str(int(number)), number == place)
+            cell(a, r, q, colour, str(int(number)), number == place)
         a.set(xlim=(-0.6, order.shape[1] - 0.4), ylim=(order.shape[0] - 0.4, -0.6), aspect="equal")
         a.set_title(title, fontsize=10)
         bare(a)
     return figure
 
 
+@drawn
 def gallery(named, levels, columns=8):
     """Single images with a title each, {title: (H, W, C)}, with a frame: white ones can be seen."""
     figure, axes = panels(len(named), columns=columns, ratio=1.15)
@@ -36,6 +51,7 @@ def gallery(named, levels, columns=8):
     return figure
 
 
+@drawn
 def distributions(named, values=None, columns=3, ylabel="p", top=None):
     """Distributions over the values of a pixel, one panel each, as the paper's Figure 6.
 

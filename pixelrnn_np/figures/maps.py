@@ -2,10 +2,23 @@
 
 import numpy as np
 
-from .palette import CURRENT, FUTURE, GENERATED, MISSED, SEEN, SIGNED, SIZES, bare, new, panels
+from .palette import (
+    CURRENT,
+    FUTURE,
+    GENERATED,
+    MISSED,
+    SEEN,
+    SIGNED,
+    SIZES,
+    bare,
+    drawn,
+    new,
+    panels,
+)
 from .tiles import tile, to_rgb
 
 
+@drawn
 def fields(named, pixel, columns=None, own=False):
     """Receptive fields, {title: (H, W)}: which earlier pixels one prediction sees (not 0).
 
@@ -49,6 +62,7 @@ def _legend(figure, colours):
     )  # fmt: skip
 
 
+@drawn
 def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
     """Arrays over the image on one scale, {title: (H, W)}.
 
@@ -71,6 +85,7 @@ def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
     return figure
 
 
+@drawn
 def tensor(record, name, image=0, features=8):
     """The first features of one recorded tensor over one image: step through a `record` with it."""
     a = record[name][image]
@@ -79,6 +94,7 @@ def tensor(record, name, image=0, features=8):
     return feature_maps(shown, columns=4, signed=bool(a.min() < 0))
 
 
+@drawn
 def nats(images, per_pixel, levels, titles=None, top=None):
     """Images above, what each of their pixels cost below: (n, H, W, C) and (n, H, W), nats.
 
@@ -102,6 +118,7 @@ def nats(images, per_pixel, levels, titles=None, top=None):
     return figure
 
 
+@drawn
 def marked(image, pixels, levels):
     """One image, uint8 (H, W, C), with a frame and the place (row, column) at some pixels."""
     from .grids import outline
@@ -109,13 +126,14 @@ def marked(image, pixels, levels):
     figure = new(2.4)
     axes = figure.subplots()
     axes.imshow(to_rgb(image[None], levels)[0], interpolation="nearest")
-    for r, c in pixels:
-        outline(axes, r, c)
-        axes.text(image.shape[1] - 0.3, r, f"({r}, {c})", va="center", fontsize=9)
+    for r, q in pixels:
+        outline(axes, r, q)
+        axes.text(image.shape[1] - 0.3, r, f"({r}, {q})", va="center", fontsize=9)
     bare(axes)
     return figure
 
 
+@drawn
 def sheet(images, levels, columns=8, waiting=None, generated=None, title=None):
     """Images side by side, uint8 (n, H, W, C).
 
@@ -140,6 +158,7 @@ def sheet(images, levels, columns=8, waiting=None, generated=None, title=None):
     return figure
 
 
+@drawn
 def frames(film, levels, rows):
     """A film's still pictures: film is (rows, n, H, W, C), `rows` the rows after which to look."""
     stills = {f"after row {r}": film[r] for r in rows}

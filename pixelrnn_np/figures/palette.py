@@ -4,6 +4,8 @@ The colours are Okabe and Ito's, which colour-blind readers can tell apart; none
 meaning alone, there is always a label, a number or a place as well.
 """
 
+import functools
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 GREEN, PURPLE, AMBER, SKY, BLACK = "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"
 
@@ -26,11 +28,24 @@ SIGNED = "PuOr"  # for numbers of both signs: orange below zero, white at zero, 
 WIDTH = 7.6  # inches, at 100 dots each: what a notebook shows without scaling
 
 
+def drawn(function):
+    """Decorates what draws: matplotlib's defaults hold, not the user's settings (style.py)."""
+
+    @functools.wraps(function)
+    def draw(*args, **options):
+        from .style import own_settings
+
+        with own_settings():
+            return function(*args, **options)
+
+    return draw
+
+
 def new(height, width=WIDTH):
     """An empty figure of reading width; drawn without pyplot, so that nothing is kept."""
-    from matplotlib.figure import Figure
+    from .style import OwnFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return OwnFigure(figsize=(width, height), layout="constrained")
 
 
 def panels(count, height=None, columns=None, width=WIDTH, ratio=1.0):

@@ -1,8 +1,9 @@
 """Sketches of what is computed from what: boxes and arrows."""
 
-from .palette import BLACK, GATES, GREY, new
+from .palette import BLACK, GATES, GREY, drawn, new
 
 
+@drawn
 def sketch(nodes, edges, height=2.6, back=()):
     """Boxes at places, and arrows between them.
 

@@ -26,8 +26,8 @@ def tile(images, levels, columns, gap=1, waiting=None):
     rows = math.ceil(n / columns)
     sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 0.6)
     for i in range(n):
-        r, c = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
-        sheet[r : r + h, c : c + w] = rgb[i]
+        r, q = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
+        sheet[r : r + h, q : q + w] = rgb[i]
     return sheet
 
 

@@ -1,8 +1,9 @@
 """Times that span five powers of ten."""
 
-from .palette import BLACK, BLUE, GREY, new, plain
+from .palette import BLACK, BLUE, GREY, drawn, new, plain
 
 
+@drawn
 def ladder(named, work=None, peak=None):
     """Horizontal bars {label: seconds} on a logarithmic scale, each with its time beside it.
 

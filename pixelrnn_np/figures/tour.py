@@ -3,10 +3,11 @@
 import numpy as np
 
 from .grids import outline
-from .palette import BLUE, CURRENT, WAITING, bare, new, plain
+from .palette import BLUE, CURRENT, WAITING, bare, drawn, new, plain
 from .tiles import to_rgb
 
 
+@drawn
 def guess(image, pixel, p, levels):
     """Left, an image up to `pixel`, which has a frame; right, p of its values, the truth marked.
 
@@ -34,6 +35,7 @@ def guess(image, pixel, p, levels):
     return figure
 
 
+@drawn
 def picture(path):
     """A PNG file as a figure of reading width."""
     from matplotlib.image import imread

@@ -6,7 +6,6 @@ Every function has a twin of the same name and signature in `reference`, in plai
 from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step
 from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .head import head_step
-from .jit import drop_stale_code
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
@@ -43,5 +42,3 @@ __all__ = [
     "upsample_backward",
     "upsample_forward",
 ]
-
-drop_stale_code(conv_forward)

@@ -1,34 +1,31 @@
 """How every kernel is compiled: the only place where Numba's options are set.
 
 `nogil` lets one thread per shard run at the same time; `error_model="numpy"` removes the test for
-a zero divisor that keeps LLVM from vectorising; `cache` makes the second start fast. There is no
-general fastmath: NaN and infinity have to survive, so that a diverging run is noticed.
-
-Numba compiles a cached kernel again when its own file changes, but not when a file changes from
-which it takes a function. So cached code older than any file of this folder is dropped (by
-__init__.py, before anything is compiled), wherever Numba keeps it.
+a zero divisor that keeps LLVM from vectorising; the cache (see cache.py) makes the second start
+fast. There is no general fastmath: NaN and infinity have to survive, so that a diverging run is
+noticed.
 """
 
-import contextlib
 import functools
-import os
-from pathlib import Path
 
 import numba
+from numba.extending import is_jitted
 
-kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=True)
+from .cache import KernelCache
+
+# As Numba understood its variables and its file of settings, or as a program set it.
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+
+
+def kernel(function=None, *, cache=True, **options):
+    """A decorator, with or without further options of numba.njit: compiles at the first call."""
+    if function is None:
+        return functools.partial(kernel, cache=cache, **options)
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if cache and is_jitted(compiled):
+        compiled._cache = KernelCache(function)
+    return compiled
+
+
 # Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
 vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
-
-JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))
-
-
-def drop_stale_code(compiled):
-    """Drops the cached code of the folder that holds `compiled`, one of its kernels."""
-    if JIT_DISABLED:
-        return
-    newest = max(f.stat().st_mtime for f in Path(__file__).parent.rglob("*.py"))
-    for index in Path(compiled.stats.cache_path).glob("*.nbi"):
-        with contextlib.suppress(OSError):
-            if index.stat().st_mtime < newest:
-                index.unlink()

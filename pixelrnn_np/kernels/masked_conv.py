@@ -1,6 +1,6 @@
 """§3.4 Masked convolution: gather the active taps of a few rows, then one matrix product.
 
-Masked taps are not stored, so they cost nothing: `W` holds only the T taps that the mask leaves,
+Masked taps are not stored, so they cost nothing: `K` holds only the T taps that the mask leaves,
 `offsets` their (row, column) distance from the centre. The pixels of a block of rows are gathered
 to `cols` (pixels, T·I), which stays in the cache while BLAS multiplies it by (T·I, O). See
 products.py for the size of a block.
@@ -24,10 +24,10 @@ def is_pointwise(offsets):
 
 
 @kernel
-def conv_forward(x, W, offsets, b, y):
+def conv_forward(x, K, offsets, b, y):
     B, H, Wd, I = x.shape
-    T, O = W.shape[0], W.shape[2]
-    w, y2 = W.reshape(T * I, O), y.reshape(B * H * Wd, O)
+    T, O = K.shape[0], K.shape[2]
+    w, y2 = K.reshape(T * I, O), y.reshape(B * H * Wd, O)
     if is_pointwise(offsets):
         multiply(x.reshape(B * H * Wd, I), w, b, y2)
         return
@@ -50,12 +50,12 @@ def conv_forward(x, W, offsets, b, y):
 
 
 @kernel
-def conv_backward(dy, x, W, offsets, dx, dW, db):
+def conv_backward(dy, x, K, offsets, dx, dK, db):
     B, H, Wd, I = x.shape
-    T, O = W.shape[0], W.shape[2]
-    w = W.reshape(T * I, O)
+    T, O = K.shape[0], K.shape[2]
+    w = K.reshape(T * I, O)
     w_t = np.ascontiguousarray(w.T)
-    dw, part, dy2 = dW.reshape(T * I, O), np.empty((T * I, O), x.dtype), dy.reshape(B * H * Wd, O)
+    dw, part, dy2 = dK.reshape(T * I, O), np.empty((T * I, O), x.dtype), dy.reshape(B * H * Wd, O)
     dw[:] = 0
     db[:] = 0
     if is_pointwise(offsets):

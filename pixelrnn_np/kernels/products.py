@@ -1,4 +1,4 @@
-"""How the matrix products that BLAS makes are cut into blocks of rows; tiles/multiply.py makes the others.
+"""How the products that BLAS makes are cut into blocks of rows; tiles/multiply.py makes the others.
 
 OpenBLAS multiplies matrices with M·N·K up to 10⁶ by a path of their own, which copies neither
 factor to a packed buffer first. On such blocks every shape of these models, 16 to 128 wide, ran at

@@ -4,9 +4,9 @@ Gates and c are stored row after row, (H, B, W, F), so that a row is one contigu
     z = Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     products in registers
     gates, c, h = cell(z + b)                                      vectorised, in place
 What the taps read, a row of x and the row of h above, is copied between zeros; there a tap is one
-distance for all pixels of a row, and nothing is gathered (see tiles/multiply.py). Backward keeps dz of a row
-between zeros: what a pixel is sent back is read from it at the mirrored taps, without a scatter.
-The readable twin is reference/row_lstm.py.
+distance for all pixels of a row, and nothing is gathered (see tiles/multiply.py). Backward keeps dz
+of a row between zeros: what a pixel is sent back is read from it at the mirrored taps, without a
+scatter. The readable twin is reference/row_lstm.py.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ at once. x and y may be tuples; dx and dy then mirror them.
 Generation, one pixel at a time (§2.1):
     state = layer.begin(batch, width)           weights prepared, memory for a few rows
     layer.begin_row(state, r)                   all that finished rows determine, once per row
-    y_c   = layer.step(x_c, state, c, group)    (B, F_in) → (B, F_out) at column c of that row
+    y_q   = layer.step(x_q, state, q, group)    (B, F_in) → (B, F_out) at column q of that row
 step is called once for each colour group, with the inputs known by then; what it gives for features
 of that group and earlier ones equals forward at that pixel, and the last call's inputs are kept.
 The state is float arrays of a few rows, so a pixel costs the same wherever it stands.
@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 
 
 class Layer:
@@ -64,6 +64,12 @@ class Layer:
             start = child + "."
             layer.bind({k[len(start) :]: v for k, v in views.items() if k.startswith(start)})
 
+    def __getstate__(self):
+        return {**self.__dict__, "children": dict(self.children)}  # its proxy cannot be copied
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, children=MappingProxyType(state["children"]))
+
     def forward(self, x):
         raise NotImplementedError
 
@@ -76,7 +82,7 @@ class Layer:
     def begin_row(self, state, r):
         pass
 
-    def step(self, x_c, state, c, group):
+    def step(self, x_q, state, q, group):
         raise NotImplementedError
 
 
@@ -94,18 +100,18 @@ class ReLU(Layer):
 
     def forward(self, x):
         ops = backend.ops()
-        y = backend.empty(x.shape, x.dtype)
+        y = memory.empty(x.shape, x.dtype)
         ops.relu_forward(x, y)
         return y, (ops, y)
 
     def backward(self, dy, cache):
-        ops, y = cache
-        dx = backend.empty(y.shape, y.dtype)
+        ops, (y,) = backend.ops(cache), cache[1:]
+        dx = memory.empty(y.shape, y.dtype)
         ops.relu_backward(dy, y, dx)
         return dx, {}
 
-    def step(self, x_c, state, c, group):
-        return np.maximum(x_c, 0)
+    def step(self, x_q, state, q, group):
+        return np.maximum(x_q, 0)
 
 
 class Sequential(Layer):
@@ -137,10 +143,10 @@ class Sequential(Layer):
         for layer, s in state:
             layer.begin_row(s, r)
 
-    def step(self, x_c, state, c, group):
+    def step(self, x_q, state, q, group):
         for layer, s in state:
-            x_c = layer.step(x_c, s, c, group)
-        return x_c
+            x_q = layer.step(x_q, s, q, group)
+        return x_q
 
 
 def uniform(rng, shape, fan_in, gain, dtype):

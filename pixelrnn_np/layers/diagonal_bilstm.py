@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 from .base import Layer, prefixed
 from .masks import conv_mask, gate_groups
 from .row_lstm import lstm_parameters
@@ -27,7 +27,7 @@ from .row_lstm import lstm_parameters
 def skew(x, reverse=False):
     """Puts the pixels in the order of the diagonals: (B, H, W, F) → (H·W, B, F).
 
-    Diagonal t holds the pixels with r + c = t, top row first; a diagonal is what one step of the
+    Diagonal t holds the pixels with r + q = t, top row first; a diagonal is what one step of the
     scan computes. In the paper, row r moves r columns to the right, and a diagonal becomes a
     column: this is that map without its padding. reverse: the map is flipped before the skew.
     skew moves pixels and nothing else, so its adjoint is `unskew`, and the other way round.
@@ -75,11 +75,11 @@ class DiagonalLSTM(Layer):
         if "K_fs" in p:
             K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
         (B, H, W), F = x.shape[:3], K_ss.shape[1]
-        gates = backend.empty((B, H, W, 4 * F), x.dtype)
+        gates = memory.empty((B, H, W, 4 * F), x.dtype)
         # With the initial state around the image, and so around every diagonal.
-        c, h = (backend.empty((B, H + 2, W + 2, F), x.dtype) for _ in range(2))
+        c, h = (memory.empty((B, H + 2, W + 2, F), x.dtype) for _ in range(2))
         shifted = into is not None
-        y = into if shifted else backend.empty((B, H, W, F), x.dtype)
+        y = into if shifted else memory.empty((B, H, W, F), x.dtype)
         ops.diagonal_lstm_forward(
             x, K_is, K_ss, p["b"], p["h0"], p["c0"], self.reverse, shifted, gates, c, h, y
         )
@@ -90,8 +90,8 @@ class DiagonalLSTM(Layer):
 
         into: None, or an array like x to which dx is added, and which is returned for it.
         """
-        ops, x, K_is, K_ss, shifted, gates, c, h = cache
-        dx = backend.zeros(x.shape, x.dtype) if into is None else into
+        ops, (x, K_is, K_ss, shifted, gates, c, h) = backend.ops(cache), cache[1:]
+        dx = memory.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
         grads = {name: np.empty_like(self.own[name]) for name in ("b", "h0", "c0")}
         ops.diagonal_lstm_backward(
@@ -109,7 +109,6 @@ class DiagonalLSTM(Layer):
         p = self.own
         K_is = (p["K_is"] * self.mask)[0, 0]
         return SimpleNamespace(
-            ops=backend.ops(),
             K_is=K_is,
             K_ss=p["K_ss"][:, 0].copy(),
             h=np.tile(p["h0"], (width, batch, 1)),
@@ -136,20 +135,20 @@ class DiagonalLSTM(Layer):
             z = self._from_above(state, r - 1)
             z += state.row @ state.K_is
             p = self.own
-            state.ops.diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
+            backend.ops().diagonal_row(z, state.K_ss[1], p["h0"], p["c0"], state.h)
             state.shifted = state.h
 
-    def step(self, x_c, state, c, group):
-        """Right to left: column c of row r - 1, that is, of the output shifted down."""
+    def step(self, x_q, state, q, group):
+        """Right to left: column q of row r - 1, that is, of the output shifted down."""
         if self.reverse:
-            state.row[c] = x_c
-            return state.shifted[c]
-        h, c_before = (state.h[c - 1], state.c[c - 1]) if c > 0 else state.outside
-        z = x_c @ state.K_is
+            state.row[q] = x_q
+            return state.shifted[q]
+        h, c_before = (state.h[q - 1], state.c[q - 1]) if q > 0 else state.outside
+        z = x_q @ state.K_is
         z += h @ state.K_ss[1]
-        z += state.z[c]
-        state.ops.lstm_step(z, c_before, state.c[c], state.h[c])
-        return state.h[c]
+        z += state.z[q]
+        backend.ops().lstm_step(z, c_before, state.c[q], state.h[q])
+        return state.h[q]
 
 
 class DiagonalBiLSTM(Layer):
@@ -186,6 +185,6 @@ class DiagonalBiLSTM(Layer):
         for layer, s in zip((self.l2r, self.r2l), state, strict=True):
             layer.begin_row(s, r)
 
-    def step(self, x_c, state, c, group):
+    def step(self, x_q, state, q, group):
         left, right = state
-        return self.l2r.step(x_c, left, c, group) + self.r2l.step(x_c, right, c, group)
+        return self.l2r.step(x_q, left, q, group) + self.r2l.step(x_q, right, q, group)

@@ -63,8 +63,8 @@ class Head(Sequential):
     def begin_row(self, state, r):
         pass
 
-    def step(self, x_c, state, c, group):
+    def step(self, x_q, state, q, group):
         head_step, weights = state
-        y = np.empty((len(x_c), weights[-1].size), x_c.dtype)
-        head_step(x_c, *weights, y)
+        y = np.empty((len(x_q), weights[-1].size), x_q.dtype)
+        head_step(x_q, *weights, y)
         return y

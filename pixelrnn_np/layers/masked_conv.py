@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 from .base import Layer, uniform
 from .masks import conv_mask
 
 
 class MaskedConv(Layer):
-    """y[r,c] = b + Σ_(u,v) x[r+u, c+v] · (K ⊙ M)[u,v], with zeros outside the image.
+    """y[r,q] = b + Σ_(u,v) x[r+u, q+v] · (K ⊙ M)[u,v], with zeros outside the image.
 
     x: (B, H, W, in) → y: (B, H, W, out). Parameters K: (rows, cols, in, out), b: (out,).
 
@@ -24,11 +24,10 @@ class MaskedConv(Layer):
     gain: a further factor of the initial weights.
     Raises ValueError for an even size or another mask.
 
-    Backward. With W = K ⊙ M, and t = (u, v) running over the taps:
+    Backward. p is a pixel, and t = (u, v) runs over the taps:
         db    = Σ_p dy[p]
-        dW[t] = Σ_p x[p+t]ᵀ dy[p]         each pixel p in which tap t read x
-        dx[q] = Σ_t dy[q-t] W[t]ᵀ         each output that read x[q]
-        dK    = dW ⊙ M                    since W = K ⊙ M elementwise
+        dK[t] = (Σ_p x[p+t]ᵀ dy[p]) ⊙ M[t]        each pixel p in which tap t read x
+        dx[p] = Σ_t dy[p-t] (K[t] ⊙ M[t])ᵀ        each output that read x[p]
     """
 
     def __init__(
@@ -61,32 +60,32 @@ class MaskedConv(Layer):
 
     def weights(self):
         """The masked weights of the taps that the mask leaves: (T, in, out)."""
-        return backend.once(self, lambda: self._flat(self.own["K"])[self._taps] * self._tap_mask)
+        return memory.once(self, lambda: self._flat(self.own["K"])[self._taps] * self._tap_mask)
 
     def _flat(self, K):
         return K.reshape(-1, *K.shape[2:])
 
-    def gradient(self, dW):
+    def gradient(self, d_weights):
         """dK from the gradient of `weights()`."""
         if self._dense:
-            return dW.reshape(self.mask.shape)
-        dK = np.zeros(self.mask.shape, dW.dtype)
-        self._flat(dK)[self._taps] = dW * self._tap_mask
+            return d_weights.reshape(self.mask.shape)
+        dK = np.zeros(self.mask.shape, d_weights.dtype)
+        self._flat(dK)[self._taps] = d_weights * self._tap_mask
         return dK
 
     def forward(self, x):
-        ops, W = backend.ops(), self.weights()
-        y = backend.empty((*x.shape[:3], W.shape[2]), x.dtype)
-        ops.conv_forward(x, W, self.offsets, self.own["b"], y)
-        return y, (ops, x, W)
+        ops, weights = backend.ops(), self.weights()
+        y = memory.empty((*x.shape[:3], weights.shape[2]), x.dtype)
+        ops.conv_forward(x, weights, self.offsets, self.own["b"], y)
+        return y, (ops, x, weights)
 
     def backward(self, dy, cache, need_dx=True):
         """dy: (B, H, W, out) → dx: (B, H, W, in), None where need_dx is False; {"K", "b"}."""
-        ops, x, W = cache
-        dx = backend.empty(x.shape if need_dx else (0, *x.shape[1:]), x.dtype)
-        dW, db = np.empty_like(W), np.empty_like(self.own["b"])
-        ops.conv_backward(dy, x, W, self.offsets, dx, dW, db)
-        return (dx if need_dx else None), {"K": self.gradient(dW), "b": db}
+        ops, (x, weights) = backend.ops(cache), cache[1:]
+        dx = memory.empty(x.shape if need_dx else (0, *x.shape[1:]), x.dtype)
+        d_weights, db = np.empty_like(weights), np.empty_like(self.own["b"])
+        ops.conv_backward(dy, x, weights, self.offsets, dx, d_weights, db)
+        return (dx if need_dx else None), {"K": self.gradient(d_weights), "b": db}
 
     def begin(self, batch, width):
         """Keeps the rows above that the kernel reaches and this row's inputs, columns first."""
@@ -117,16 +116,16 @@ class MaskedConv(Layer):
             state.above = np.empty((width, *state.row.shape[1:-1], self.own["b"].size), rows.dtype)
             backend.ops().conv_above(rows, state.K_above, self.own["b"], state.above)
 
-    def keep(self, x_c, state, c):
-        """Puts the pixel x_c (B, in) in column c without computing: mask A did not ask for it."""
-        state.row[state.left + c] = x_c
+    def keep(self, x_q, state, q):
+        """Puts the pixel x_q (B, in) in column q without computing: mask A did not ask for it."""
+        state.row[state.left + q] = x_q
 
-    def step(self, x_c, state, c, group):
+    def step(self, x_q, state, q, group):
         if state.left or state.reach:
-            self.keep(x_c, state, c)
+            self.keep(x_q, state, q)
         if state.left:
-            seen = state.row[c : c + state.left + 1].transpose(1, 0, 2)
-            x_c = seen.reshape(len(x_c), -1)
-        y = x_c @ state.K_row
-        y += state.above[c]
+            seen = state.row[q : q + state.left + 1].transpose(1, 0, 2)
+            x_q = seen.reshape(len(x_q), -1)
+        y = x_q @ state.K_row
+        y += state.above[q]
         return y

@@ -44,11 +44,11 @@ def conv_mask(kind, rows, cols, groups_in, groups_out):
     if kind not in ("A", "B"):
         raise ValueError(f'mask is {kind!r}; it has to be "A" or "B"')
     if rows % 2 == 0 or cols % 2 == 0 or rows < 1 or cols < 1:
-        raise ValueError(f"kernel size is {rows}×{cols}; both have to be odd and positive")
-    r, c = rows // 2, cols // 2
+        raise ValueError(f"kernel size is {rows}x{cols}; both have to be odd and positive")
+    r, q = rows // 2, cols // 2
     mask = np.zeros((rows, cols, len(groups_in), len(groups_out)), np.uint8)
     mask[:r] = 1
-    mask[r, :c] = 1
+    mask[r, :q] = 1
     i, o = np.asarray(groups_in)[:, None], np.asarray(groups_out)[None, :]
-    mask[r, c] = o > i if kind == "A" else o >= i
+    mask[r, q] = o > i if kind == "A" else o >= i
     return mask

@@ -14,7 +14,7 @@ such factor.
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 from .base import Layer, prefixed
 from .masked_conv import MaskedConv
 from .upsample import ConditionalConv
@@ -59,7 +59,7 @@ class ResidualBlock(Layer):
 
     def outer(self, keep=None):
         """[K_up | K_skip], masked, (h, 4h), and their biases (4h,); without skip: up's alone."""
-        K, b = backend.once(self, self._joined)
+        K, b = memory.once(self, self._joined)
         return (K if keep is None else keep[:, None] * K), b
 
     def _joined(self):
@@ -83,11 +83,11 @@ class ResidualBlock(Layer):
         if not self.has_skip:
             skips = x[:0]
         elif skips is None:
-            skips = backend.zeros(x.shape, x.dtype)
-        return backend.empty(x.shape, x.dtype), skips
+            skips = memory.zeros(x.shape, x.dtype)
+        return memory.empty(x.shape, x.dtype), skips
 
     def begin(self, batch, width, features=None):
-        """features: None or (B, H, W, c), the whole map, which is known beforehand."""
+        """features: None or (B, H, W, features), the whole map, which is known beforehand."""
         inner = {k: layer for k, layer in self.children.items() if k not in ("up", "skip")}
         states = {
             name: self.begin_inner(layer, batch, width, features) for name, layer in inner.items()
@@ -140,7 +140,7 @@ class ConvBlock(ResidualBlock):
         K_out, b_out = self.outer(keep)
         b_down, b_conv = self.down.own["b"], self.conv.own["b"]
         shape = (*x.shape[:3], b_down.size)
-        down, a = backend.empty(shape, x.dtype), backend.empty(shape, x.dtype)
+        down, a = memory.empty(shape, x.dtype), memory.empty(shape, x.dtype)
         given, given_cache = (a[:0], None) if features is None else self.conv.given(features)
         ops.conv_block_forward(
             x, K_down, b_down, K_conv, self.conv.offsets, b_conv, given, K_out, b_out,
@@ -151,9 +151,10 @@ class ConvBlock(ResidualBlock):
 
     def backward(self, dy, cache, into=None):
         dy, dskip = dy
-        ops, x, down, a, (K_down, K_conv, K_out), given_cache, keep = cache
-        dx = backend.empty(x.shape, x.dtype) if into is None else into
-        dz = backend.empty((0 if given_cache is None else len(a), *a.shape[1:]), a.dtype)
+        ops, (x, down, a, weights, given_cache, keep) = backend.ops(cache), cache[1:]
+        K_down, K_conv, K_out = weights
+        dx = memory.empty(x.shape, x.dtype) if into is None else into
+        dz = memory.empty((0 if given_cache is None else len(a), *a.shape[1:]), a.dtype)
         dK_down, dK_conv, dK_out = (np.empty_like(K) for K in (K_down, K_conv, K_out))
         db_down, db_conv, db_out = (np.empty(K.shape[-1], x.dtype) for K in (K_down, K_conv, K_out))
         ops.conv_block_backward(
@@ -186,7 +187,7 @@ class ConvBlock(ResidualBlock):
 
 
 class LSTMBlock(ResidualBlock):
-    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, c).
+    """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, features).
 
     Given features (§3.6) stand behind the trunk's in what the LSTM reads: there their 1×1 is a part
     of the input-to-state product.
@@ -208,12 +209,12 @@ class LSTMBlock(ResidualBlock):
 
     def backward(self, dy, cache, into=None):
         dy, dskip = dy
-        ops, lstm_cache, a, K, conditional, keep = cache
-        da, dK, db = backend.empty(a.shape, a.dtype), np.empty_like(K), np.empty_like(K[0])
+        ops, (lstm_cache, a, K, conditional, keep) = backend.ops(cache), cache[1:]
+        da, dK, db = memory.empty(a.shape, a.dtype), np.empty_like(K), np.empty_like(K[0])
         direct = self.residual and not conditional
         dx = into if direct else dy[:0]
         if direct and dx is None:
-            dx = backend.empty(dy.shape, dy.dtype)
+            dx = memory.empty(dy.shape, dy.dtype)
         ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dx, dK, db)
         dx, grads = self.lstm.backward(da, lstm_cache, into=dx if direct else None)
         dfeatures, width = None, dy.shape[3]
@@ -224,12 +225,12 @@ class LSTMBlock(ResidualBlock):
         outer = self.outer_gradient(dK, db, keep)
         return (dx, dfeatures), prefixed("lstm", grads) | outer
 
-    def step(self, x_c, state, c, group, skips=None):
-        """x_c: (B, 2h) → y_c, skip_c, both (B, 2h), or, as in forward, the sum `skips` with it."""
-        a, y = self.lstm.step(x_c, state["lstm"], c, group), np.empty_like(x_c)
+    def step(self, x_q, state, q, group, skips=None):
+        """x_q: (B, 2h) → y_q, skip_q, both (B, 2h), or, as in forward, the sum `skips` with it."""
+        a, y = self.lstm.step(x_q, state["lstm"], q, group), np.empty_like(x_q)
         if skips is None or not self.has_skip:
-            skips = np.zeros_like(x_c if self.has_skip else x_c[:0])
-        before = x_c if self.residual else x_c[:0]
+            skips = np.zeros_like(x_q if self.has_skip else x_q[:0])
+        before = x_q if self.residual else x_q[:0]
         maps = [v[None, None] for v in (a, before, y, skips)]
         backend.ops().residual_forward(*maps[:2], *state["outer"], *maps[2:])
         return y, skips if self.has_skip else None
@@ -238,6 +239,6 @@ class LSTMBlock(ResidualBlock):
 def beside(x, features):
     """The features of both maps at each pixel."""
     width = x.shape[3]
-    both = backend.empty((*x.shape[:3], width + features.shape[3]), x.dtype)
+    both = memory.empty((*x.shape[:3], width + features.shape[3]), x.dtype)
     both[..., :width], both[..., width:] = x, features
     return both

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 from .base import Layer, uniform
 from .masks import conv_mask, gate_groups
 
@@ -83,8 +83,8 @@ class RowLSTM(Layer):
             K_is = np.concatenate([K_is, K_fs], axis=1)
         K_ss = p["K_ss"][0].copy()
         pixels, F = x.shape[:3], K_ss.shape[1]
-        gates = backend.empty((*pixels, 4 * F), x.dtype)
-        c, h = backend.empty((*pixels, F), x.dtype), backend.empty((*pixels, F), x.dtype)
+        gates = memory.empty((*pixels, 4 * F), x.dtype)
+        c, h = memory.empty((*pixels, F), x.dtype), memory.empty((*pixels, F), x.dtype)
         ops.row_lstm_forward(x, K_is, self._taps, K_ss, p["b"], p["h0"], p["c0"], gates, c, h)
         return h, (ops, x, h, K_is, K_ss, p["h0"].copy(), p["c0"].copy(), gates, c)
 
@@ -93,8 +93,8 @@ class RowLSTM(Layer):
 
         into: None, or an array like x to which dx is added, and which is returned for it.
         """
-        ops, x, h, K_is, K_ss, h0, c0, gates, c = cache
-        dx = backend.zeros(x.shape, x.dtype) if into is None else into
+        ops, (x, h, K_is, K_ss, h0, c0, gates, c) = backend.ops(cache), cache[1:]
+        dx = memory.zeros(x.shape, x.dtype) if into is None else into
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
         grads = {name: np.empty_like(self.own[name]) for name in ("b", "h0", "c0")}
         ops.row_lstm_backward(
@@ -113,7 +113,6 @@ class RowLSTM(Layer):
         K_is = (p["K_is"] * self.mask)[0, : left + 1]
         I, F = K_is.shape[1], p["h0"].size
         return SimpleNamespace(
-            ops=backend.ops(),
             K_is=K_is.reshape(-1, 4 * F),
             left=left,
             row=np.zeros((width + left, batch, I), K_is.dtype),
@@ -131,13 +130,13 @@ class RowLSTM(Layer):
         state.z, state.row[:] = z, 0
         state.c_before, state.c, state.h = state.c, np.empty_like(state.c), np.empty_like(state.h)
 
-    def step(self, x_c, state, c, group):
-        state.row[state.left + c] = x_c
-        seen = state.row[c : c + state.left + 1].transpose(1, 0, 2)
-        z = seen.reshape(len(x_c), -1) @ state.K_is
-        z += state.z[c]
-        state.ops.lstm_step(z, state.c_before[c], state.c[c], state.h[c])
-        return state.h[c]
+    def step(self, x_q, state, q, group):
+        state.row[state.left + q] = x_q
+        seen = state.row[q : q + state.left + 1].transpose(1, 0, 2)
+        z = seen.reshape(len(x_q), -1) @ state.K_is
+        z += state.z[q]
+        backend.ops().lstm_step(z, state.c_before[q], state.c[q], state.h[q])
+        return state.h[q]
 
 
 def neighbours(row, reach):

@@ -6,13 +6,13 @@ and padding f/2 (f even), and a ReLU: its features, not an image, are what the n
 
 import numpy as np
 
-from .. import backend
+from .. import backend, memory
 from .base import Layer, uniform
 from .masked_conv import MaskedConv
 
 
 class Upsample(Layer):
-    """Transposed convolution: x (B, h, w, C) → y (B, H, W, F), cropped to H ≤ f·h, W ≤ f·w.
+    """Transposed convolution: x (B, ⌈H/f⌉, ⌈W/f⌉, C) → y (B, H, W, F), cropped.
 
     y[f·r + u - f/2, f·q + v - f/2] += x[r, q] K[u, v],  and + b everywhere
     Parameters K: (2f, 2f, C, F), b: (F,). size: (H, W); factor: f, even. It is not masked: it reads
@@ -25,7 +25,7 @@ class Upsample(Layer):
 
     def __init__(self, size, factor, channels, features, rng, *, dtype="float32"):
         if factor % 2 or factor < 2:
-            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, …")
+            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, ...")
         self.size, self.factor = size, factor
         shape = (2 * factor, 2 * factor, channels, features)
         # Of the kernel's 2f × 2f taps, 2 × 2 reach an output (fewer at the border).
@@ -34,13 +34,13 @@ class Upsample(Layer):
 
     def forward(self, x):
         ops, K = backend.ops(), self.own["K"].copy()
-        y = backend.empty((len(x), *self.size, K.shape[3]), x.dtype)
+        y = memory.empty((len(x), *self.size, K.shape[3]), x.dtype)
         ops.upsample_forward(x, K, self.own["b"], self.factor, y)
         return y, (ops, x, K)
 
     def backward(self, dy, cache):
-        ops, x, K = cache
-        dx, dK, db = backend.empty(x.shape, x.dtype), np.empty_like(K), np.empty_like(dy[0, 0, 0])
+        ops, (x, K) = backend.ops(cache), cache[1:]
+        dx, dK, db = memory.empty(x.shape, x.dtype), np.empty_like(K), np.empty_like(dy[0, 0, 0])
         ops.upsample_backward(dy, x, K, self.factor, dx, dK, db)
         return dx, {"K": dK, "b": db}
 
@@ -48,7 +48,7 @@ class Upsample(Layer):
 class ConditionalConv(MaskedConv):
     """A masked convolution plus an unmasked 1×1 of given features: forward((x, features)).
 
-    y = conv(x) + features K_fs          K_fs: (1, 1, c, out), c features, no second bias
+    y = conv(x) + features K_fs          K_fs: (1, 1, features, out), no second bias
     The counterpart for the PixelCNN's 3×3 maps of what §3.6 adds to input-to-state maps.
 
     Backward: dx and dK as in MaskedConv; dfeatures = dy K_fsᵀ, dK_fs = Σ featuresᵀ dy.
@@ -63,14 +63,14 @@ class ConditionalConv(MaskedConv):
     def given(self, features):
         """features K_fs: (B, H, W, out), cache."""
         ops, K = backend.ops(), self.own["K_fs"][0].copy()
-        y = backend.empty((*features.shape[:3], K.shape[2]), features.dtype)
+        y = memory.empty((*features.shape[:3], K.shape[2]), features.dtype)
         ops.conv_forward(features, K, self._centre, np.zeros_like(self.own["b"]), y)
         return y, (ops, features, K)
 
     def given_backward(self, dy, cache):
         """dfeatures, dK_fs."""
-        ops, features, K = cache
-        dfeatures, dK = backend.empty(features.shape, features.dtype), np.empty_like(K)
+        ops, (features, K) = backend.ops(cache), cache[1:]
+        dfeatures, dK = memory.empty(features.shape, features.dtype), np.empty_like(K)
         ops.conv_backward(
             dy, features, K, self._centre, dfeatures, dK, np.empty_like(self.own["b"])
         )
@@ -89,7 +89,7 @@ class ConditionalConv(MaskedConv):
         return (dx, dfeatures), grads | {"K_fs": dK}
 
     def begin(self, batch, width, features):
-        """features: (B, H, W, c), the whole map, which is known beforehand."""
+        """features: (B, H, W, features), the whole map, which is known beforehand."""
         state = super().begin(batch, width)
         state.features = features
         return state

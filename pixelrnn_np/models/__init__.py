@@ -3,7 +3,7 @@
 import inspect
 
 from .. import checkpoint
-from ..backend import choose
+from ..backend import check_bool, choose
 from .base import Model, check_int, check_shape
 from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
@@ -47,8 +47,8 @@ def build_model(
     Raises ValueError for an unknown name and for numbers out of range.
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]
-    for argument, value in (("residual", residual), ("skip", skip), ("exact", exact)):
-        choose(argument, value, (True, False))
+    residual, skip = check_bool("residual", residual), check_bool("skip", skip)
+    exact = check_bool("exact", exact)
     kind = choose("base", base, tuple(BASES)) if cls is MultiScale else name
     layers = DEFAULT_LAYERS[kind] if layers is None else layers
     config = {
@@ -109,16 +109,17 @@ def claimed(config):
     ValueError for numbers out of range.
     """
     parameters = inspect.signature(build_model).parameters.values()
-    c = {p.name: p.default for p in parameters} | config
-    name = choose("model", c["name"], tuple(MODELS))
-    kind = choose("base", c["base"], tuple(BASES)) if name == MultiScale.name else name
-    C, levels = check_shape(c["image_shape"])[2], check_int("levels", c["levels"], 2, 256)
-    layers = DEFAULT_LAYERS[kind] if c["layers"] is None else c["layers"]
-    layers, h = check_int("layers", layers, 0, 1000), check_int("h", c["h"], 1, 65536)
-    head = check_int("head", c["head"], 1, 65536)
+    chosen = {p.name: p.default for p in parameters} | config
+    name = choose("model", chosen["name"], tuple(MODELS))
+    kind = choose("base", chosen["base"], tuple(BASES)) if name == MultiScale.name else name
+    C, levels = check_shape(chosen["image_shape"])[2], check_int("levels", chosen["levels"], 2, 256)
+    layers = DEFAULT_LAYERS[kind] if chosen["layers"] is None else chosen["layers"]
+    layers, h = check_int("layers", layers, 0, 1000), check_int("h", chosen["h"], 1, 65536)
+    head = check_int("head", chosen["head"], 1, 65536)
     logits = C if levels == 2 else C * levels
     network = 98 * C * h + head * (2 * h + head + logits) + layers * BLOCK_WEIGHTS[kind] * h**2
     if name != MultiScale.name:
         return network, layers
-    scales, factor = check_int("scales", c["scales"], 2, 8), check_int("factor", c["factor"], 2, 64)
+    scales = check_int("scales", chosen["scales"], 2, 8)
+    factor = check_int("factor", chosen["factor"], 2, 64)
     return scales * network + (scales - 1) * 4 * factor**2 * C * h, scales * layers

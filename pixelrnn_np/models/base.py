@@ -3,13 +3,13 @@
 §2: one parameter set for all pixel positions, and every conditional in one parallel pass.
 """
 
-import math
+import copy
 from types import MappingProxyType
 
 import numpy as np
 
 from .. import checkpoint, likelihood
-from ..backend import choose
+from ..backend import check_int, choose
 from ..layers.base import Layer
 from ..parallel.threads import Pool, cut
 
@@ -60,6 +60,19 @@ class Model(Layer):
         self.flat = flat
         self._params = MappingProxyType(dict(self._named()))
 
+    def __getstate__(self):
+        """For copy and pickle. A network of a multi-scale model takes its part of the vector."""
+        state = super().__getstate__()
+        del state["_params"]
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.move_to(self.flat.copy())  # what pickle gives may be read-only
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two models that share some of their arrays are none
+
     @property
     def params(self):
         """{dotted name: array}, read-only mapping; the arrays are views into the vector `flat`."""
@@ -106,7 +119,7 @@ class Model(Layer):
             return self.scale(x)
         if x.dtype != self.dtype:
             raise ValueError(f"x has dtype {x.dtype}; it has to be uint8, or scaled {self.dtype}")
-        return x
+        return np.ascontiguousarray(x)
 
     def forward_scaled(self, x, keep=None):
         raise NotImplementedError
@@ -213,16 +226,16 @@ class Model(Layer):
         raise NotImplementedError
 
     def summary(self):
-        """Shapes, parameters and receptive field, as text."""
+        """Shapes, parameters and receptive field, as text; ASCII, so that any file can hold it."""
         height, width, channels = self.image_shape
         kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
         lines = [
-            f"{self.name}: {height}×{width}×{channels} images of {self.levels} levels, {kind}, "
+            f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
             f"h = {self.h}, {self.layers} blocks, {self.dtype.name}",
             f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
         ]
         for name, a in self.params.items():
-            lines.append(f"{name:<28}{'×'.join(map(str, a.shape)):<22}{a.size:>10,}")
+            lines.append(f"{name:<28}{'x'.join(map(str, a.shape)):<22}{a.size:>10,}")
         lines.append(f"{'total':<50}{self.flat.size:>10,}")
         lines.append(f"receptive field: {self.receptive_field()}")
         return "\n".join(lines)
@@ -241,28 +254,6 @@ def check_finite(what, array):
             f"the model's {what} are not finite: its weights are damaged, or too large for "
             "their dtype"
         )
-
-
-def check_int(argument, value, low, high):
-    """`value` as an int within [low, high]; else ValueError."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise ValueError(f"{argument} is {value!r}; it has to be an int")
-    if not low <= value <= high:
-        raise ValueError(f"{argument} is {value}; it has to be from {low} to {high}")
-    return int(value)
-
-
-def check_number(argument, value, low, high, low_too=False):
-    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
-    numbers = (int, float, np.integer, np.floating)
-    if isinstance(value, bool) or not isinstance(value, numbers):
-        raise ValueError(f"{argument} is {value!r}; it has to be a number")
-    if isinstance(value, int) and abs(value) > 1e300:  # beyond what float() takes
-        value = math.inf if value > 0 else -math.inf
-    if not (low < value < high or (low_too and value == low)):
-        least = "at least" if low_too else "above"
-        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
-    return float(value)
 
 
 def require_model(model):

@@ -20,8 +20,8 @@ class PixelCNN(Trunk):
     def receptive_field(self):
         L = self.layers
         return (
-            f"row i-d for d = 0..{3 + L}: columns from j-{3 + L}, up to j-1 for d = 0 and to "
-            f"j+3+min(d-1, {L}) above; a blind wedge up-right"
+            f"row r-d for d = 0..{3 + L}: columns from q-{3 + L}, up to q-1 for d = 0 and to "
+            f"q+3+min(d-1, {L}) above; a blind wedge up-right"
         )
 
     def begin(self, batch, small=None):
@@ -41,13 +41,13 @@ class PixelCNN(Trunk):
         if state.blocks:
             state.above = np.stack([s["conv"].above for _, s in state.blocks])
 
-    def step_blocks(self, y, state, c, group):
+    def step_blocks(self, y, state, q, group):
         if not state.blocks:
             return y, None
         K_down, b_down, K_row, K_out, b_out = state.weights
         residual, skip = self.config["residual"], self.config["skip"]
         out, skips = np.empty_like(y), np.zeros_like(y if skip else y[:0])
         backend.ops().conv_blocks_step(
-            y, K_down, b_down, state.rows, c, K_row, state.above, K_out, b_out, residual, out, skips
+            y, K_down, b_down, state.rows, q, K_row, state.above, K_out, b_out, residual, out, skips
         )
         return out, skips if skip else None

@@ -21,8 +21,8 @@ class RowLSTMPixelRNN(Trunk):
     def receptive_field(self):
         L = self.layers
         return (
-            f"a triangle: row i-d for d ≥ 1: columns j-{3 + L}-d to j+2+d; own row: "
-            f"j-{3 + L} to j-1"
+            f"a triangle: row r-d for d >= 1: columns q-{3 + L}-d to q+2+d; own row: "
+            f"q-{3 + L} to q-1"
         )
 
 
@@ -36,6 +36,6 @@ class DiagonalBiLSTMPixelRNN(Trunk):
 
     def receptive_field(self):
         return (
-            "all earlier pixels, but that the last channel at the end of row i-1 never reaches "
-            "(i, j) where it lies more than 3 columns to the right"
+            "all earlier pixels, but that the last channel at the end of row r-1 never reaches "
+            "(r, q) where it lies more than 3 columns to the right"
         )

@@ -91,6 +91,7 @@ class Trunk(Model):
         A conditional network's dx is that of x alone: the small image is data.
         """
         up_cache, first_cache, caches, head_cache = cache
+        dy = np.ascontiguousarray(dy)
         if self.levels > 2:
             dy = dy.reshape(*dy.shape[:3], -1)
         dz, grads = self.head.backward(dy, head_cache)
@@ -118,7 +119,7 @@ class Trunk(Model):
         return self.upsample.backward(dy, cache)[1]
 
     def begin(self, batch, small=None):
-        """State for drawing `batch` images; small: a conditional network's, scaled, (B, h, w, C).
+        """State for drawing `batch` images; small: a conditional one's, (B, H/f, W/f, C).
 
         Memory grows with the width and the batch, and with the area for given features only.
         """
@@ -136,21 +137,21 @@ class Trunk(Model):
             block.begin_row(s, r)
         self.head.begin_row(state.head, r)
 
-    def step(self, x_c, state, c, group):
-        """Scaled pixel x_c (B, C), known up to colour group - 1 → its logits (B, C[, levels])."""
-        y = self.first.step(x_c, state.first, c, group)
-        y, total = self.step_blocks(y, state, c, group)
+    def step(self, x_q, state, q, group):
+        """Scaled pixel x_q (B, C), known up to colour group - 1 → its logits (B, C[, levels])."""
+        y = self.first.step(x_q, state.first, q, group)
+        y, total = self.step_blocks(y, state, q, group)
         z = y if total is None else y + total
-        logits = self.head.step(z, state.head, c, group)
+        logits = self.head.step(z, state.head, q, group)
         return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)
 
-    def step_blocks(self, y, state, c, group):
+    def step_blocks(self, y, state, q, group):
         """y of the first layer → y of the last block and the sum of the skips, None without."""
         total = None
         for block, s in state.blocks:
-            y, total = block.step(y, s, c, group, total)
+            y, total = block.step(y, s, q, group, total)
         return y, total
 
-    def keep(self, x_c, state, c):
+    def keep(self, x_q, state, q):
         """Tells the first layer the finished pixel: mask A did not show its last colour to step."""
-        self.first.keep(x_c, state.first, c)
+        self.first.keep(x_q, state.first, q)

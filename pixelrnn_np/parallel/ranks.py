@@ -32,11 +32,27 @@ PIECES = 3  # float32 that together hold one float64
 
 def launched():
     """(rank, size) that an MPI launcher gave to this process; (0, 1) if there was none."""
+    rank, size, names = _named()
+    return (0, 1) if _left_behind(names) else (rank, size)
+
+
+def _named():
+    """(rank, size, the names of the variables that say it)."""
     for names in LAUNCHERS:
         with contextlib.suppress(KeyError, ValueError):
             rank, size = (int(os.environ[name]) for name in names)
-            return rank, size
-    return 0, 1
+            return rank, size, names
+    return 0, 1, ()
+
+
+def _left_behind(names):
+    """Whether the variables are a shell's inside a Slurm job: to its tasks srun gives no terminal,
+    and where it does (--pty), only to one."""
+    if names != LAUNCHERS[-1]:
+        return False
+    with contextlib.suppress(AttributeError, ValueError):  # there is no stdin, or it is closed
+        return "SLURM_PTY_PORT" in os.environ or sys.stdin.isatty()
+    return False
 
 
 @functools.cache
@@ -45,9 +61,14 @@ def world():
 
     Raises ValueError if there are several, but they cannot reach each other.
     """
-    _, size = launched()
+    _, size, names = _named()
+    if size > 1 and _left_behind(names):
+        print(f"this shell is in a Slurm step of {size} tasks: this process goes on alone; srun "
+              "or mpiexec starts several", file=sys.stderr, flush=True)  # fmt: skip
+        size = 1
     if size == 1:
         return Alone()
+    alone = f"if this process is alone, as in a shell inside a job: unset {names[0]}"
     try:
         import mpi4py
 
@@ -56,14 +77,20 @@ def world():
     except (ImportError, RuntimeError) as e:
         raise ValueError(
             f"{size} processes were started, which need mpi4py to work together, and it cannot be "
-            f"imported ({e}); pip install 'pixelrnn_np[mpi]'"
+            f"imported ({e}); pip install 'pixelrnn_np[mpi]'; {alone}"
         ) from None
     if MPI.COMM_WORLD.size != size:
         raise ValueError(
             f"{size} processes were started, but mpi4py finds {MPI.COMM_WORLD.size}: its MPI "
-            f"({MPI.Get_library_version().split(',')[0].splitlines()[0]}) is not the launcher's"
+            f"({MPI.Get_library_version().split(',')[0].splitlines()[0]}) is not the "
+            f"launcher's; {alone}"
         )
     return Ranks(MPI)
+
+
+def joined():
+    """`world()` if this process has asked for it; else one process, which needs no others."""
+    return world() if world.cache_info().currsize else Alone()
 
 
 class Alone:
@@ -150,6 +177,9 @@ class Ranks(Alone):
         self.hosts = int(self._total(host.rank == 0))
         self._own = available_threads()
         self._share = max(1, self._processors(host) // host.size)
+
+    def __reduce__(self):
+        return world, ()  # a copied trainer stands in the same job
 
     def _processors(self, host):
         """Processors that the ranks of this host may use, each counted once."""
@@ -299,7 +329,7 @@ class Ranks(Alone):
 def silent():
     """Within the block nothing is printed."""
     with (
-        open(os.devnull, "w") as nowhere,
+        open(os.devnull, "w", encoding="utf-8", errors="replace") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):

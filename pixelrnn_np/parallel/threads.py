@@ -10,7 +10,8 @@ import functools
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from .. import backend
+from .. import memory
+from ..backend import check_int
 
 MOST_THREADS = 1024
 
@@ -37,37 +38,42 @@ class Pool:
     """
 
     def __init__(self, threads=None):
-        self.threads = available_threads() if threads is None else threads
-        if type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS:
+        wanted = available_threads() if threads is None else threads
+        try:
+            self.threads = check_int("threads", wanted, 1, MOST_THREADS)
+        except ValueError:
             raise ValueError(
                 f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
-            )
-        self._spaces = [backend.Workspace() for _ in range(self.threads)]
-        self._executor = None
+            ) from None
+        self._spaces = [memory.Workspace() for _ in range(self.threads)]
+        self._executors, self._process = [], os.getpid()  # executors of one thread each
+
+    def __reduce__(self):
+        return Pool, (self.threads,)  # a copy has threads and memory of its own
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._executor is not None:
-            self._executor.shutdown()
-            self._executor = None
+        for executor in self._executors:
+            executor.shutdown()
+        self._executors = []
 
     def map(self, function, shards):
         """[function(s) for s in shards]; what it returns must not live in the workspace.
 
-        `function` must not change the weights: what is prepared of them is shared (backend.once).
+        `function` must not change the weights: what is prepared of them is shared (memory.once).
         """
         shards = list(shards)
         workers = min(self.threads, len(shards))
-        with _blas().limit(limits=1, user_api="blas"), backend.sharing():
+        with _blas().limit(limits=1, user_api="blas"), memory.sharing():
             if workers <= 1:
                 return [self._run(0, function, s) for s in shards]
             return self._threaded(function, shards, workers)
 
     def _threaded(self, function, shards, workers):
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(self.threads - 1, "pixelrnn")
+        if self._process != os.getpid():  # threads are lost in a fork
+            self._executors, self._process = [], os.getpid()
         results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 
@@ -81,8 +87,8 @@ class Pool:
                 raise
 
         futures = [
-            self._executor.submit(contextvars.copy_context().run, work, slot)
-            for slot in range(1, workers)
+            executor.submit(contextvars.copy_context().run, work, slot)
+            for slot, executor in enumerate(self._helpers(workers - 1), 1)
         ]
         try:
             work(0)
@@ -92,8 +98,19 @@ class Pool:
             future.result()
         return results
 
+    def _helpers(self, count):
+        """Up to `count` threads beside the caller's: fewer where the system allows no more."""
+        while len(self._executors) < count:
+            executor = ThreadPoolExecutor(1, "pixelrnn")
+            try:
+                executor.submit(int)  # starts the thread, or fails, before there is work for it
+            except RuntimeError:
+                break
+            self._executors.append(executor)
+        return self._executors[:count]
+
     def _run(self, slot, function, shard):
-        with backend.workspace(self._spaces[slot]):
+        with memory.workspace(self._spaces[slot]):
             return function(shard)
 
 

@@ -3,26 +3,38 @@
 NAME.safetensors   weights and configuration, as `pr.load` reads them
 NAME.json          the card: data, recipe, nats, time, machine, versions, commit
 NAME.md, NAME.png  the card to read, made from the JSON; the training curve
-Names are <data>-<model>[-<layers>x<h>]. benchmarks/ship.py writes all four.
+Names are <data>-<model>[-<layers>x<h>]. tools/ship.py writes all four.
 """
 
+import atexit
+import contextlib
 import json
-from pathlib import Path
+import math
+from importlib import resources
 
 from ..backend import choose
+from ..console import shown
 from ..models import load
 
-FOLDER = Path(__file__).parent
+FOLDER = resources.files(__package__)  # a path, or a place in the zip file of the package
+WEIGHTS = ".safetensors"
+_copies = contextlib.ExitStack()  # of what had to be unpacked
+atexit.register(_copies.close)
 
 
 def list_pretrained():
     """The names that `load_pretrained` takes, sorted."""
-    return sorted(p.stem for p in FOLDER.glob("*.safetensors"))
+    names = (entry.name for entry in FOLDER.iterdir())
+    return sorted(name.removesuffix(WEIGHTS) for name in names if name.endswith(WEIGHTS))
 
 
-def path_of(name):
-    """The weights' file. Raises ValueError, which names the nearest name, for an unknown one."""
-    return FOLDER / f"{choose('pretrained', name, list_pretrained())}.safetensors"
+def path_of(name, ending=WEIGHTS):
+    """A path of the weights' file, or of the model's file with another ending.
+
+    Raises ValueError, which names the nearest name, for an unknown one.
+    """
+    file = FOLDER / f"{choose('pretrained', name, list_pretrained())}{ending}"
+    return _copies.enter_context(resources.as_file(file))
 
 
 def load_pretrained(name):
@@ -34,16 +46,16 @@ def pretrained_card(name):
     """All that is known about the model `name`: a dict, nats per image. ValueError: unknown name.
 
     data: arguments of `load_data`; splits: images in each; model: arguments of `build_model`;
-    recipe: those of `Trainer`; seen: updates, images and minutes up to these weights (minutes with
-    validation, on `sessions`' machines); run: the same of the whole run; nats, standard_error,
-    bits_per_dim: of valid and test, which these very weights give; bound: whether the nats are an
-    upper bound; first: nats of the first images of test; falling: how many nats validation fell in
-    the last tenth of the run (None: too few validations); schedule_done: share of the learning
-    rate's schedule; sessions: the commands of the training, and what each ran on. distilled: None,
-    or the teacher whose probabilities were the targets (benchmarks/distill.py); what the teacher
-    has seen is not in `seen`. Older cards lack the key.
+    recipe: those of `Trainer`; seen: updates, images, minutes and cpu_minutes up to these weights
+    (with validation, on `sessions`' machines; None or missing: not recorded); run: the same of the
+    whole run; nats, standard_error, bits_per_dim: of valid and test, which these very weights give,
+    and of train, on as many images as valid has, the first of a seed-0 permutation (older cards
+    lack it); bound: whether the nats are an upper bound; first: nats of the first images of test;
+    falling: how many nats validation fell in the last tenth of the run (None: too few validations);
+    schedule_done: share of the learning rate's schedule; sessions: the commands of the training,
+    and what each ran on.
     """
-    return json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name, ".json").read_text(encoding="utf-8"))
 
 
 def size_of(card):
@@ -55,7 +67,7 @@ def table():
     """What there is, as lines of text."""
     rows = [["name", "parameters", "images seen", "minutes", "valid nats", "test nats", "bits/dim"]]
     for card in map(pretrained_card, list_pretrained()):
-        seen, most = card["seen"], "≤ " if card["bound"] else ""
+        seen, most = card["seen"], shown("≤ ") if card["bound"] else ""
         rows.append([
             card["name"], f"{card['parameters']:,}", f"{seen['images']:,}",
             f"{seen['minutes']:.1f}", most + f"{card['nats']['valid']:.2f}",
@@ -68,7 +80,7 @@ def table():
 
 def card_text(card):
     """The card as Markdown that reads well in a terminal too."""
-    name, model, seen, run = card["name"], card["model"], card["seen"], card["run"]
+    name, model = card["name"], card["model"]
     recipe = ", ".join(f"{k} {v}" for k, v in card["recipe"].items() if v is not None)
     options = "".join(
         f", {k} {model[k]}" for k in ("base", "factor", "scales", "exact") if k in model
@@ -78,13 +90,10 @@ def card_text(card):
         f"- model: {model['name']}, {model['layers']} blocks, h = {model['h']}, "
         f"head {model['head']}{options}, {card['parameters']:,} parameters, {model['dtype']}",
         f"- data: {_data(card)}; " + ", ".join(f"{n:,} {s}" for s, n in card["splits"].items()),
-        *(f"- {split}: {_nats(card, split)}" for split in ("valid", "test")),
-        f"- seen: {seen['images']:,} images, {seen['updates']:,} updates, "
-        f"{seen['minutes']:.1f} minutes",
-        f"- whole run: {run['images']:,} images, {run['updates']:,} updates, "
-        f"{run['minutes']:.1f} minutes; these weights are the best on valid",
+        *(f"- {split}: {_nats(card, split)}" for split in ("valid", "test")), *_gap(card),
+        f"- seen: {_spent(card, 'seen')}",
+        f"- whole run: {_spent(card, 'run')}; these weights are the best on valid",
         f"- recipe: {recipe}",
-        *_began(card), *_distilled(card),
         f"- was it still falling? {_falling(card)}",
         f"- weights: SHA-256 {card['sha256']}", "",
         "How it was trained:", "",
@@ -102,26 +111,6 @@ def card_text(card):
     return "\n".join(lines) + "\n"
 
 
-def _began(card):
-    """The lines on weights that were not new at the first update; older cards say nothing."""
-    began = card.get("began")
-    if began is None:
-        return []
-    seen = began["seen"]
-    counted = f"{seen['images']:,} images, {seen['minutes']:.1f} minutes, counted as seen"
-    return [f"- began with the weights of {began['weights']} ({counted}), changed with commit "
-            f"{began['commit']} by", "", f"      {began['command']}", ""]  # fmt: skip
-
-
-def _distilled(card):
-    """The line on targets that were not the pixels themselves."""
-    lesson = card.get("distilled")
-    if lesson is None:
-        return []
-    return [f"- targets: not the pixels, but the probabilities that {lesson['teacher']} gives them",
-            "  (distillation); the teacher's own training is not counted above"]  # fmt: skip
-
-
 def _data(card):
     data = card["data"]
     chance = f", binarised by chance with seed {data.get('seed')}" if "stochastic" in data else ""
@@ -134,6 +123,25 @@ def _nats(card, split):
         f"{most}{card['nats'][split]:.3f} nats per image (± {card['standard_error'][split]:.2f} "
         f"standard error), {card['bits_per_dim'][split]:.4f} bits per dimension"
     )
+
+
+def _gap(card):
+    """The line on training images; older cards say nothing."""
+    if "train" not in card["nats"]:
+        return []
+    count = min(card["splits"]["train"], card["splits"]["valid"])
+    gap = card["nats"]["valid"] - card["nats"]["train"]
+    error = math.hypot(card["standard_error"]["valid"], card["standard_error"]["train"])
+    return [f"- train: {_nats(card, 'train')}, on {count:,} images drawn by seed 0; "
+            f"valid − train: {gap:+.2f} (± {error:.2f})"]  # fmt: skip
+
+
+def _spent(card, what):
+    spent, cpu = card[what], card[what].get("cpu_minutes")
+    threads = ", ".join(dict.fromkeys(str(s["threads"]) for s in card["sessions"]))
+    counted = "" if cpu is None else f", {cpu:.1f} CPU minutes (threads: {threads})"
+    done = f"{spent['images']:,} images, {spent['updates']:,} updates"
+    return f"{done}, {spent['minutes']:.1f} minutes{counted}"
 
 
 def _falling(card):

@@ -31,7 +31,8 @@ def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, r
     """The same chain backwards. dx may be dy; dz, unless it is empty, becomes the gradient before
     the last ReLU, which is that of `given`.
     """
-    active, da, ddown, dactive = (np.empty_like(v) for v in (x, a, a, x))
+    active, dactive = np.empty_like(x), np.empty_like(x)
+    da, ddown = np.empty_like(a), np.empty_like(a)
     relu_forward(x, active)
     residual_backward(dy, dskip, a, K_out, da, dactive[:0], dK_out, db_out)
     relu_backward(da, a, da)
@@ -40,7 +41,9 @@ def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, r
     relu_backward(ddown, down, ddown)
     conv_backward(ddown, active, K_down[None], CENTRE, dactive, dK_down[None], db_down)
     relu_backward(dactive, active, dactive)
-    dx[...] = dactive + (dy if residual else 0)
+    if residual:
+        dactive += dy
+    dx[...] = dactive
 
 
 def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y,
@@ -53,9 +56,13 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     left = len(K_row) - 1
     down = np.maximum(x, 0) @ K_down + b_down
     row[column + left] = np.maximum(down, 0)
-    z = above + sum(row[column + v] @ K_row[v] for v in range(left + 1))
+    z = above.copy()
+    for v in range(left + 1):
+        z += row[column + v] @ K_row[v]
     out = np.maximum(z, 0) @ K_out + b_out
-    y[...] = out[:, : y.shape[1]] + (x if residual else 0)
+    y[...] = out[:, : y.shape[1]]
+    if residual:
+        y += x
     if skips.size:
         skips += out[:, y.shape[1] :]
 

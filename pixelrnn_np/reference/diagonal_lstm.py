@@ -11,23 +11,23 @@ from .lstm_cell import cell, cell_backward
 
 
 def skew(x, reverse, y):
-    """y[k] = x[:, r, c] of the k-th pixel, diagonal by diagonal, each from its top row down.
+    """y[k] = x[:, r, q] of the k-th pixel, diagonal by diagonal, each from its top row down.
 
     x: (B, H, W, F) → y: (H·W, B, F). With `reverse` the map is flipped before it is skewed.
     a b c / d e f / g h i becomes a, b d, c e g, f h, i; and reversed c, b f, a e i, d h, g.
     """
-    for k, (r, c) in enumerate(diagonal_order(*x.shape[1:3], reverse)):
-        y[k] = x[:, r, c]
+    for k, (r, q) in enumerate(diagonal_order(x.shape[1], x.shape[2], reverse)):
+        y[k] = x[:, r, q]
 
 
 def unskew(y, reverse, x):
     """The inverse of `skew`, and its adjoint, since skew only moves pixels."""
-    for k, (r, c) in enumerate(diagonal_order(*x.shape[1:3], reverse)):
-        x[:, r, c] = y[k]
+    for k, (r, q) in enumerate(diagonal_order(x.shape[1], x.shape[2], reverse)):
+        x[:, r, q] = y[k]
 
 
 def diagonal_order(H, W, reverse):
-    """Pixels (r, c) in the order of `skew`."""
+    """Pixels (r, q) in the order of `skew`."""
     for t in range(H + W - 1):
         for r in range(H):
             if 0 <= t - r < W:
@@ -41,10 +41,11 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     """
     B, H, W, _ = x.shape
     side = 1 if reverse else -1  # where the horizontal neighbour lies
-    c[...], h[...] = c0, h0
+    c[...] = c0
+    h[...] = h0
     for n in range(B):
         for r in range(H):
-            for q in _columns(W, reverse):
+            for q in columns(W, reverse):
                 above, beside = h[n, r, q + 1], h[n, r + 1, q + 1 + side]
                 z = b + x[n, r, q] @ K_is + above @ K_ss[0] + beside @ K_ss[1]
                 gates[n, r, q], c[n, r + 1, q + 1], h[n, r + 1, q + 1] = cell(
@@ -70,11 +71,12 @@ def diagonal_lstm_backward(dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx,
         dh[:, 1:-2, 1:-1] = dy[:, 1:]
     else:
         dh[:, 1:-1, 1:-1] = dy
-    for gradient in (dK_is, dK_ss, db):
-        gradient[...] = 0
+    dK_is[...] = 0
+    dK_ss[...] = 0
+    db[...] = 0
     for n in range(B):
-        for r in reversed(range(H)):
-            for q in reversed(_columns(W, reverse)):
+        for r in range(H - 1, -1, -1):
+            for q in columns(W, not reverse):
                 here, above, beside = (r + 1, q + 1), (r, q + 1), (r + 1, q + 1 + side)
                 d, dc_before = cell_backward(
                     gates[n, r, q], c[n][here], c[n][beside], dh[n][here], dc[n][here]
@@ -87,12 +89,14 @@ def diagonal_lstm_backward(dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx,
                 dh[n][above] += K_ss[0] @ d
                 dh[n][beside] += K_ss[1] @ d
                 dc[n][beside] += dc_before
-    for total, d in ((dh0, dh), (dc0, dc)):
-        d[:, 1:-1, 1:-1] = 0
-        total[...] = d.sum(axis=(0, 1, 2))
+    dh[:, 1:-1, 1:-1] = 0
+    dc[:, 1:-1, 1:-1] = 0
+    dh0[...] = dh.reshape(-1, len(dh0)).sum(axis=0)
+    dc0[...] = dc.reshape(-1, len(dc0)).sum(axis=0)
 
 
-def _columns(W, reverse):
+def columns(W, reverse):
+    """Columns in the order in which they are read."""
     return range(W - 1, -1, -1) if reverse else range(W)
 
 

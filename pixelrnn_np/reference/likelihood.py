@@ -36,4 +36,4 @@ def softmax_backward(logits, x, scale, dlogits):
         z = logits[i].astype(np.float64)
         e = np.exp(z - z.max())
         dlogits[i] = scale * e / e.sum()
-        dlogits[i + (x[i],)] -= scale
+        dlogits[i][x[i]] -= scale

@@ -11,7 +11,9 @@ from .lstm_cell import cell, cell_backward
 
 def inside(q, shifts, W):
     """(index, column) of the shifts that lead from column q to a column of the image."""
-    return [(t, q + s) for t, s in enumerate(shifts) if 0 <= q + s < W]
+    for t in range(len(shifts)):
+        if 0 <= q + shifts[t] < W:
+            yield t, q + shifts[t]
 
 
 def centred(K_ss):
@@ -42,8 +44,11 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
     """
     B, H, W, _ = x.shape
     dh, dc = dh.copy(), np.zeros_like(c)
-    for gradient in (dK_is, dK_ss, db, dh0, dc0):
-        gradient[...] = 0
+    dK_is[...] = 0
+    dK_ss[...] = 0
+    db[...] = 0
+    dh0[...] = 0
+    dc0[...] = 0
     for n in range(B):
         for r in range(H - 1, -1, -1):
             for q in range(W):

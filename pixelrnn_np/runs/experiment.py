@@ -1,16 +1,17 @@
 """What a training run starts from: a new model, or a checkpoint; and which data it goes with."""
 
 import math
+from pathlib import Path
 
 from ..backend import choose
-from ..data import DATASETS, dataset_levels
+from ..data import DATASETS, OWN_OPTIONS, dataset_levels, find_dataset, is_own, known
 from ..models import MODELS, build_model
-from ..training.optim import learning_rate
 from ..parallel.threads import Pool
-from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
+from ..training.optim import learning_rate
 from ..training.trainer import Trainer
+from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
-# On digits these were worth five nats over RMSProp at a constant rate (benchmarks/README.md).
+# Schedule and average took RMSProp on digits from 84.5 to 80.0 nats (benchmarks/README.md).
 DEFAULTS = {
     "model": "diagonal_bilstm", "data": "digits", "epochs": 30, "seed": 0, "batch_size": 16,
     "optimizer": "soap", "lr": 0.003, "schedule": "cosine", "warmup": 100, "ema": 0.995,
@@ -33,26 +34,39 @@ def fresh(out, given, threads, init=None, ranks=None):
     if has_checkpoint(out):
         raise ValueError(f"{out} holds a run already; add --resume to go on, or name another --out")
     options = {**DEFAULTS, **given}
-    data = {"name": choose("data", options["data"], tuple(DATASETS)),
-            "levels": options.get("levels")}  # fmt: skip
-    if options.get("stochastic"):
-        data |= {"stochastic": True, "seed": options["seed"]}
-    levels = dataset_levels(data["name"], data["levels"], data.get("stochastic", False))
+    data = named(options)
+    dataset, levels = find_dataset(**data), dataset_levels(**data)
+    data["levels"] = levels
+    if dataset.fingerprint is not None:
+        data["fingerprint"] = dataset.fingerprint
     name = choose("model", options["model"], tuple(MODELS))
     for key in SCALE_OPTIONS:
         if key in given and name != "multi_scale":
             raise ValueError(f"--{key} goes with --model multi_scale, not with {name}")
     wanted = {k: options[k] for k in (*MODEL_OPTIONS, *SCALE_OPTIONS[:-1]) if k in options}
-    shape = DATASETS[data["name"]].image_shape
-    net = build_model(name, shape, levels, seed=options["seed"], **wanted)
+    net = build_model(name, dataset.image_shape, levels, seed=options["seed"], **wanted)
     if init is not None:
         start_from(net, init)
     trainer = Trainer(
         net, threads=threads, ranks=ranks,
         **{k: options[k] for k in TRAINER_OPTIONS if k in options},
     )  # fmt: skip
-    about = {"data": {**data, "levels": levels}, "epochs": options["epochs"]}
+    about = {"data": data, "epochs": options["epochs"]}
     return trainer, about if init is None else {**about, "init": str(init)}
+
+
+def named(options):
+    """Arguments for `load_data` of the data that options name. Raises ValueError for no data."""
+    data = {"name": place(options["data"])}
+    data |= {k: options[k] for k in ("levels", *OWN_OPTIONS) if k in options}
+    return data | (
+        {"stochastic": True, "seed": options["seed"]} if options.get("stochastic") else {}
+    )
+
+
+def place(name):
+    """The name of a data set, or the whole path of own data, as a run's files have it."""
+    return str(Path(name).resolve()) if is_own(name) else known(name, "data")
 
 
 def start_from(net, path):
@@ -66,23 +80,24 @@ def start_from(net, path):
 def resumed(out, given, threads, unusable=None, ranks=None):
     """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
 
-    Of a run of benchmarks/distill.py the latter has "distilled" too: what it learns from.
     unusable: see `run.newest`. Raises ValueError if options disagree, or no checkpoint is whole.
     """
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
     trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)
     net, saved = trainer.model, trainer.settings
-    data = source(out / CHECKPOINT, net, meta)
-    before = {"stochastic": False, **net.config, **saved, **data, "model": net.name,
-              "data": data["name"]}  # fmt: skip
+    data = source(out / CHECKPOINT, net, meta, given.get("data"), {**saved, **given}, same=True)
+    before = {"stochastic": False, "grey": False, **net.config, **saved, **data,
+              "model": net.name, "data": data["name"]}  # fmt: skip
     for name, value in given.items():
-        if name != "epochs" and before.get(name) != value:
+        if name not in ("epochs", "data") and before.get(name) != value:
             was, name = before.get(name), name.replace("_", "-")
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
+    epochs = given.get("epochs", meta.get("epochs"))
+    if epochs is None:
+        raise ValueError(f"{out} does not say how many epochs it is to have; name --epochs")
     _find_best(trainer, out)
-    trainer.total_steps = steps(trainer, data["name"], meta.get("epochs"))
-    about = {"data": data, "epochs": given.get("epochs", meta.get("epochs"))}
-    return trainer, about | {k: meta[k] for k in ("distilled",) if k in meta}
+    trainer.total_steps = steps(trainer, data, meta.get("epochs"))
+    return trainer, {"data": data, "epochs": epochs}
 
 
 def _trainer(path, threads, ranks):
@@ -117,19 +132,22 @@ def _find_best(trainer, out):
         trainer.best_weights, trainer.best_updates = model.flat.copy(), meta["updates"]
 
 
-def steps(trainer, name, epochs):
-    """Updates in so many passes over a data set; None where `epochs` is not a number of passes."""
-    batches = math.ceil(DATASETS[name].splits["train"] / trainer.settings["batch_size"])
+def steps(trainer, data, epochs):
+    """Updates in so many passes over a data set; None where `epochs` is not a number of passes.
+
+    data: arguments of `load_data`.
+    """
+    batches = math.ceil(find_dataset(**data).splits["train"] / trainer.settings["batch_size"])
     return batches * epochs if isinstance(epochs, int) and epochs > 0 else None
 
 
-def new_end(trainer, name, epochs):
+def new_end(trainer, data, epochs):
     """What another --epochs does to the cosine of a resumed run, in a line; None: nothing.
 
     The curve is stretched or compressed: the next update has the rate that a run planned for
     `epochs` from its beginning would have there, and warm-up does not come again.
     """
-    s, before, after = trainer.settings, trainer.total_steps, steps(trainer, name, epochs)
+    s, before, after = trainer.settings, trainer.total_steps, steps(trainer, data, epochs)
     if s["schedule"] != "cosine" or before in (None, after) or trainer.epoch >= epochs:
         return None
     was, now = (
@@ -142,26 +160,76 @@ def new_end(trainer, name, epochs):
     )
 
 
-def source(path, net, meta, name=None):
-    """Arguments for `load_data`: the set that `path` was trained on, or another that is named."""
-    saved = meta.get("data")
-    good = isinstance(saved, dict) and saved.get("name") in tuple(DATASETS)
-    good = good and set(saved) <= {"name", "levels", "stochastic", "seed"}
-    if name is None and not good:
+def source(path, net, meta, name=None, options=None, same=False):
+    """Arguments for `load_data`: the data that `path` was trained on, or others that are named.
+
+    options: of a run that does not say what it was trained on, what was named beside `name`.
+    same: a run goes on: what is named may only be another place of the same data.
+    """
+    saved, wanted = _saved(meta), None if name is None else place(name)
+    if wanted is None and saved is None:
         raise ValueError(f"{path} does not say what it was trained on; name it with --data")
-    if name is None or (good and saved["name"] == name):
-        name, found = saved["name"], saved
+    if saved is None:
+        found = _fitting(wanted, net, options or {})
+    elif wanted in (None, saved["name"]):
+        found = saved
+    elif same and not ("fingerprint" in saved and is_own(wanted)):
+        raise ValueError(f"--data is {name}, but the run in {path.parent} has {saved['name']}")
     else:
-        found = {"name": name, "levels": net.levels}
-    shape = DATASETS[choose("data", name, tuple(DATASETS))].image_shape
+        found = _fitting(wanted, net, {k: saved[k] for k in OWN_OPTIONS if k in saved})
+    found = {k: v for k, v in found.items() if k != "fingerprint"}
+    dataset = _checked(found, path, net, wanted is None)
+    if dataset.fingerprint is None:
+        return found
+    was = (saved or {}).get("fingerprint")
+    if was not in (None, dataset.fingerprint) and (same or wanted is None):
+        instead = "begin anew with --init" if same else "name what to use with --data"
+        raise ValueError(
+            f"{found['name']} is not what {path} was trained on: its fingerprint is "
+            f"{dataset.fingerprint[:12]}…, it was {was[:12]}…; put back what it was, or {instead}"
+        )
+    return {**found, "fingerprint": dataset.fingerprint}
+
+
+def _saved(meta):
+    """What a run's file says of its data; None if it does not, or not soundly."""
+    saved = meta.get("data")
+    keys = {"name", "levels", "stochastic", "seed", "fingerprint", *OWN_OPTIONS}
+    if not isinstance(saved, dict) or not set(saved) <= keys:
+        return None
+    own = isinstance(saved.get("fingerprint"), str) and is_own(saved.get("name"))
+    return saved if own or saved.get("name") in tuple(DATASETS) else None
+
+
+def _fitting(name, net, options):
+    """Arguments for `load_data` of other data, which should fit the model."""
+    data = {"name": name, "levels": net.levels}
+    if is_own(name):
+        H, W, C = net.image_shape
+        own = {k: options[k] for k in OWN_OPTIONS if k in options}
+        return {**data, "size": f"{H}x{W}", "grey": C == 1, **own}
+    return data | (
+        {"stochastic": True, "seed": options["seed"]} if options.get("stochastic") else {}
+    )
+
+
+def _checked(data, path, net, silent):
+    """The Dataset of these arguments; ValueError if it does not fit the model.
+
+    silent: it was not named, but is what the file at `path` says.
+    """
+    name = data["name"]
     try:
-        levels = dataset_levels(name, found.get("levels"), found.get("stochastic", False))
+        dataset, levels = find_dataset(**data), dataset_levels(**data)
+    except FileNotFoundError as e:
+        moved = f"{path} was trained on {name}, which is not there; if it has moved, name its new"
+        raise FileNotFoundError(f"{moved} place with --data" if silent else str(e)) from None
     except ValueError as e:
         raise ValueError(f"{name} does not fit the model in {path}: {e}") from None
-    if (*shape, levels) != (*net.image_shape, net.levels):
-        sizes = ["×".join(map(str, s)) for s in (shape, net.image_shape)]
+    if (*dataset.image_shape, levels) != (*net.image_shape, net.levels):
+        sizes = ["×".join(map(str, s)) for s in (dataset.image_shape, net.image_shape)]
         raise ValueError(
             f"the images of {name} are {sizes[0]} of {levels} levels, "
             f"those of the model in {path} {sizes[1]} of {net.levels}"
         )
-    return found
+    return dataset

@@ -22,6 +22,7 @@ class Lock:
 
     def __init__(self, folder):
         self.folder = Path(folder)
+        self._process = os.getpid()
         self._made = [p for p in (self.folder, *self.folder.parents) if not p.exists()]
         self._file = None
         try:
@@ -51,7 +52,12 @@ class Lock:
             self._file.close()  # its holder removed it between our open and our lock
 
     def release(self):
-        """Also removes the folder if the lock made it and nothing was put there."""
+        """Also removes the folder if the lock made it and nothing was put there.
+
+        In a forked process the lock is still its parent's.
+        """
+        if self._process != os.getpid():
+            return
         if self._file is not None and not self._file.closed:
             with contextlib.suppress(OSError):  # while it is held: nobody else can have it
                 (self.folder / LOCK).unlink()

@@ -18,27 +18,12 @@ WEIGHTS = ":(exclude)pretrained/*-*"  # git's way to leave out data, which is no
 def describe():
     """{"command", "commit", "versions", "processor", "cores"} of this process."""
     return {
-        "command": shlex.join(["python", *_program(), *sys.argv[1:]]),
-        "commit": commit(script=_script()),
+        "command": "python -m pixelrnn_np " + shlex.join(sys.argv[1:]),
+        "commit": commit(),
         "versions": versions(),
         "processor": processor(),
         "cores": available_threads(),
     }
-
-
-def _program():
-    """The words after "python": this package, or a script, with its folder in the repository."""
-    script = Path(sys.argv[0])
-    if script.suffix != ".py" or script.name == "__main__.py":
-        return ["-m", "pixelrnn_np"]
-    return [_script() or script.name]
-
-
-def _script():
-    """The script that runs, seen from the repository's root; None if it is not in there."""
-    script, root = Path(sys.argv[0]).resolve(), Path(__file__).resolve().parents[2]
-    inside = script.suffix == ".py" and script.is_relative_to(root)
-    return script.relative_to(root).as_posix() if inside else None
 
 
 def versions():
@@ -65,17 +50,13 @@ def processor():
 
 
 @functools.cache
-def commit(folder=Path(__file__).parents[1], script=None):
-    """The git commit of the package, with "-dirty" where its files differ; None outside of git.
-
-    script: a file beside the package, from the repository's root, that has to be unchanged too.
-    """
+def commit(folder=Path(__file__).parents[1]):
+    """The git commit of the package, with "-dirty" where its files differ; None outside of git."""
     # An installed package may lie in somebody else's repository: ask whether the file is tracked.
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", WEIGHTS,
-                   *([] if script is None else [f":(top){script}"]))  # fmt: skip
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", WEIGHTS)
     return head if head is None or changed == "" else f"{head}-dirty"
 
 

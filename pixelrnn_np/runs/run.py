@@ -13,6 +13,7 @@ import csv
 import gc
 import io
 import json
+import os
 import sys
 import weakref
 from pathlib import Path
@@ -20,10 +21,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import checkpoint, figures
+from ..console import brief
+from ..models import from_arrays
+from ..training import session as training_session
+from ..training.state import COLUMNS
 from . import provenance
 from .folder import Lock, remove_leftovers, set_aside
-from ..models import from_arrays
-from ..training.state import COLUMNS
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 BEST, CONFIG, METRICS, CURVE = "best.safetensors", "config.json", "metrics.csv", "loss.png"
@@ -31,39 +34,72 @@ FILES = (CHECKPOINT, PREVIOUS, BEST, CONFIG, METRICS, CURVE, "samples.png", "sca
 LARGEST_CONFIG = 2**22  # bytes; a session takes up about one KiB
 
 
-class Run:
-    """One folder, held until `close` so that no other run writes there; also a context manager.
+_left_open = weakref.WeakValueDictionary()  # {(process, folder): Run}
 
-    `about` (what JSON holds: the data set's name and levels) goes into every file. baselines:
-    {name: nats per image}, lines in the loss curve. Raises OSError if the folder cannot be made or
-    written to, ValueError if another run is writing there.
+
+class Run:
+    """The folder of a training run: `trainer.fit(train, valid, run=pr.Run("runs/x"))`.
+
+    `fit` writes there, as it goes: `checkpoint.safetensors` (all that is needed to go on, and the
+    one before), `best.safetensors` (a model file: the weights with the lowest validation nats, for
+    `pr.load`), `config.json`, `metrics.csv` and `loss.png`; the commands `evaluate`, `sample` and
+    the others take the folder.
+
+    folder: its path; it is made if it is missing, and held until `close()`, or the end of a `with`
+    block, so that no other run writes there. A Run of the same folder that this process has left
+    open is closed: a notebook's cell can be run again. about: {"data": {"name": …, "levels": …}},
+    or what else JSON can hold, goes into every file. baselines: {name: nats per image}, lines in
+    the loss curve. Raises OSError if the folder cannot be made or written to, ValueError if another
+    run is writing there or `about` is nothing for JSON.
     """
 
     def __init__(self, folder, about=None, baselines=None):
-        self.folder, self.about, self.baselines = Path(folder), about or {}, baselines or {}
+        self.folder, self.about = Path(folder), checkpoint.as_json("about", about or {})
+        self.baselines, self._in_block = baselines or {}, False
         self.sessions = []
         self.unwritten = {}  # of what is made from the checkpoint: {name: OSError}
-        self._drawn = -1  # records in loss.png
+        self._drawn, self._undrawable = -1, False  # records in loss.png; whether drawing failed
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"{self.folder} is a file; name a folder for the run")
+        place = os.getpid(), self.folder.resolve()
+        if (older := _left_open.get(place)) is not None and not older._in_block:
+            older.close()
         lock = Lock(self.folder)
         self.close = weakref.finalize(self, lock.release)
+        _left_open[place] = self
         if not lock.held:
             self._say("its file system has no locks: see to it that no other run writes there")
         remove_leftovers(self.folder, FILES)
 
     def __enter__(self):
+        self._in_block = True
         return self
 
     def __exit__(self, *_):
+        self._in_block = False
         self.close()
+
+    def require_open(self):
+        """ValueError if this Run no longer has its folder."""
+        if not self.close.alive:
+            raise ValueError(
+                f"this Run of {self.folder} is closed, by itself or by a newer one of this "
+                f"process; make another: pr.Run({str(self.folder)!r})"
+            )
+
+    def begin(self, trainer, epochs):
+        """What `fit` calls first. Raises ValueError if this Run no longer has its folder."""
+        self.require_open()
+        if not self.sessions:  # the command line has written them, with what it knows besides
+            self.write_config(trainer, epochs)
 
     @property
     def has_checkpoint(self):
         return has_checkpoint(self.folder)
 
     def write_config(self, trainer, epochs):
-        """Adds the session that begins now; one is what one `train` command did."""
+        """Adds the session that begins now; one is what one `train` command did, or one `fit`."""
+        self.require_open()
         session = {**provenance.describe(), "threads": trainer.pool.threads,
                    "ranks": trainer.ranks.size, "hosts": trainer.ranks.hosts, "epochs": epochs,
                    "from_update": trainer.step_count}  # fmt: skip
@@ -86,6 +122,7 @@ class Run:
         What is made from it, metrics and curve, does not stop training: a failure is said, kept in
         `unwritten`, and tried again with the next checkpoint.
         """
+        self.require_open()
         arrays, meta = trainer.state()
         arrays |= {f"weights.{k}": a for k, a in trainer.model.params.items()}
         meta = {"model": trainer.model.config, "trainer": meta, **self.about,
@@ -106,6 +143,7 @@ class Run:
 
     def save_best(self, trainer, nats):
         """Writes the trainer's best weights, which have `nats` in validation."""
+        self.require_open()
         about = {**self.about, "valid_nats": nats, "updates": trainer.best_updates}
         about = {"model": trainer.model.config, **about}
         weights = trainer.model.unflatten(trainer.best_weights)
@@ -122,26 +160,33 @@ class Run:
             else:
                 self._say(f"{path} is missing")
             self._say(f"going on from the checkpoint before, after update {trainer.step_count}")
-        if not self._best_is_whole(trainer) and trainer.best_weights is not None:
+        best = self._whole_best(trainer)
+        if trainer.best_weights is not None and (best is None or self._other_data(best)):
             self.save_best(trainer, trainer.best)
-            self._say(f"{BEST} was made again from the checkpoint")
+            if best is None:
+                self._say(f"{BEST} was made again from the checkpoint")
         if trainer.step_count:
             self._write_metrics_and_curve(trainer.history)
 
-    def _best_is_whole(self, trainer):
+    def _other_data(self, best):
+        """Whether best weights name another place of the data than this session does."""
+        return "data" in self.about and best.get("data") != self.about["data"]
+
+    def _whole_best(self, trainer):
+        """What is said of the best weights; None if they are missing, damaged or another run's."""
         path = self.folder / BEST
         if not path.exists():
-            return False
+            return None
         try:
             model, meta = load_run(path)
         except ValueError as e:
             self._set_aside(path, e)
-            return False
+            return None
         updates, known = meta.get("updates"), trainer.best_updates
         if model.config == trainer.model.config and known in (None, updates):
-            return True
+            return meta
         self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
-        return False
+        return None
 
     def keep_old_best(self):
         """Before a run that starts afresh: best weights without a checkpoint keep their numbers."""
@@ -156,11 +201,19 @@ class Run:
 
     def _write_metrics_and_curve(self, history):
         self._attempt(METRICS, lambda path: checkpoint.write_atomically(path, _table(history)))
-        if len(history) != self._drawn and self._attempt(
-            CURVE, lambda path: figures.save_loss_curve(path, history, self.baselines)
-        ):
+        if len(history) != self._drawn and self._attempt(CURVE, lambda p: self._draw(p, history)):
             self._drawn = len(history)
             gc.collect()  # a figure is a megabyte of cyclic garbage
+
+    def _draw(self, path, history):
+        try:
+            figures.save_loss_curve(path, history, self.baselines)
+        except OSError:
+            raise
+        except Exception as e:  # whatever matplotlib meets on this machine: it is only a picture
+            if not self._undrawable:
+                self._say(f"{CURVE} could not be drawn ({brief(e)}); training goes on")
+            self._undrawable = True
 
     def _attempt(self, name, write):
         try:
@@ -172,6 +225,16 @@ class Run:
             return False
         self.unwritten.pop(name, None)
         return True
+
+
+def open_run(folder, fresh):
+    """The Run of `fit(run=folder)`; ValueError if a fresh trainer finds another's checkpoint."""
+    if fresh and has_checkpoint(folder):
+        raise ValueError(f"{folder} holds a run already; name another folder, or remove it first")
+    return Run(folder)
+
+
+training_session.open_run = open_run
 
 
 def _table(history):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..models.base import check_int
+from ..backend import check_int
 
 COLUMNS = ("step", "epoch", "images", "seconds", "cpu_seconds", "lr", "train", "valid")
 

@@ -5,19 +5,21 @@ clipped elementwise; the paper gives neither a clip nor a learning rate.
 """
 
 import contextlib
+import copy
 import math
 import time
 
 import numpy as np
 from tqdm import tqdm
 
-from ..backend import choose
-from ..models.base import NotFinite, check_images, check_int, check_number, require_model
+from ..backend import check_int, check_number, choose
+from ..models.base import NotFinite, check_images, require_model
 from ..parallel.ranks import Alone
 from ..parallel.threads import Pool, cut
 from . import state
 from .interrupts import stop_requests
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
+from .session import opened
 from .state import COLUMNS
 
 __all__ = ["COLUMNS", "Diverged", "Trainer"]
@@ -28,6 +30,11 @@ class Diverged(ArithmeticError):
 
     The weights are those before that update.
     """
+
+
+def _nobody():
+    """Whether somebody asked to stop, outside of `fit`."""
+    return False
 
 
 class Trainer:
@@ -61,28 +68,43 @@ class Trainer:
             "dropout": check_number("dropout", dropout, 0, 1, low_too=True),
             "ema": check_number("ema", ema, 0, 1, low_too=True),
             "seed": check_int("seed", seed, 0, 2**63),
-            "scale": scale,
+            "scale": self._scale(scale),
         }
-        if scale is not None:
-            networks = len(getattr(model, "networks", ()))
-            if networks == 0:
-                raise ValueError(f"scale is {scale}; a {model.name} has no scales: leave it None")
-            check_int("scale", scale, 0, networks - 1)
         self.pool = Pool(self.ranks.threads(threads))
         self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype, matrices(model))
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
         self.order_state = self.rng.bit_generator.state
         if total_steps is not None:
-            check_int("total_steps", total_steps, 1, 10**12)
+            total_steps = check_int("total_steps", total_steps, 1, 10**12)
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
         self.interrupted = self._agreed = False
-        self._asked = lambda: False
+        self._asked = _nobody
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history, self.best = [], math.inf
         self.best_weights = self.best_updates = None  # those with `best` nats, and when
+
+    def _scale(self, scale):
+        networks = len(getattr(self.model, "networks", ()))
+        if scale is None:
+            return None
+        if networks == 0:
+            raise ValueError(f"scale is {scale}; a {self.model.name} has no scales: leave it None")
+        return check_int("scale", scale, 0, networks - 1)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_asked": _nobody}  # a copy trains for itself, and answers nobody
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        arrays = self.optimizer.arrays  # what pickle gives may be read-only
+        arrays.update({name: a.copy() for name, a in arrays.items()})
+        self.average = None if self.average is None else self.average.copy()
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two trainers of one model would undo each other's work
 
     @property
     def lr(self):
@@ -171,19 +193,24 @@ class Trainer:
         """Trains until `epochs` passes over `train` are done, counted from the very first.
 
         train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
-        and pictures; log_every, checkpoint_every: updates between records and checkpoints;
-        progress: whether a bar is shown. Of several ranks only rank 0 has a run and a bar.
+        and pictures, or the path of such a folder, "runs/x"; log_every, checkpoint_every: updates
+        between records and checkpoints; progress: whether a bar is shown. Of several ranks only
+        rank 0 has a run and a bar.
         A new model first predicts the shares of the values in `train` (Model.start_at).
         Ctrl-C ends the update under way, saves, and returns.
         Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
         Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
         """
-        check_int("epochs", epochs, 1, 10**6)
-        check_int("log_every", log_every, 1, 10**9)
-        check_int("checkpoint_every", checkpoint_every, 1, 10**9)
+        epochs = check_int("epochs", epochs, 1, 10**6)
+        log_every = check_int("log_every", log_every, 1, 10**9)
+        checkpoint_every = check_int("checkpoint_every", checkpoint_every, 1, 10**9)
         for name, images in (("train", train), ("valid", valid)):
             if images is not None or name == "train":
                 check_images(images, self.model.image_shape, self.model.levels, name)
+        with opened(run, self, epochs) as run:
+            return self._fit(train, valid, epochs, run, log_every, checkpoint_every, progress)
+
+    def _fit(self, train, valid, epochs, run, log_every, checkpoint_every, progress):
         batches = math.ceil(len(train) / self.settings["batch_size"])
         self.total_steps = batches * epochs
         bar = tqdm(

@@ -1,6 +1,6 @@
 """Thousands of hostile files for every file reader: a clear error or a right result, never worse.
 
-    python benchmarks/soak_fuzz.py --files 10000 --seed 0 [--readers idx npz …] [--keep FOLDER]
+    python -m tests.soak.fuzz --files 10000 --seed 0 [--readers idx npz …] [--keep FOLDER]
 
 Each reader works in a process of its own, so that a crash or a hang is caught and the file that did
 it is known. What fails: a crash; 10 seconds of a processor, or 5 minutes of waiting; an exception
@@ -108,7 +108,7 @@ def memory():
 
 def work(name, seed, start, stop, folder):
     """Reads the files start … stop-1; prints a line for each."""
-    from fuzz_readers import READERS
+    from .fuzz_readers import READERS
 
     reader, guard = READERS[name](folder), Guard(folder)
     reader.warm()
@@ -145,8 +145,8 @@ def supervise(name, seed, files, folder, kept):
     while k < files:
         place = Path(tempfile.mkdtemp(dir=folder)) / "own"
         place.mkdir()
-        command = [sys.executable, __file__, "--work", name, "--seed", seed, "--start", k,
-                   "--files", files, "--folder", place]  # fmt: skip
+        command = [sys.executable, "-m", __spec__.name, "--work", name, "--seed", seed,
+                   "--start", k, "--files", files, "--folder", place]  # fmt: skip
         child = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE)
         begun = k
         for line in lines(child):
@@ -190,7 +190,7 @@ def lines(child):
 
 
 def keep(kept, place, name, seed, k):
-    from fuzz_readers import READERS
+    from .fuzz_readers import READERS
 
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def keep(kept, place, name, seed, k):
 
 
 def main(arguments=None):
-    from fuzz_readers import READERS
+    from .fuzz_readers import READERS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=10_000, help="for every reader")

@@ -5,8 +5,9 @@ import struct
 import zlib
 
 import numpy as np
-from fuzz_bytes import NUMBERS, ZLIB_BOMB, damage, pick
 from PIL import Image
+
+from .fuzz_bytes import NUMBERS, ZLIB_BOMB, damage, pick
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FORMATS = ["PNG"] * 6 + ["JPEG", "BMP"] * 2 + ["GIF", "TIFF", "PPM", "TGA", "ICO", "PCX"]

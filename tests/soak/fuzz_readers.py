@@ -15,11 +15,7 @@ import struct
 import sys
 import tarfile
 
-import fuzz_bytes as fuzz
-import fuzz_pictures
-import fuzz_tensors
 import numpy as np
-from fuzz_bytes import damage, pick
 from PIL import Image
 
 import pixelrnn_np as pr
@@ -29,6 +25,11 @@ from pixelrnn_np.data import binarized_mnist, cifar10, mnist
 from pixelrnn_np.data.picture import read_picture
 from pixelrnn_np.models.base import NotFinite
 from pixelrnn_np.runs import experiment, run
+from pixelrnn_np.training.trainer import Diverged
+
+from . import fuzz_bytes as fuzz
+from . import fuzz_pictures, fuzz_tensors
+from .fuzz_bytes import damage, pick
 
 COUNT = 3
 
@@ -213,9 +214,9 @@ class CheckpointFile(Safetensors):
         use(model)
         trainer, about = experiment.resumed(self.folder, {}, 1)
         if isinstance(about["epochs"], int) and about["epochs"] > 0:
-            trainer.total_steps = experiment.steps(trainer, "digits", about["epochs"])
-            experiment.new_end(trainer, "digits", about["epochs"] + 1)
-        with contextlib.suppress(pr.training.Diverged):
+            trainer.total_steps = experiment.steps(trainer, {"name": "digits"}, about["epochs"])
+            experiment.new_end(trainer, {"name": "digits"}, about["epochs"] + 1)
+        with contextlib.suppress(Diverged):
             trainer.step(np.minimum(self.x, model.levels - 1))
         again = run.Run(self.folder, about)
         if trainer.history in self.histories:  # its curve was drawn often enough

@@ -2,12 +2,13 @@
 
 import json
 
-import fuzz_bytes as fuzz
 import numpy as np
 import safetensors.numpy
-from fuzz_bytes import damage, pick
 
 from pixelrnn_np import checkpoint
+
+from . import fuzz_bytes as fuzz
+from .fuzz_bytes import damage, pick
 
 
 def hostile_file(arrays, meta, rng):

@@ -1,6 +1,6 @@
 """Memory over a long training: resident size after 200 and after 2,000 updates of each model.
 
-    python benchmarks/soak_memory.py --updates 2000
+    python -m tests.soak.memory --updates 2000
 
 Each model trains in a process of its own, with validation, records, checkpoints and loss curves
 written on the way. On Linux the size is the present one, elsewhere the largest so far. It fails if

@@ -1,9 +1,9 @@
 """Numbers: extreme weights, too-high learning rates and threads; finite or a clear error.
 
-    python benchmarks/soak_numbers.py --steps 10000 --seed 0
+    python -m tests.soak.numbers --steps 10000 --seed 0
 
 Of every model: weights from denormal to infinite through logits, nll, loss_and_grads, sample and
-complete; training at too-high rates with both optimisers; the same bytes from one, two and four
+complete; training at too-high rates with every optimiser; the same bytes from one, two and four
 threads.
 """
 

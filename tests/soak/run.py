@@ -1,19 +1,17 @@
 """The long tests: faults, hostile input, numbers, memory, ranks. Hours if asked for.
 
-    python benchmarks/soak.py                              # every theme, with its defaults
-    python benchmarks/soak.py faults --faults 200 --seed 1 # one theme, with its own options
+    python -m tests.soak.run                              # every theme, with its defaults
+    python -m tests.soak.run faults --faults 200 --seed 1 # one theme, with its own options
 
-A theme is a module soak_THEME.py beside this file, which runs by itself as well. The exit code is 1
-if anything fails.
+A theme is a module THEME.py beside this file, which runs by itself as well. The exit code is 1 if
+anything fails.
 """
 
 import argparse
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 THEMES = {
     "faults": "kills, a full disk, lost permission, damaged files: runs go on bit for bit",
     "fuzz": "mutated files and arguments: a clear error or a right result",
@@ -35,7 +33,8 @@ def main():
     for name in THEMES if o.theme == "all" else [o.theme]:
         print(f"== {name}: {THEMES[name]}", flush=True)
         begun = time.monotonic()
-        done = subprocess.run([sys.executable, HERE / f"soak_{name}.py", *o.options], check=False)
+        command = [sys.executable, "-m", f"{__spec__.parent}.{name}", *o.options]
+        done = subprocess.run(command, check=False)
         print(f"== {name}: {'failed' if done.returncode else 'passed'} "
               f"after {(time.monotonic() - begun) / 60:.1f} minutes\n", flush=True)  # fmt: skip
         failed += [name] if done.returncode else []

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...console import shown
+
 
 class Tape:
     """Collects copies of tensors. `under("blocks.0.")` writes to the same tape with that prefix."""
@@ -86,7 +88,7 @@ class Record(Mapping):
         lines = [f"{'step':>4}  {'tensor':<26}{'shape':<16}{'min':>10}{'max':>10}  how"]
         for k, name, shape, low, high, how in self.rows():
             lines.append(f"{k:>4}  {name:<26}{shape:<16}{low:>10.3g}{high:>10.3g}  {how}".rstrip())
-        return "\n".join(lines)
+        return shown("\n".join(lines))
 
     def _repr_html_(self):
         from html import escape

@@ -1,4 +1,4 @@
-"""Columns of tiles: the instructions of the products of multiply.py, for 8, 16 and 32 columns at once.
+"""Columns of tiles: the instructions of multiply.py's products, for 8, 16 and 32 columns at once.
 
 A tile is some rows of these columns, whose sums stay in registers. It is made by an intrinsic that
 emits its code (see emitter.py); a function of columns fits as many of the largest tiles into the
