@@ -7,7 +7,7 @@ RUN := runs/demo
 
 NB ?=
 
-.PHONY: help demo test soak lint notebooks golden torch bench breakdown clean
+.PHONY: help demo test soak lint notebooks golden torch bench breakdown docs print release-check clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
@@ -18,6 +18,9 @@ help:
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
 	@echo "make breakdown         where a training step's time goes: benchmarks/breakdown.md"
+	@echo "make docs    the site: docs/_build/html/index.html"
+	@echo "make print   the course as a PDF, by Chromium: docs/_build/course.pdf"
+	@echo "make release-check     build, metadata, and the wheel alone in a clean environment"
 	@echo "make clean   remove the environment, compiled kernels and caches; runs/ stays"
 
 $(READY): pyproject.toml requirements.txt
@@ -58,6 +61,22 @@ bench: torch
 breakdown: $(READY)
 	$(BIN)/python benchmarks/breakdown.py --markdown benchmarks/breakdown.md $(OPTIONS)
 
+$(VENV)/docs-ready: $(READY)
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/docs-ready
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "Look at docs/_build/html/index.html"
+
+print: $(VENV)/docs-ready
+	$(BIN)/python -m sphinx -q -W --keep-going -b singlehtml -t print docs docs/_build/print
+	$(BIN)/python tools/print_course.py docs/_build/print/print.html docs/_build/course.pdf
+
+release-check: $(READY)
+	$(BIN)/python -m pip install --quiet -e '.[release]'
+	$(BIN)/python tools/release_check.py
+
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ Exact-likelihood models of images, pixel by pixel; inner loops in Numba, every b
 written by hand. See README.md, and `build_model` to begin.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 from .backend import use_backend
 from .coding import compress, decompress

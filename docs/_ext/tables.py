@@ -1,0 +1,95 @@
+"""Tables and cards of the site, from the package's cards and from benchmarks/results.json."""
+
+import inspect
+import json
+
+import report
+import table4
+from files import write
+
+import pixelrnn_np as pr
+from pixelrnn_np import pretrained
+
+
+def card(name):
+    """A card as a section, with the images that its weights draw and its training curve."""
+    lines = [x for x in pretrained.card_text(pr.pretrained_card(name)).splitlines() if x[:1] != "#"]
+    return f"""## {name}
+
+:::{{figure}} /pretrained_{name}.png
+:alt: 64 images drawn by {name}
+:width: 420px
+
+Drawn by these weights: seed 0, temperature 1.
+:::
+{chr(10).join(lines)}
+
+:::{{figure}} /../pixelrnn_np/pretrained/{name}.png
+:alt: Training and validation nats of {name} against updates
+:width: 560px
+
+Nats per image during the training.
+:::
+"""
+
+
+def results(cards):
+    """What the weights of the package reach: one table for each data set."""
+    parts = []
+    for data in sorted({c["data"]["name"] for c in cards}):
+        mine = [c for c in cards if c["data"]["name"] == data]
+        mine.sort(key=lambda c: (table4.place_of(c), c["name"]))
+        head = ["weights", *table4.HEAD[2:]]
+        rows = [[link(c), *table4.row(c)[2:]] for c in mine]
+        if not any(row[-1] for row in rows):  # the paper has no number for this set
+            head, rows = head[:-1], [row[:-1] for row in rows]
+        parts += [f"## {data}", markdown_table(head, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def recipes(cards):
+    """How each was trained."""
+    names = ("optimizer", "lr", "batch_size", "schedule", "warmup", "ema", "epochs")
+    rows = [[link(c, whole=True), *(str(c["recipe"].get(n, "")) for n in names)] for c in cards]
+    return markdown_table(["weights", *names], rows) + "\n"
+
+
+def link(card, whole=False):
+    """A link to a card, under its name, or its name without the data set's."""
+    name = card["name"]
+    shown = name if whole else name.removeprefix(f"{card['data']['name']}-")
+    return f"[{shown}](/guide/pretrained.md#{name})"
+
+
+def markdown_table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def speed(root):
+    """The tables of `make bench`, from its results."""
+    path = root / "benchmarks" / "results.json"
+    return report.markdown(json.loads(path.read_text(encoding="utf-8"))) + "\n"
+
+
+def rest_of_api(docs):
+    """Public names that no page of the API reference mentions yet."""
+    pages = "".join(p.read_text(encoding="utf-8") for p in (docs / "api").glob("*.md"))
+    rest = [n for n in pr.__all__ if f"pixelrnn_np.{n}\n" not in pages]
+    if not rest:
+        return ""
+    kinds = {n: "class" if inspect.isclass(getattr(pr, n)) else "function" for n in rest}
+    entries = "\n".join(f".. auto{kind}:: pixelrnn_np.{n}" for n, kind in kinds.items())
+    return f"## More\n\n```{{eval-rst}}\n{entries}\n```\n"
+
+
+def write_tables(root, docs):
+    """docs/generated/*.md."""
+    generated = docs / "generated"
+    cards = [pr.pretrained_card(name) for name in pr.list_pretrained()]
+    write(generated / "cards.md", "\n".join(card(c["name"]) for c in cards))
+    write(generated / "pretrained.txt", pretrained.table() + "\n")
+    write(generated / "results.md", results(cards))
+    write(generated / "recipes.md", recipes(cards))
+    write(generated / "speed.md", speed(root))
+    write(generated / "api.md", rest_of_api(docs))
