@@ -9,16 +9,16 @@ def bernoulli_nll(logits, x, nats):
     """-ln p(v) with p(1) = σ(z): ln(1 + e^z) - v·z, written so that no exponential overflows."""
     nats[...] = 0
     for i in np.ndindex(x.shape):
-        z, v = float(logits[i]), float(x[i])
+        z, v = np.float64(logits[i]), np.float64(x[i])
         nats[i[0]] += max(z, 0.0) - v * z + math.log1p(math.exp(-abs(z)))
 
 
 def bernoulli_backward(logits, x, scale, dlogits):
     """d/dz of the above is σ(z) - v."""
     for i in np.ndindex(x.shape):
-        z = float(logits[i])
+        z = np.float64(logits[i])
         sigmoid = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-        dlogits[i] = scale * (sigmoid - float(x[i]))
+        dlogits[i] = scale * (sigmoid - np.float64(x[i]))
 
 
 def softmax_nll(logits, x, nats):
