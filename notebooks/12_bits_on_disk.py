@@ -280,19 +280,19 @@ test = pr.load_data("digits", "test")
 
 
 def through_the_image(code, logits=model.logits):
-    """code(p, r, c) → value: called for each pixel in raster order; returns the image (8, 8)."""
+    """code(p, r, q) → value: called for each pixel in raster order; returns the image (8, 8)."""
     x = np.zeros((1, 8, 8, 1), np.uint8)
-    for r, c in np.ndindex(8, 8):
-        p = likelihood.probabilities(logits(x)[0, r, c, 0], 17)
-        x[0, r, c, 0] = code(p, r, c)
+    for r, q in np.ndindex(8, 8):
+        p = likelihood.probabilities(logits(x)[0, r, q, 0], 17)
+        x[0, r, q, 0] = code(p, r, q)
     return x[0, ..., 0]
 
 
 def compress(image, logits=model.logits):
     encoder = Encoder()
 
-    def write(p, r, c):
-        v = int(image[r, c])
+    def write(p, r, q):
+        v = int(image[r, q])
         encoder.write(int(parts(p)[v]), int(frequencies(p)[v]))
         return v
 
@@ -302,7 +302,7 @@ def compress(image, logits=model.logits):
 
 def decompress(data, logits=model.logits):
     decoder = Decoder(data)
-    return through_the_image(lambda p, r, c: decoder.read(parts(p)), logits)
+    return through_the_image(lambda p, r, q: decoder.read(parts(p)), logits)
 
 
 nats = model.nll(test)
@@ -514,9 +514,9 @@ def compress_with_the_image(image, logits):
     """As a careless encoder does it: all probabilities in one pass over the whole image."""
     p = likelihood.probabilities(logits(image[None, ..., None])[0, ..., 0, :], 17)
     encoder = Encoder()
-    for r, c in np.ndindex(8, 8):
-        v = int(image[r, c])
-        encoder.write(int(parts(p[r, c])[v]), int(frequencies(p[r, c])[v]))
+    for r, q in np.ndindex(8, 8):
+        v = int(image[r, q])
+        encoder.write(int(parts(p[r, q])[v]), int(frequencies(p[r, q])[v]))
     return encoder.finish()
 
 

@@ -243,14 +243,14 @@ def _walk(network, x, fixed, small, code, rows):
     state = network.begin(n, None if small is None else network.scale(small))
     for r in range(height if rows is None else min(rows, height)):
         network.begin_row(state, r)
-        for c in range(width):
+        for q in range(width):
             pixel = np.zeros((n, channels), network.dtype)
             for k in range(channels):
-                z = network.step(pixel, state, c, k)[:, k]
-                if fixed is None or not fixed[r, c, k]:
-                    x[:, r, c, k] = code(frequencies(z, network.levels), x[:, r, c, k])
-                pixel[:, k] = network.scale(x[:, r, c, k])
-            network.keep(pixel, state, c)
+                z = network.step(pixel, state, q, k)[:, k]
+                if fixed is None or not fixed[r, q, k]:
+                    x[:, r, q, k] = code(frequencies(z, network.levels), x[:, r, q, k])
+                pixel[:, k] = network.scale(x[:, r, q, k])
+            network.keep(pixel, state, q)
 
 
 def _machines(found):
