@@ -49,21 +49,34 @@ def _module(name):
 
 def announce_compiling(say):
     """From now on, say(text) comes once before this process compiles kernels: up to a minute."""
-    from .kernels import cache
+    with contextlib.suppress(Exception):  # without kernels there is nothing to say
+        from .kernels import cache
 
-    cache.announce = say
+        cache.announce = say
+
+
+def target():
+    """What computes, compiled by and for what, in a line: where it differs, rounding may too."""
+    module = ops().__name__.rpartition(".")[2]
+    if module != "kernels":
+        return f"{module}, numba {version('numba')}"
+    from .kernels import jit
+
+    return jit.target()
 
 
 @contextlib.contextmanager
 def compiling(listener):
     """Within the block, listener() is called whenever a kernel has to be compiled."""
-    from .kernels import cache
-
-    cache.listeners.append(listener)
+    try:
+        from .kernels.cache import listeners
+    except Exception:  # without kernels nothing is said
+        listeners = []
+    listeners.append(listener)
     try:
         yield
     finally:
-        cache.listeners.remove(listener)
+        listeners.remove(listener)
 
 
 def fault_of_kernels():

@@ -23,8 +23,8 @@ import numpy as np
 from tqdm import tqdm
 
 from . import __version__, backend
+from .backend import target
 from .container import LARGEST_GROUP, Container, checksum, unpack
-from .kernels.jit import target
 from .likelihood import probabilities
 from .models import build_model, is_bound
 from .models.base import check_finite, check_int, require_model

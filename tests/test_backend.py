@@ -30,15 +30,17 @@ builtins.__import__ = without
 import numpy as np
 import pixelrnn_np as pr
 from pixelrnn_np import backend
-assert not backend.compiling("pixelcnn")
+backend.announce_compiling(print)
 model = pr.build_model("pixelcnn", (3, 2, 1), h=2, layers=1, head=2, dtype="float64")
 x = np.ones((2, 3, 2, 1), np.uint8)
 loss, grads = model.loss_and_grads(x, threads=2)
+assert "compiled, numba" in backend.target()
 assert backend.ops().__name__ == "pixelrnn_np.compiled"
 assert hasattr(backend.ops().conv_forward, "py_func") != numba_is_off
 with pr.use_backend("reference"):
     slow, twins = model.loss_and_grads(x)
 assert abs(loss - slow) < 1e-12 and all(np.allclose(grads[k], twins[k]) for k in grads)
+assert len(pr.Trainer(model).fit(x, epochs=1)) == 1
 """
 
 
