@@ -12,7 +12,7 @@ PAGE = """---
 orphan: true
 nosearch: true
 ---
-# `{name}`
+# {title}
 
 ```{{literalinclude}} {up}/pixelrnn_np/{name}
 :language: python
@@ -35,7 +35,8 @@ def write_pages(docs):
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
         page = docs / "source" / f"{name.removesuffix('.py')}.md"
-        write(page, PAGE.format(name=name, up="/".join([".."] * (name.count("/") + 2))))
+        up = "/".join([".."] * (name.count("/") + 2))
+        write(page, PAGE.format(name=name, title=name.replace("_", "\\_"), up=up))
         pages.append(page)
     keep_only(docs / "source", "**/*.md", pages)
 
