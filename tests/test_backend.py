@@ -40,7 +40,7 @@ assert hasattr(backend.ops().conv_forward, "py_func") != numba_is_off
 with pr.use_backend("reference"):
     slow, twins = model.loss_and_grads(x)
 assert abs(loss - slow) < 1e-12 and all(np.allclose(grads[k], twins[k]) for k in grads)
-assert len(pr.Trainer(model).fit(x, epochs=1)) == 1
+assert len(pr.Trainer(model).fit(x, epochs=1, progress=False)) == 1
 """
 
 
