@@ -1,6 +1,8 @@
 """§5.2: the Trainer: what it counts and records, what it refuses, and where it stops by itself."""
 
 import math
+import re
+import time
 
 import numpy as np
 import pytest
@@ -197,3 +199,34 @@ def test_a_validation_loss_that_is_not_finite_is_not_the_best(tmp_path):
         trainer.fit(images(4), images(4), epochs=1, run=Run(tmp_path, {}), progress=False)
     assert not (tmp_path / BEST).exists() and not (tmp_path / CHECKPOINT).exists()
     assert np.isfinite(trainer.model.flat).all()
+
+
+def test_records_are_handed_on_as_they_come():
+    trainer, seen = Trainer(build(), batch_size=8), []
+    trainer.fit(images(40), images(9, 2), epochs=2, log_every=2, on_record=seen.append,
+                progress=False)  # fmt: skip
+    assert [r["step"] for r in seen] == [2, 4, 5, 6, 8, 10]
+    assert [repr(r) for r in seen] == [repr(r) for r in trainer.history]
+    seen[0]["step"] = -1
+    assert trainer.history[0]["step"] == 2
+
+
+def test_the_bar_says_when_it_compiles_and_starts_its_clock_after_that(capsys):
+    from pixelrnn_np.kernels import cache
+
+    trainer, kept = Trainer(build(), batch_size=8), list(cache.listeners)
+    first = trainer._loss_and_gradient
+
+    def slow(batch):
+        for listener in cache.listeners if trainer.step_count == 0 else ():
+            listener()
+            time.sleep(0.5)
+        return first(batch)
+
+    trainer._loss_and_gradient = slow
+    trainer.fit(images(16), epochs=1)
+    shown = capsys.readouterr().err
+    assert "compiling the kernels, once" in shown and "training: 100%" in shown
+    rate = float(re.findall(r"([\d.]+)img/s", shown)[-1])
+    assert rate > 2 * 16 / 0.5
+    assert cache.listeners == kept
