@@ -156,3 +156,17 @@ def test_state_goes_on_bit_for_bit():
     for _ in range(9):
         assert first.step(x) == second.step(x)
     assert first.model.flat.tobytes() == second.model.flat.tobytes()
+
+
+def test_the_update_runs_blas_on_one_thread(monkeypatch):
+    """On two, its small products took three times as long, and the bits came to depend on them."""
+    from pixelrnn_np.parallel.threads import _blas
+
+    trainer, seen = Trainer(build(), "soap"), []
+    update = trainer.optimizer.update
+    monkeypatch.setattr(
+        trainer.optimizer, "update",
+        lambda *args: (seen.extend(b["num_threads"] for b in _blas().info()), update(*args))[1],
+    )  # fmt: skip
+    trainer.step(images(4))
+    assert seen and set(seen) == {1}

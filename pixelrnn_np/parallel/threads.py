@@ -38,6 +38,11 @@ def blas_in_use():
     return ", ".join(sorted({name.strip() for name in names}))
 
 
+def one_blas_thread():
+    """Within the block BLAS runs on one thread, so that no sum depends on the number of cores."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
 class Pool:
     """`map` over shards with `threads` threads (None: all processors that this process may use).
 
@@ -73,7 +78,7 @@ class Pool:
         """
         shards = list(shards)
         workers = min(self.threads, len(shards))
-        with _blas().limit(limits=1, user_api="blas"), memory.sharing():
+        with one_blas_thread(), memory.sharing():
             if workers <= 1:
                 return [self._run(0, function, s) for s in shards]
             return self._threaded(function, shards, workers)

@@ -14,7 +14,7 @@ import numpy as np
 from ..backend import check_int, check_number, choose
 from ..models.base import NotFinite, check_images, require_model
 from ..parallel.ranks import Alone
-from ..parallel.threads import Pool, cut
+from ..parallel.threads import Pool, cut, one_blas_thread
 from . import state
 from .interrupts import stop_requests
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
@@ -144,7 +144,7 @@ class Trainer:
         """Clips the gradient per dimension, moves the weights, and the average after them."""
         w, before = self.model.flat, self.model.flat.copy()
         g = np.clip(g / self.model.dimensions, -self.settings["clip"], self.settings["clip"])
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), one_blas_thread():
             self.optimizer.update(w, g, self.lr, self.step_count)
             self._decay_kernels(before)
             if not np.isfinite(w).all():
