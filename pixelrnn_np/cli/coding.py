@@ -95,9 +95,7 @@ def decompress(
     """Make the images again, from a file that `compress` wrote."""
     if not world().first:
         return
-    check_target(output)
-    if output.suffix.lower() != ".npy" and output.exists() and any(output.iterdir()):
-        raise ValueError(f"{output} is not empty; name a new folder, or a file that ends in .npy")
+    check_target(output, folder=True)
     net, x = decoded(file, run, pretrained, threads, progress=not quiet)
     if output.suffix.lower() == ".npy":
         written = io.BytesIO()
@@ -108,11 +106,18 @@ def decompress(
     say(f"{output}: {len(x)} images")
 
 
-def check_target(output):
-    """Refuses an output that cannot be written before the long work, not after it."""
-    if output.suffix and output.is_dir():
-        raise IsADirectoryError(f"{output} is a folder; name a file")
-    if output.is_file() and not output.suffix:
+def check_target(output, folder=False):
+    """Refuses an output that cannot be written before the long work, not after it.
+
+    folder: whether it may be a folder, new or empty, and may not be a file but for .npy.
+    """
+    if output.is_dir():
+        if not folder or output.suffix.lower() == ".npy":
+            raise IsADirectoryError(f"{output} is a folder; name a file")
+        if any(output.iterdir()):
+            raise ValueError(f"{output} is not empty; name a new folder, or a file that ends in "
+                             ".npy")  # fmt: skip
+    elif folder and output.suffix.lower() != ".npy" and output.exists():
         raise ValueError(f"{output} is a file; name a new folder, or a file that ends in .npy")
     checkpoint.check_writable(output)
 
