@@ -51,13 +51,14 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     """One pixel of each image: x (B, 2h) → y (B, 2h), and skips is added to.
 
     row: (left + W, B, h), what the 3×3 has read of this row, where this pixel's is put; K_row:
-    (left + 1, h, h), the taps of this row; above: (B, h), the bias and what the rows above give.
+    (left + 1, h, h), the taps of this row; above: (B, h), or (1, h) for all images, the bias and
+    what the rows above give.
     """
     left = len(K_row) - 1
     down = np.maximum(x, 0) @ K_down + b_down
     row[column + left] = np.maximum(down, 0)
-    z = above.copy()
-    for v in range(left + 1):
+    z = above + row[column] @ K_row[0]
+    for v in range(1, left + 1):
         z += row[column + v] @ K_row[v]
     out = np.maximum(z, 0) @ K_out + b_out
     y[...] = out[:, : y.shape[1]]
