@@ -4,16 +4,23 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
+# The oldest versions that pyproject.toml allows, on the oldest Python: later ones have no wheels.
+OLDEST := .venv-lowest
+OLDEST_PYTHON ?= python3.11
+OLDEST_TESTS := $(addprefix tests/test_,$(addsuffix .py,checkpoint cli cli_exits cli_refusals \
+	consoles copies data figures folder golden launchers matplotlibrc models mpi notebooks \
+	numpy_numbers pictures pretrained record run sampling training))
 
 NB ?=
 
-.PHONY: help demo test soak lint notebooks golden torch bench breakdown docs print release-check clean
+.PHONY: help demo test soak lint notebooks lowest golden torch bench breakdown docs print release-check clean
 help:
 	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
 	@echo "make test    all tests"
 	@echo "make soak    the long tests: faults, hostile files, numbers, memory, ranks; one of them by"
 	@echo '             OPTIONS="faults --faults 200 --seed 1"'
 	@echo "make lint    ruff: errors and format"
+	@echo "make lowest  the commands and many tests with the oldest versions that pyproject.toml allows"
 	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
@@ -26,7 +33,7 @@ help:
 $(READY): pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[mpi]'
 	@touch $(READY)
 
 demo: $(READY)
@@ -44,6 +51,17 @@ soak: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Compiled code of another Numba lies elsewhere: it would take the place of our own.
+lowest: export NUMBA_CACHE_DIR = $(abspath $(OLDEST)/numba)
+lowest:
+	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet uv
+	$(OLDEST)/bin/python -m uv pip install --quiet --python $(OLDEST)/bin/python \
+		--resolution lowest-direct -e '.[dev,mpi,notebooks]'
+	$(OLDEST)/bin/python -m pixelrnn_np train --epochs 2 --out $(OLDEST)/run
+	$(OLDEST)/bin/python -m pixelrnn_np evaluate $(OLDEST)/run
+	$(OLDEST)/bin/python -m pytest $(OLDEST_TESTS)
 
 notebooks: $(READY)
 	$(BIN)/python notebooks/build.py $(NB)
@@ -78,5 +96,5 @@ release-check: $(READY)
 	$(BIN)/python tools/release_check.py
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -57,6 +57,7 @@ DRAWN = {
     "frames": lambda r: figures.frames(np.stack([image()] * 6), 4, (0, 2)),
     "guess": lambda r: figures.guess(image()[0], (2, 2), np.ones(4) / 4, 4),
     "marked": lambda r: figures.marked(image()[0], [(1, 2)], 4),
+    "intervals": lambda r: figures.intervals([({"a": 0.3, "b": 0.7}, "b")] * 2, ["1", "2"]),
     "nats": lambda r: figures.nats(image(), np.ones((3, 6, 5)), 4),
     "sheet": lambda r: figures.sheet(image(), 4, waiting=half(), title="a"),
     "sheets": lambda r: figures.sheets({"a": image(), "b": image()}, 4),

@@ -3,6 +3,7 @@
 mpiexec is MPICH's, from the package `mpich`; more ranks than processors are slower, not wrong.
 """
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -21,6 +22,9 @@ from pixelrnn_np.parallel import ranks
 from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
+HERE = Path(MPIEXEC).exists() and importlib.util.find_spec("mpi4py") is not None
+NONE = "there is no MPI beside this Python: pip install -e '.[mpi]' brings one"
+needs_mpi = pytest.mark.skipif(not HERE, reason=NONE)
 JOB = [sys.executable, mpi_job.__file__]
 COMMAND = [sys.executable, "-m", "pixelrnn_np"]
 # Digits are 8×8, 32 to a shard: 5 shards in a batch, 9 updates in an epoch.
@@ -33,6 +37,8 @@ TRAIN = [
 
 def mpi(*jobs, **options):
     """Runs (ranks, command) …, all in one MPI job; stdout and stderr come as text."""
+    if not HERE:
+        pytest.skip(NONE)
     words = [MPIEXEC]
     for count, command in jobs:
         words += [*([":"] if len(words) > 1 else []), "-n", str(count), *map(str, command)]
@@ -117,6 +123,7 @@ class Job:
         return self.process.returncode, err
 
 
+@needs_mpi
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_ends_the_job_and_other_numbers_of_ranks_go_on(rank, tmp_path, undisturbed):
     out = tmp_path / "run"
@@ -131,6 +138,7 @@ def test_a_killed_rank_ends_the_job_and_other_numbers_of_ranks_go_on(rank, tmp_p
     assert_close(out, undisturbed)
 
 
+@needs_mpi
 def test_a_polite_kill_of_one_rank_stops_all_after_the_same_update(tmp_path, undisturbed):
     """The resumed job's second rank cannot see the run's folder, and makes none."""
     out, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
@@ -218,6 +226,7 @@ def test_without_mpi4py_several_processes_are_refused(tmp_path):
     assert "pixelrnn_np[mpi]" in done.stderr and not (tmp_path / "run").exists()
 
 
+@needs_mpi
 def test_a_launcher_of_another_mpi_is_refused(tmp_path):
     """As if Open MPI's mpiexec had started four processes of an mpi4py that runs on MPICH."""
     env = {**os.environ, "OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "4"}

@@ -274,7 +274,7 @@ CALLED = {("build_model", "name"): "model", ("load_pretrained", "name"): "pretra
 RIGHT = {
     "levels": [3, np.int64(3)], "h": [3, np.int64(3)], "head": [3, np.int64(3)],
     "layers": [None, 0, 3, np.int64(3)], "residual": [True, 0], "skip": [True, 0],
-    "exact": [True, 0], "scales": [3, np.int64(3)], "factor": [], "threads": [None, 3],
+    "exact": [True, 0], "scales": [3, np.int64(3)], "factor": [], "threads": [None, 3, np.int64(3)],
     "given": [None], "valid": [None], "seed": [None, 0, 3, np.int64(3)],
     "on_row": [None], "known": [True],
     "temperature": [3, 1.5, 10**30, np.int64(3), np.float32(2), 2**63 + 1],

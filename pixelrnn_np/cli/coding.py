@@ -138,13 +138,13 @@ def read(paths, net, found):
                 raise ValueError(f"{path} holds no picture: {', '.join(PICTURES)}")
             parts += [read_picture(p, net.image_shape, net.levels) for p in inside]
         elif path.suffix.lower() == ".npy":
-            parts.append(read_array(path, net))
+            parts.append(images_of(path, net))
         else:
             parts.append(read_picture(path, net.image_shape, net.levels))
     return np.concatenate(parts)
 
 
-def read_array(path, net):
+def images_of(path, net):
     """The images of an .npy file; ValueError, which names it, if they are not the model's."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a plain file")

@@ -1,8 +1,9 @@
 """Arithmetic coding as a picture: an interval within an interval within an interval."""
 
-from .palette import CURRENT, SEEN, new
+from .palette import CURRENT, SEEN, drawn, new
 
 
+@drawn
 def intervals(steps, titles=None):
     """Each step's interval drawn at full width, cut in parts; one part is the next step's interval.
 

@@ -15,13 +15,20 @@ def lstm_block_step(x, row, place, K_is, z, h_before, K_side, c_before, c, h, be
     (B, h); beside: (B, h), what is added to h behind the cell (§3.2, right to left), or empty.
     """
     row[place] = x
+    gates = z.copy()
     taps = len(K_is) // x.shape[1]
-    seen = np.concatenate(list(row[place - taps + 1 : place + 1]), axis=1)
-    gates = z + seen @ K_is
+    for t in range(taps):
+        K = K_is[t * x.shape[1] : (t + 1) * x.shape[1]]
+        gates += np.ascontiguousarray(row[place - taps + 1 + t]) @ K
     if len(K_side):
-        gates = gates + h_before @ K_side
+        gates += h_before @ K_side
     lstm_step(gates, c_before, c, h)
-    out = (h + beside if len(beside) else h) @ K_out + b_out
-    y[...] = out[:, : y.shape[1]] + (x if residual else 0)
+    inner = h.copy()
+    if len(beside):
+        inner += beside
+    out = inner @ K_out + b_out
+    y[...] = out[:, : y.shape[1]]
+    if residual:
+        y += x
     if skips.size:
         skips += out[:, y.shape[1] :]
