@@ -16,11 +16,34 @@ from pathlib import Path
 
 import numba
 
-kernel = functools.partial(numba.njit, nogil=True, error_model="numpy", cache=True)
-# Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
-vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
-
 JIT_DISABLED = bool(int(os.environ.get("NUMBA_DISABLE_JIT") or 0))
+shared = []  # of tiles/shared.py: what kernels call by name, which has to be there before them
+
+
+def kernel(function=None, **options):
+    """numba.njit with these options; compiles or loads the kernel's shared functions before it."""
+    if function is None:
+        return functools.partial(kernel, **options)
+    options = {"nogil": True, "error_model": "numpy", "cache": True} | options
+    compiled = numba.njit(function, **options)
+    if not JIT_DISABLED:
+        compiled.compile = functools.partial(_compile, compiled.compile)
+    return compiled
+
+
+def _compile(compile, signature):
+    """Numba calls it before a kernel's first run with arguments of such types in a process."""
+    kinds = signature if isinstance(signature, tuple) else ()
+    dtypes = (t.dtype for t in kinds if isinstance(t, numba.types.Array))
+    dtype = next((t for t in dtypes if isinstance(t, numba.types.Float)), None)
+    for function in shared if dtype else ():
+        function.ready(dtype)
+    return compile(signature)
+
+
+# Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
+QUICK = {"contract", "arcp", "nsz"}
+vector_kernel = functools.partial(kernel, fastmath=QUICK)
 
 
 def drop_stale_code(compiled):
