@@ -37,9 +37,8 @@ from threadpoolctl import threadpool_limits
 import pixelrnn_np as pr
 from pixelrnn_np import compiled, course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
-from pixelrnn_np.kernels.taps import gather
-from pixelrnn_np.kernels.tiles import multiply as tiles
-from pixelrnn_np.kernels.tiles.multiply import product
+from pixelrnn_np.kernels.tiles.multiply import matrix, multiply_taps
+from pixelrnn_np.kernels.tiles.panels import panels
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
@@ -537,8 +536,20 @@ distances = (offsets[:, 0] * wide + offsets[:, 1]) * F
 
 
 @numba.njit
+def gather(image, offsets, cols):
+    H, W, F = image.shape
+    cols[:] = 0
+    for t in range(len(offsets)):
+        for r in range(max(0, -offsets[t, 0]), H):
+            for q in range(max(0, -offsets[t, 1]), min(W, W - offsets[t, 1])):
+                here = image[r + offsets[t, 0], q + offsets[t, 1]]
+                for i in range(F):
+                    cols[r * W + q, t * F + i] = here[i]
+
+
+@numba.njit
 def gathered_and_multiplied(image, offsets, K, b, cols, y):
-    gather(image, offsets, 0, image.shape[0], cols, 0)
+    gather(image, offsets, cols)
     np.dot(cols, K, y)
     for m in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -548,16 +559,15 @@ def gathered_and_multiplied(image, offsets, K, b, cols, y):
 
 @numba.njit
 def in_registers(around, start, distances, K, b, y):
-    # product(out, init, gate, low, bias, a, taps, K, M, N): out = max(bias + Σ_t a moved by
-    # taps[t] · K_t, low), here without a map to begin with (init) or to let through (gate). A matrix
-    # is an array, where its first row begins, and how far rows are apart; panels(K) is K cut in
-    # strips of 16 or 32 columns.
+    # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an array,
+    # where its first row begins, and how far rows are apart; panels(K) is K cut in strips of 16 or 32
+    # columns.
     M, N = y.shape
-    target, source = tiles.matrix(y, 0, N), tiles.matrix(around, start, N)
-    product(target, tiles.NOTHING, tiles.NOTHING, np.float32(0), b, source, distances, K, M, N)
+    out, a = matrix(y, 0, N), matrix(around, start, N)
+    multiply_taps(out, a, distances, K, M, N, bias=b, at_least=np.float32(0))
 
 
-K, K_panels = taps.reshape(-1, F), tiles.panels(taps.reshape(-1, F))
+K, K_panels = taps.reshape(-1, F), panels(taps.reshape(-1, F))
 exact = cols[: H * W], one[: H * W]  # the other one also computes the pixels behind the rows
 ways = {
     "gather, product, bias and ReLU": timed(

@@ -12,7 +12,8 @@ import pytest
 import pixelrnn_np
 from pixelrnn_np.kernels import jit
 from pixelrnn_np.kernels.tiles import multiply as tiles
-from pixelrnn_np.kernels.tiles.multiply import NOTHING, add_outer, matrix, panels, product
+from pixelrnn_np.kernels.tiles.multiply import add_outer, matrix, multiply_taps
+from pixelrnn_np.kernels.tiles.panels import panels
 
 SIZES = [(28, 16, 16, 1), (13, 5, 3, 2), (1, 4, 40, 1), (30, 7, 29, 5), (20, 16, 24, 2),
          (9, 3, 8, 1), (2, 1, 1, 1), (15, 33, 64, 3)]  # fmt: skip
@@ -24,14 +25,14 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 @kernel
 def with_all(out, init, gate, low, bias, a, taps, K):
     M, N = out.shape
-    product(matrix(out, 0, N), matrix(init, 0, N), matrix(gate, 0, N), low, bias,
-            matrix(a, 1, 2), taps, panels(K), M, N)  # fmt: skip
+    multiply_taps(matrix(out, 0, N), matrix(a, 1, 2), taps, panels(K), M, N, bias=bias,
+                  gate=matrix(gate, 0, N), plus=matrix(init, 0, N), at_least=low)  # fmt: skip
 
 
 @kernel
 def with_nothing(out, a, taps, K):
     M, N = out.shape
-    product(matrix(out, 0, N), NOTHING, NOTHING, None, None, matrix(a, 1, 2), taps, panels(K), M, N)
+    multiply_taps(matrix(out, 0, N), matrix(a, 1, 2), taps, panels(K), M, N)
 
 
 @kernel
@@ -109,7 +110,18 @@ def test_without_jit_the_same(rng):
     taps, fast, slow = np.array([4, -1]), np.empty((11, 19)), np.empty((11, 19))
     with_all(fast, init, gate, 0.1, b, a, taps, K)
     parts = [(v.reshape(-1), 0, 19) for v in (slow, init, gate)]
-    tiles.product(*parts, 0.1, b, (a, 1, 2), taps, panels(K), 11, 19)
+    tiles.multiply_taps(
+        parts[0],
+        (a, 1, 2),
+        taps,
+        panels(K),
+        11,
+        19,
+        bias=b,
+        gate=parts[2],
+        plus=parts[1],
+        at_least=0.1,
+    )
     np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-13)
     results = []
     for add in (outer_with_rows, outer_with_rows.py_func):

@@ -4,7 +4,7 @@ Forward goes down the image. A block of rows passes through all of ReLU → 1×1
 1×1 while it is in the cache; the 3×3 reads rows that are finished, since mask B looks up.
 Backward goes up the image, since what a pixel sends back comes from rows below. There dz is read at
 the mirrored taps, which serves both products of the 3×3:
-    dx[q]  = Σ_t dz[q-t] W[t]ᵀ       dW[t] = Σ_q x[q]ᵀ dz[q-t]
+    dx[q]  = Σ_t dz[q-t] K[t]ᵀ       dK[t] = Σ_q x[q]ᵀ dz[q-t]
 where reading x at the taps would need a scatter for dx besides. A kernel with taps below, which the
 leaks of notebook 11 have, gets the whole image as its only block.
 
@@ -12,13 +12,13 @@ What the 3×3 reads is copied into a map with zeros around the image: `reach` pi
 which are also those before the next, and whole rows where the kernel leaves the image. There a tap
 is one distance for all pixels, so that nothing is gathered (see tiles/multiply.py). The products of
 the 3×3 run over the pixels behind the rows too, one in 29, and nobody reads what they give.
-The readable twin is reference/conv_block.py; shapes and derivation are in layers/residual.py.
+The readable twin is reference/conv_block.py; the derivation is in layers/residual.py.
 """
 
 import numpy as np
 
 from .jit import kernel
-from .pointwise import relu_forward
+from .pointwise import relu_forward, relu_of_run
 from .products import add_rows
 from .residual import (
     chunk,
@@ -26,42 +26,50 @@ from .residual import (
     halves_transposed,
     inner_gradient,
     outputs,
-    pixels,
     residual_forward,
 )
-from .runs import copy
-from .tiles.multiply import HERE, NOTHING, add_outer, matrix, panels, product, transposed_taps
+from .runs import clear, copy, flat
+from .taps import copy_rows, distances, surroundings
+from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
+from .tiles.panels import panels, panels_of_transposed
 
 
 @kernel
 def conv_block_forward(
     x, K_down, b_down, K_conv, offsets, b_conv, given, K_out, b_out, residual, down, a, y, skips
 ):
+    """x: (B, H, W, F); K_down: (F, h); K_conv: (T, h, h), offsets: (T, 2), rows and columns;
+    given: (B, H, W, h) or empty; K_out: (h, F) or, with skips, (h, 2F); residual: whether y
+    begins with x.
+
+    Written: down, a: (B, H, W, h), each after its ReLU; y: like x. Added to: skips, like x or
+    empty.
+    """
     B, H, W, F = x.shape
-    T, h, _ = K_conv.shape
-    rows, wide, before_it, behind_it, taps = _surroundings(offsets, H, W, h)
-    active, out = np.empty((rows * W, F), x.dtype), np.empty(rows * wide * h, x.dtype)
-    around = np.zeros(before_it + H * wide * h + behind_it, x.dtype)
-    downs, convs, (up, skip) = panels(K_down), panels(K_conv.reshape(T * h, h)), halves(K_out, F)
-    zero, x2, before = x.dtype.type(0), pixels(x), x if residual else x[:0]
-    low = zero if given.size == 0 else x.dtype.type(-np.inf)
+    h = K_conv.shape[1]
+    wide, above, below, taps, rows = _block(offsets, H, W, h)
+    active, out = np.empty(rows * W * F, x.dtype), np.empty(rows * wide, x.dtype)
+    around = np.zeros(above + H * wide + below, x.dtype)
+    downs, convs, (up, skip) = panels(K_down), panels(K_conv), halves(K_out, F)
+    zero, before = x.dtype.type(0), x if residual else x[:0]
+    lowest = zero if given.size == 0 else x.dtype.type(-np.inf)  # the ReLU comes after `given`
     for n in range(B):
         for r in range(0, H, rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, before_it + r * wide * h
-            relu_forward(x2[p : p + M], active[:M])
-            product(
-                matrix(down, p * h, h), NOTHING, NOTHING, zero, b_down, matrix(active, 0, F),
-                HERE, downs, M, h,
+            p, M, place = (n * H + r) * W, m * W, above + r * wide
+            relu_of_run(x, p * F, M * F, active)
+            multiply(
+                matrix(down, p * h, h), matrix(active, 0, F), downs, M, h, bias=b_down,
+                at_least=zero,
             )  # fmt: skip
-            _copy_rows(down, p * h, W * h, around, place, wide * h, m, W * h)
-            product(
-                (out, 0, h), NOTHING, NOTHING, low, b_conv, (around, place, h), taps, convs,
-                m * wide, h,
+            copy_rows(down, p * h, W * h, around, place, wide, m, W * h)
+            multiply_taps(
+                matrix(out, 0, h), matrix(around, place, h), taps, convs, m * wide // h, h,
+                bias=b_conv, at_least=lowest,
             )  # fmt: skip
-            _copy_rows(out, 0, wide * h, a, p * h, W * h, m, W * h)
+            copy_rows(out, 0, wide, a, p * h, W * h, m, W * h)
             if given.size > 0:
-                _add_relu(pixels(given)[p : p + M], pixels(a)[p : p + M])
+                _add_relu(given, a, p * h, M * h)
             outputs(a, up, skip, b_out, before, y, skips, p, M)
 
 
@@ -70,44 +78,51 @@ def conv_block_backward(
     dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, residual,
     dx, dz, dK_down, db_down, dK_conv, db_conv, dK_out, db_out
 ):  # fmt: skip
+    """dy, x: (B, H, W, F); dskip: the same or empty; down, a: (B, H, W, h), as forward left them;
+    K_down: (F, h); K_conv: (T, h, h), offsets: (T, 2); K_out: (h, F) or, with skips, (h, 2F).
+
+    Written: dx: like x, and it may be dy; dz: (B, H, W, h), the gradient of `given`, or empty;
+    dK_down, dK_conv, dK_out and db_down (h,), db_conv (h,), db_out (F,) or (2F,).
+    """
     B, H, W, F = x.shape
     T, h, _ = K_conv.shape
-    rows, wide, before_it, behind_it, taps = _surroundings(offsets, H, W, h)
-    active, d = np.empty((rows * W, F), x.dtype), np.empty((rows * W, h), x.dtype)
+    wide, above, below, taps, rows = _block(offsets, H, W, h)
+    active, d = np.empty(rows * W * F, x.dtype), np.empty((rows * W, h), x.dtype)
     du = np.empty_like(d)
     # The zeros of these two stay: only pixels of the image are written.
-    around = np.zeros(behind_it + H * wide * h + before_it, x.dtype)  # the taps are mirrored
-    behind, out = np.zeros(rows * wide * h, x.dtype), np.empty(rows * wide * h, x.dtype)
-    convs, downs = panels(transposed_taps(K_conv)), panels(np.ascontiguousarray(K_down.T))
+    around = np.zeros(below + H * wide + above, x.dtype)  # the taps are mirrored
+    behind, out = np.zeros(rows * wide, x.dtype), np.empty(rows * wide, x.dtype)
+    convs, downs = panels_of_transposed(K_conv, 0, h), panels_of_transposed(K_down, 0, h)
     up, skip = halves_transposed(K_out, F)
+    mirrored = distances(taps, -1)
     _clear(dK_down, db_down)
     _clear(dK_conv, db_conv)
     _clear(dK_out, db_out)
-    x2 = pixels(x)
     for n in range(B):
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, behind_it + r * wide * h
-            gate = matrix(a, p * h, h)
-            inner_gradient(dy, dskip, a, up, skip, gate, matrix(d, 0, h), dK_out, db_out, p, M)
-            add_rows(d[:M], db_conv)
+            p, M, place = (n * H + r) * W, m * W, below + r * wide
+            inner_gradient(
+                dy, dskip, a, up, skip, matrix(a, p * h, h), matrix(d, 0, h), dK_out, db_out, p, M
+            )
+            add_rows(d, M, h, db_conv)
             if dz.size > 0:
-                _copy_rows(d, 0, M * h, dz, p * h, 0, 1, M * h)
-            _copy_rows(d, 0, W * h, around, place, wide * h, m, W * h)
-            _copy_rows(down, p * h, W * h, behind, 0, wide * h, m, W * h)
+                copy(dz, p * h, d, 0, M * h)
+            copy_rows(d, 0, W * h, around, place, wide, m, W * h)
+            copy_rows(down, p * h, W * h, behind, 0, wide, m, W * h)
+            passed = matrix(behind, 0, h)
             for t in range(T):
-                add_outer(
-                    matrix(dK_conv, t * h * h, h), (behind, 0, h), (around, place - taps[t], h),
-                    m * wide, h, h,
-                )  # fmt: skip
-            product(
-                (out, 0, h), NOTHING, (behind, 0, h), None, None, (around, place, h), -taps, convs,
-                m * wide, h,
+                sent = matrix(around, place - taps[t], h)
+                add_outer(matrix(dK_conv, t * h * h, h), passed, sent, m * wide // h, h, h)
+            multiply_taps(
+                matrix(out, 0, h), matrix(around, place, h), mirrored, convs, m * wide // h, h,
+                gate=passed,
             )  # fmt: skip
-            _copy_rows(out, 0, wide * h, du, 0, W * h, m, W * h)
-            relu_forward(x2[p : p + M], active[:M])
+            copy_rows(out, 0, wide, du, 0, W * h, m, W * h)
+            relu_of_run(x, p * F, M * F, active)
             add_outer(
-                matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h, db_down
+                matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h,
+                total=db_down,
             )  # fmt: skip
             _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
 
@@ -116,57 +131,47 @@ def conv_block_backward(
 def _into_trunk(dy, x, residual, du, downs, dx, p, M):
     """dx = dy + [x > 0] ⊙ du K_downᵀ of the M pixels from p on; dx may be dy."""
     F = x.shape[3]
-    target, passes, above = matrix(dx, p * F, F), matrix(x, p * F, F), matrix(dy, p * F, F)
+    target, passes = matrix(dx, p * F, F), matrix(x, p * F, F)
     if residual:
-        product(target, above, passes, None, None, du, HERE, downs, M, F)
+        multiply(target, du, downs, M, F, gate=passes, plus=matrix(dy, p * F, F))
     else:
-        product(target, NOTHING, passes, None, None, du, HERE, downs, M, F)
+        multiply(target, du, downs, M, F, gate=passes)
 
 
 @kernel
 def _clear(dK, db):
-    dK.reshape(dK.size)[:] = 0
-    db[:] = 0
+    clear(dK, 0, dK.size)
+    clear(db, 0, db.size)
 
 
 @kernel
-def _surroundings(offsets, H, W, h):
-    """rows, wide, before_it, behind_it, taps of the map with zeros around an image.
-
-    rows: image rows of a chunk; wide: pixels of a row with those behind it; before_it, behind_it:
-    numbers before the first row and behind the last; taps: (T,) distances in numbers.
-    """
-    reach, above, below = 0, 0, 0
-    for t in range(offsets.shape[0]):
-        above, below = max(above, -offsets[t, 0]), max(below, offsets[t, 0])
-        reach = max(reach, abs(offsets[t, 1]))
-    wide = W + reach
-    taps = (offsets[:, 0] * wide + offsets[:, 1]) * h
-    rows = max(1, min(H, chunk(h) // W)) if below == 0 else H
-    return rows, wide, (above + 1) * wide * h, (below + 1) * wide * h, taps
-
-
-@kernel
-def _copy_rows(source, s, source_stride, target, t, target_stride, rows, count):
-    """`count` numbers of each of `rows` rows, from arrays of any shape taken as flat."""
-    source, target = source.reshape(source.size), target.reshape(target.size)
-    for k in range(rows):
-        copy(target, t + k * target_stride, source, s + k * source_stride, count)
+def _block(offsets, H, W, h):
+    """wide, above, below, taps of `surroundings` in numbers; the image rows of a chunk."""
+    wide, above, below, taps = surroundings(offsets, W)
+    rows = max(1, min(H, chunk(h) // W)) if below == wide else H
+    return wide * h, above * h, below * h, distances(taps, h), rows
 
 
 @kernel
 def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, residual, y, skips):
+    """One pixel of M images. x, y: (M, F); skips: the same or empty; K_down: (F, h); row:
+    (V - 1 + W, M, h), what the 3×3 has read of this row; K_row: (V, h, h); above: (M, h), or
+    (1, h) for all; K_out: (h, F) or (h, 2F).
+    """
     M, F = x.shape
     V, h, _ = K_row.shape
     active, a, zero, place = np.empty_like(x), np.empty((M, h), x.dtype), x.dtype.type(0), M * h
     relu_forward(x, active)
-    product(
-        matrix(row, (column + V - 1) * place, h), NOTHING, NOTHING, zero, b_down,
-        matrix(active, 0, F), HERE, panels(K_down), M, h,
+    multiply(
+        matrix(row, (column + V - 1) * place, h), matrix(active, 0, F), panels(K_down), M, h,
+        bias=b_down, at_least=zero,
     )  # fmt: skip
-    product(
-        matrix(a, 0, h), matrix(above, 0, h if above.shape[0] > 1 else 0), NOTHING, zero, None,
-        matrix(row, column * place, h), np.arange(V) * place, panels(K_row.reshape(V * h, h)), M, h,
+    taps = np.empty(V, np.int64)
+    for v in range(V):
+        taps[v] = v * place
+    multiply_taps(
+        matrix(a, 0, h), matrix(row, column * place, h), taps, panels(K_row), M, h,
+        plus=matrix(above, 0, h if above.shape[0] > 1 else 0), at_least=zero,
     )  # fmt: skip
     before = _as_map(x if residual else x[:0])
     residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
@@ -176,7 +181,10 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
 def conv_blocks_step(
     x, K_down, b_down, rows, column, K_row, above, K_out, b_out, residual, y, skips
 ):
-    """One call for all blocks: from Python each call costs about as much as the block itself."""
+    """All L blocks: from Python each call costs about as much as the block itself.
+
+    Arguments as in conv_block_step with one more axis in front, `above` with two: (L, W, M, h).
+    """
     L, other, before = K_down.shape[0], np.empty_like(x), x
     for k in range(L):
         after = other if (L - k) % 2 == 0 else y
@@ -193,8 +201,9 @@ def _as_map(x):
 
 
 @kernel
-def _add_relu(a, total):
-    for m in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            v = total[m, j] + a[m, j]
-            total[m, j] = 0 if v < 0 else v
+def _add_relu(given, a, start, n):
+    """a = ReLU(a + given), n numbers of both from `start` on."""
+    total, more = flat(a), flat(given)
+    for i in range(start, start + n):
+        v = total[i] + more[i]
+        total[i] = 0 if v < 0 else v

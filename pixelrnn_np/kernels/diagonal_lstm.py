@@ -18,9 +18,10 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step
+from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
 from .products import add_products, block_rows
-from .runs import accumulate, copy
+from .runs import accumulate, clear, copy, fill_rows
+from .tiles.panels import fill_panels
 
 
 @kernel
@@ -77,20 +78,22 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     B, H, W, I = x.shape
     F = h0.size
     scale = gate_scale(b)
-    K, bias = _stack(K_is, K_ss) * scale, b * scale
+    K, bias = scaled(_stack(K_is, K_ss), scale), scaled(b, scale)
     Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
     inputs = np.empty((min(H, W) * B, I + 2 * F), x.dtype)
-    _fill(C, c0, S, h0, 0, 2 * B)
+    fill_rows(C, 0, 2 * B, c0, F)
+    fill_rows(S, 0, 2 * B, h0, F)
     for t in range(H + W - 1):
         first, n, start, state, above = _diagonal(t, H, W, B)
         _gather(x, S, above, first, t, reverse, inputs[:n])
         np.dot(inputs[:n], K, Z[start : start + n])
         cell_forward(
             Z[start : start + n], bias, scale, C[above + B : above + B + n],
-            C[state : state + n], S[state : state + n],
+            C[state : state + n], S[state : state + n], n, F,
         )  # fmt: skip
-        _fill(C, c0, S, h0, state - B, B)
-        _fill(C, c0, S, h0, state + n, B)
+        for border in (state - B, state + n):
+            fill_rows(C, border, B, c0, F)
+            fill_rows(S, border, B, h0, F)
         _emit(S, state, first, n, t, reverse, shifted, y)
 
 
@@ -100,7 +103,8 @@ def diagonal_lstm_backward(
 ):
     B, H, W, I = x.shape
     F = dh0.size
-    K_t = np.ascontiguousarray(_stack(K_is, K_ss).T)
+    K, K_t = _stack(K_is, K_ss), np.empty((4 * F, I + 2 * F), x.dtype)
+    fill_panels(K_t, I + 2 * F, I + 2 * F, K, 0, 1, 4 * F, 0, 1, 4 * F)  # one panel: the transpose
     Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
     longest = min(H, W) * B
     rows = max(longest, block_rows(I + 2 * F, 4 * F))
@@ -111,7 +115,7 @@ def diagonal_lstm_backward(
     dc, dc_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
     dK, part = np.zeros((I + 2 * F, 4 * F), x.dtype), np.empty((I + 2 * F, 4 * F), x.dtype)
     for total in (db, dh0, dc0):
-        total[:] = 0
+        clear(total, 0, total.size)
     m = 0
     for t in range(H + W - 2, -1, -1):
         first, n, start, state, above = _diagonal(t, H, W, B)
@@ -123,11 +127,11 @@ def diagonal_lstm_backward(
         _receive(dy, first, t, reverse, shifted, dh[B : B + n])
         cell_backward(
             Z[start : start + n], C[state : state + n], C[above + B : above + B + n],
-            dh[B : B + n], dc[B : B + n], D,
+            dh[B : B + n], dc[B : B + n], D, n, F,
         )  # fmt: skip
         np.dot(D, K_t, dinputs[:n])
-        dh_before[:] = 0
-        dc_before[:] = 0
+        clear(dh_before, 0, dh_before.size)
+        clear(dc_before, 0, dc_before.size)
         offset = (first - max(0, t - W)) * B
         _spread(dinputs[:n], dc[B : B + n], offset, B, first, t, reverse, dx, dh_before, dc_before)
         dh, dh_before, dc, dc_before = dh_before, dh, dc_before, dc
@@ -136,9 +140,8 @@ def diagonal_lstm_backward(
         _add_borders(dc, before, B, dc0)
         m += n
     add_products(inputs[:m], dz[:m], part, dK, db)
-    dK_is[:] = dK[:I]
-    dK_ss[0] = dK[I : I + F]
-    dK_ss[1] = dK[I + F :]
+    copy(dK_is, 0, dK, 0, dK_is.size)
+    copy(dK_ss, 0, dK, dK_is.size, dK_ss.size)
 
 
 @kernel
@@ -147,15 +150,14 @@ def _gather(x, S, above, first, t, reverse, inputs):
     B, H, W, I = x.shape
     n, N = inputs.shape
     F = S.shape[1]
-    source, state, target = x.reshape(x.size), S.reshape(S.size), inputs.reshape(inputs.size)
     for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
         for image in range(B):
-            copy(target, (k * B + image) * N, source, ((image * H + r) * W + q) * I, I)
+            copy(inputs, (k * B + image) * N, x, ((image * H + r) * W + q) * I, I)
     for m in range(n):
-        copy(target, m * N + I, state, (above + m) * F, F)
-        copy(target, m * N + I + F, state, (above + B + m) * F, F)
+        copy(inputs, m * N + I, S, (above + m) * F, F)
+        copy(inputs, m * N + I + F, S, (above + B + m) * F, F)
 
 
 @kernel
@@ -164,39 +166,36 @@ def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before)
     _, H, W, I = dx.shape
     n, N = dinputs.shape
     F = dh_before.shape[1]
-    source, target, d = dinputs.reshape(n * N), dx.reshape(dx.size), dh_before.reshape(-1)
     for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
         for image in range(B):
-            accumulate(target, ((image * H + r) * W + q) * I, source, (k * B + image) * N, I)
+            accumulate(dx, ((image * H + r) * W + q) * I, dinputs, (k * B + image) * N, I)
     for m in range(n):
-        accumulate(d, (offset + m) * F, source, m * N + I, F)
-        accumulate(d, (offset + B + m) * F, source, m * N + I + F, F)
-    copy(dc_before.reshape(-1), (offset + B) * F, dc.reshape(n * F), 0, n * F)
+        accumulate(dh_before, (offset + m) * F, dinputs, m * N + I, F)
+        accumulate(dh_before, (offset + B + m) * F, dinputs, m * N + I + F, F)
+    copy(dc_before, (offset + B) * F, dc, 0, n * F)
 
 
 @kernel
 def _emit(S, state, first, n, t, reverse, shifted, y):
     """Puts h of one diagonal in y; `shifted`: adds it one row further down (§3.2)."""
     B, H, W, F = y.shape
-    source, target = S.reshape(S.size), y.reshape(y.size)
     for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
         for image in range(B):
             s = (state + k * B + image) * F
             if not shifted:
-                copy(target, ((image * H + r) * W + q) * F, source, s, F)
+                copy(y, ((image * H + r) * W + q) * F, S, s, F)
             elif r + 1 < H:
-                accumulate(target, ((image * H + r + 1) * W + q) * F, source, s, F)
+                accumulate(y, ((image * H + r + 1) * W + q) * F, S, s, F)
 
 
 @kernel
 def _receive(dy, first, t, reverse, shifted, dh):
     """The adjoint of `_emit`: dh += dy at the pixels of one diagonal, or one row further down."""
     B, H, W, F = dy.shape
-    source, target = dy.reshape(dy.size), dh.reshape(dh.size)
     for k in range(dh.shape[0] // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
@@ -204,15 +203,7 @@ def _receive(dy, first, t, reverse, shifted, dh):
             r += 1
         if r < H:
             for image in range(B):
-                accumulate(target, (k * B + image) * F, source, ((image * H + r) * W + q) * F, F)
-
-
-@kernel
-def _fill(C, c0, S, h0, first, count):
-    for m in range(first, first + count):
-        for j in range(c0.size):
-            C[m, j] = c0[j]
-            S[m, j] = h0[j]
+                accumulate(dh, (k * B + image) * F, dy, ((image * H + r) * W + q) * F, F)
 
 
 @kernel
@@ -228,23 +219,22 @@ def diagonal_row(z, K, h0, c0, h):
     W, B, F = h.shape
     step = np.empty((B, 4 * F), z.dtype)
     beside, c = np.empty((B, F), z.dtype), np.empty((B, F), z.dtype)
-    beside[:] = h0
-    c[:] = c0
+    fill_rows(beside, 0, B, h0, F)
+    fill_rows(c, 0, B, c0, F)
     for q in range(W - 1, -1, -1):
         np.dot(beside, K, step)
         for n in range(B):
             for j in range(4 * F):
                 step[n, j] += z[q, n, j]
         lstm_step(step, c, c, beside)
-        h[q] = beside
+        copy(h, q * B * F, beside, 0, B * F)
 
 
 @kernel
 def _stack(K_is, K_ss):
+    """[K_is; K_ss[0]; K_ss[1]]: (I + 2F, 4F)."""
     I, G = K_is.shape
-    F = K_ss.shape[1]
-    K = np.empty((I + 2 * F, G), K_is.dtype)
-    K[:I] = K_is
-    K[I : I + F] = K_ss[0]
-    K[I + F :] = K_ss[1]
+    K = np.empty((I + 2 * K_ss.shape[1], G), K_is.dtype)
+    copy(K, 0, K_is, 0, K_is.size)
+    copy(K, K_is.size, K_ss, 0, K_ss.size)
     return K

@@ -8,24 +8,18 @@ import numpy as np
 
 from .jit import kernel
 from .pointwise import relu_forward
-from .tiles.multiply import HERE, NOTHING, matrix, panels, product
+from .tiles.multiply import matrix, multiply
+from .tiles.panels import panels
 
 
 @kernel
 def head_step(x, K1, b1, K2, b2, K3, b3, y):
+    """x: (M, F); K1: (F, N1), K2: (N1, N2), K3: (N2, N3) and their biases; y: (M, N3)."""
     M, F = x.shape
-    N, zero = b1.size, x.dtype.type(0)
+    N1, N2, N3, zero = b1.size, b2.size, b3.size, x.dtype.type(0)
     active = np.empty_like(x)
-    a1, a2 = np.empty((M, N), x.dtype), np.empty((M, b2.size), x.dtype)
+    a1, a2 = np.empty((M, N1), x.dtype), np.empty((M, N2), x.dtype)
     relu_forward(x, active)
-    product(
-        matrix(a1, 0, N), NOTHING, NOTHING, zero, b1, matrix(active, 0, F), HERE, panels(K1), M, N
-    )
-    product(
-        matrix(a2, 0, b2.size), NOTHING, NOTHING, zero, b2, matrix(a1, 0, N), HERE, panels(K2),
-        M, b2.size,
-    )  # fmt: skip
-    product(
-        matrix(y, 0, b3.size), NOTHING, NOTHING, None, b3, matrix(a2, 0, b2.size), HERE,
-        panels(K3), M, b3.size,
-    )  # fmt: skip
+    multiply(matrix(a1, 0, N1), matrix(active, 0, F), panels(K1), M, N1, bias=b1, at_least=zero)
+    multiply(matrix(a2, 0, N2), matrix(a1, 0, N1), panels(K2), M, N2, bias=b2, at_least=zero)
+    multiply(matrix(y, 0, N3), matrix(a2, 0, N2), panels(K3), M, N3, bias=b3)

@@ -17,20 +17,34 @@ from .cache import KernelCache
 
 # As Numba understood its variables and its file of settings, or as a program set it.
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+shared = []  # of tiles/shared.py: what kernels call by name, which has to be there before them
 
 
 def kernel(function=None, *, cache=True, **options):
-    """A decorator, with or without further options of numba.njit: compiles at the first call."""
+    """numba.njit with these options; compiles or loads the kernel's shared functions before it."""
     if function is None:
         return functools.partial(kernel, cache=cache, **options)
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if cache and is_jitted(compiled):
-        compiled._cache = KernelCache(function)
+    if is_jitted(compiled):
+        compiled.compile = functools.partial(_compile, compiled.compile)
+        if cache:
+            compiled._cache = KernelCache(function)
     return compiled
 
 
 # Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
-vector_kernel = functools.partial(kernel, fastmath={"contract", "arcp", "nsz"})
+QUICK = {"contract", "arcp", "nsz"}
+vector_kernel = functools.partial(kernel, fastmath=QUICK)
+
+
+def _compile(compile, signature):
+    """Numba calls it before a kernel's first run with arguments of such types in a process."""
+    kinds = signature if isinstance(signature, tuple) else ()
+    dtypes = (t.dtype for t in kinds if isinstance(t, numba.types.Array))
+    dtype = next((t for t in dtypes if isinstance(t, numba.types.Float)), None)
+    for function in shared if dtype else ():
+        function.ready(dtype)
+    return compile(signature)
 
 
 def target():

@@ -10,7 +10,8 @@ from .jit import kernel
 from .lstm_cell import lstm_step
 from .residual import residual_forward
 from .runs import accumulate, copy
-from .tiles.multiply import HERE, NOTHING, matrix, panels, product
+from .tiles.multiply import matrix, multiply, multiply_taps
+from .tiles.panels import panels
 
 
 @kernel
@@ -18,23 +19,22 @@ def lstm_block_step(
     x, row, place, K_is, z, h_before, K_side, c_before, c, h, beside, K_out, b_out, residual,
     y, skips,
 ):  # fmt: skip
+    """One pixel of M images; shapes as in reference/lstm_block.py."""
     (M, I), F = x.shape, c.shape[1]
-    taps, N = K_is.shape[0] // I, 4 * F
-    copy(row.reshape(row.size), place * M * I, x.reshape(x.size), 0, M * I)
+    T, N = K_is.shape[0] // I, 4 * F
+    copy(row, place * M * I, x, 0, M * I)
+    taps = np.empty(T, np.int64)
+    for t in range(T):
+        taps[t] = t * M * I
     gates, a = np.empty((M, N), x.dtype), np.empty((M, F), x.dtype)
-    target = matrix(gates, 0, N)
-    product(
-        target, matrix(z, 0, N), NOTHING, None, None, matrix(row, (place - taps + 1) * M * I, I),
-        np.arange(taps) * (M * I), panels(K_is), M, N,
-    )  # fmt: skip
+    target, seen = matrix(gates, 0, N), matrix(row, (place - T + 1) * M * I, I)
+    multiply_taps(target, seen, taps, panels(K_is), M, N, plus=matrix(z, 0, N))
     if K_side.shape[0] > 0:
-        product(
-            target, target, NOTHING, None, None, matrix(h_before, 0, F), HERE, panels(K_side), M, N
-        )
+        multiply(target, matrix(h_before, 0, F), panels(K_side), M, N, plus=target)
     lstm_step(gates, c_before, c, h)
     a[:] = h
     if beside.shape[0] > 0:
-        accumulate(a.reshape(a.size), 0, beside.reshape(beside.size), 0, M * F)
+        accumulate(a, 0, beside, 0, M * F)
     before = as_map(x if residual else x[:0])
     residual_forward(as_map(a), before, K_out, b_out, as_map(y), as_map(skips))
 

@@ -8,59 +8,89 @@ The readable twin is reference/lstm_cell.py.
 
 import numpy as np
 
-from .jit import kernel, vector_kernel
+from .jit import QUICK, kernel
+from .runs import flat
+from .tiles.shared import Numbers, shared
 from .vector_math import tanh
+
+ONE = np.float32(1)  # of either dtype: it makes no float32 a float64
 
 
 @kernel
 def gate_scale(b):
     """½ for the columns of o, f and i, 1 for those of g: (4h,) like b."""
-    scale = np.ones_like(b)
-    scale[: 3 * (b.size // 4)] = 0.5
+    scale, h = np.empty_like(b), b.size // 4
+    for j in range(b.size):
+        scale[j] = 0.5 if j < 3 * h else 1
     return scale
 
 
-@vector_kernel
-def cell_forward(z, b, scale, c_before, c, h):
-    """z: (M, 4h) becomes the gates in place; z and b are scaled; c_before, c, h: (M, h)."""
-    M, F = c.shape
-    one = c.dtype.type(1)
+@kernel
+def scaled(K, scale):
+    """K (…, 4h) times `scale` (4h,)."""
+    out = np.empty_like(K)
+    source, target = flat(K), flat(out)
+    for start in range(0, K.size, scale.size):
+        for j in range(scale.size):
+            target[start + j] = source[start + j] * scale[j]
+    return out
+
+
+@shared(fastmath=QUICK)
+def cell_forward(
+    z: Numbers,
+    b: Numbers,
+    scale: Numbers,
+    c_before: Numbers,
+    c: Numbers,
+    h: Numbers,
+    M: int,
+    F: int,
+):
+    """z: (M, 4F) becomes the gates in place; z and b are scaled; c_before, c, h: (M, F)."""
     for m in range(M):
         for j in range(4 * F):
-            z[m, j] = scale[j] * tanh(z[m, j] + b[j]) + (one - scale[j])
+            k = m * 4 * F + j
+            z[k] = scale[j] * tanh(z[k] + b[j]) + (ONE - scale[j])
     for m in range(M):
+        o = m * 4 * F  # where the gates of this pixel begin
+        f, i, g = o + F, o + 2 * F, o + 3 * F
         for j in range(F):
-            c_now = z[m, F + j] * c_before[m, j] + z[m, 2 * F + j] * z[m, 3 * F + j]
-            c[m, j] = c_now
-            h[m, j] = z[m, j] * tanh(c_now)
+            k = m * F + j
+            c_now = z[f + j] * c_before[k] + z[i + j] * z[g + j]
+            c[k] = c_now
+            h[k] = z[o + j] * tanh(c_now)
 
 
 @kernel
 def lstm_step(z, c_before, c, h):
-    scale = gate_scale(z[0])
-    for m in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[m, j] *= scale[j]
-    cell_forward(z, np.zeros_like(scale), scale, c_before, c, h)
-
-
-@vector_kernel
-def cell_backward(gates, c, c_before, dh, dc, dz):
-    """dz: (M, 4h) from dh and dc; dc: (M, h) enters from the next cell, leaves as dc_before."""
     M, F = c.shape
-    one = c.dtype.type(1)
+    scale, numbers = gate_scale(z[0]), flat(z)
     for m in range(M):
+        for j in range(4 * F):
+            numbers[m * 4 * F + j] *= scale[j]
+    cell_forward(z, np.zeros_like(scale), scale, c_before, c, h, M, F)
+
+
+@shared(fastmath=QUICK)
+def cell_backward(
+    gates: Numbers, c: Numbers, c_before: Numbers, dh: Numbers, dc: Numbers, dz: Numbers, M: int,
+    F: int,
+):  # fmt: skip
+    """dz: (M, 4F) from dh and dc; dc: (M, F) enters from the next cell, leaves as dc_before."""
+    for m in range(M):
+        o, k = m * 4 * F, m * F  # where the gates and the states of this pixel begin
+        f, i, g = o + F, o + 2 * F, o + 3 * F
         for j in range(F):
-            t = tanh(c[m, j])
-            o = gates[m, j]
-            dz[m, j] = dh[m, j] * t * o * (one - o)
-            dc[m, j] += dh[m, j] * o * (one - t * t)
+            t, gate = tanh(c[k + j]), gates[o + j]
+            dz[o + j] = dh[k + j] * t * gate * (ONE - gate)
+            dc[k + j] += dh[k + j] * gate * (ONE - t * t)
         for j in range(F):
-            f, d = gates[m, F + j], dc[m, j]
-            dz[m, F + j] = d * c_before[m, j] * f * (one - f)
+            gate = gates[f + j]
+            dz[f + j] = dc[k + j] * c_before[k + j] * gate * (ONE - gate)
         for j in range(F):
-            i, g, d = gates[m, 2 * F + j], gates[m, 3 * F + j], dc[m, j]
-            dz[m, 2 * F + j] = d * g * i * (one - i)
-            dz[m, 3 * F + j] = d * i * (one - g * g)
+            gate, content, d = gates[i + j], gates[g + j], dc[k + j]
+            dz[i + j] = d * content * gate * (ONE - gate)
+            dz[g + j] = d * gate * (ONE - content * content)
         for j in range(F):
-            dc[m, j] *= gates[m, F + j]
+            dc[k + j] *= gates[f + j]

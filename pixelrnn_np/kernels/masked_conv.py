@@ -1,9 +1,10 @@
-"""§3.4 Masked convolution: gather the active taps of a few rows, then one matrix product.
+"""§3.4 Masked convolution: products in registers, which read the taps where they lie.
 
 Masked taps are not stored, so they cost nothing: `K` holds only the T taps that the mask leaves,
-`offsets` their (row, column) distance from the centre. The pixels of a block of rows are gathered
-to `cols` (pixels, T·I), which stays in the cache while BLAS multiplies it by (T·I, O). See
-products.py for the size of a block.
+`offsets` their (row, column) distance from the centre. An image is copied between zeros, so that no
+tap leaves it. In backward dy is too; it is read at the mirrored taps:
+    y[q] = b + Σ_t x[q+t] K[t]      dx[q] = Σ_t dy[q-t] K[t]ᵀ      dK[t] = Σ_q x[q+t]ᵀ dy[q]
+A 1×1 reads nothing around its pixel and needs no copy.
 
 The readable twin is reference/masked_conv.py; shapes and derivation are in layers/masked_conv.py.
 """
@@ -11,11 +12,13 @@ The readable twin is reference/masked_conv.py; shapes and derivation are in laye
 import numpy as np
 
 from .jit import kernel
-from .products import add, add_bias, add_products, add_rows, block_rows, multiply
-from .taps import gather, gather_transposed, scatter, scatter_transposed
-from .tiles.multiply import NOTHING, matrix, panels, product
+from .runs import clear
+from .taps import copy_rows, distances, surroundings
+from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
+from .tiles.panels import panels, panels_of_transposed
 
-FEW = 8
+FEW = 8  # features; below, a tile of dK holds those of several taps
+PIXELS = 784  # of a 1×1 at a time, so that what one column of tiles has read the next finds cached
 
 
 @kernel
@@ -25,72 +28,70 @@ def is_pointwise(offsets):
 
 @kernel
 def conv_forward(x, K, offsets, b, y):
-    B, H, Wd, I = x.shape
-    T, O = K.shape[0], K.shape[2]
-    w, y2 = K.reshape(T * I, O), y.reshape(B * H * Wd, O)
+    B, H, W, I = x.shape
+    O, weights = b.size, panels(K)
     if is_pointwise(offsets):
-        multiply(x.reshape(B * H * Wd, I), w, b, y2)
+        for p in range(0, B * H * W, PIXELS):
+            M = min(PIXELS, B * H * W - p)
+            multiply(matrix(y, p * O, O), matrix(x, p * I, I), weights, M, O, bias=b)
         return
-    rows = max(1, block_rows(T * I, O) // Wd)
-    cols = np.empty(rows * Wd * T * I, x.dtype)
+    wide, above, below, taps = surroundings(offsets, W)
+    around, taps = np.zeros((above + H * wide + below) * I, x.dtype), distances(taps, I)
     for n in range(B):
-        for r in range(0, H, rows):
-            m = min(rows, H - r)
-            start = (n * H + r) * Wd
-            yb = y2[start : start + m * Wd]
-            if I < FEW:
-                block = cols[: m * Wd * T * I].reshape(T * I, m * Wd)
-                gather_transposed(x[n], offsets, r, m, block)
-                np.dot(block.T, w, yb)
-            else:
-                block = cols[: m * Wd * T * I].reshape(m * Wd, T * I)
-                gather(x[n], offsets, r, m, block, 0)
-                np.dot(block, w, yb)
-            add_bias(yb, b)
+        copy_rows(x, n * H * W * I, W * I, around, above * I, wide * I, H, W * I)
+        for r in range(H):
+            row, here = matrix(y, (n * H + r) * W * O, O), matrix(around, (above + r * wide) * I, I)
+            multiply_taps(row, here, taps, weights, W, O, bias=b)
 
 
 @kernel
 def conv_backward(dy, x, K, offsets, dx, dK, db):
-    B, H, Wd, I = x.shape
-    T, O = K.shape[0], K.shape[2]
-    w = K.reshape(T * I, O)
-    w_t = np.ascontiguousarray(w.T)
-    dw, part, dy2 = dK.reshape(T * I, O), np.empty((T * I, O), x.dtype), dy.reshape(B * H * Wd, O)
-    dw[:] = 0
-    db[:] = 0
+    B, H, W, I = x.shape
+    O, weights = db.size, panels_of_transposed(K, 0, db.size)
+    clear(dK, 0, dK.size)
+    clear(db, 0, O)
     if is_pointwise(offsets):
-        add_products(x.reshape(B * H * Wd, I), dy2, part, dw, db)
-        if dx.size > 0:
-            multiply(dy2, w_t, np.zeros(I, x.dtype), dx.reshape(B * H * Wd, I))
+        for p in range(0, B * H * W, PIXELS):
+            M, read, sent = min(PIXELS, B * H * W - p), matrix(x, p * I, I), matrix(dy, p * O, O)
+            add_outer(matrix(dK, 0, O), read, sent, M, I, O, total=db)
+            if dx.size > 0:
+                multiply(matrix(dx, p * I, I), sent, weights, M, I)
         return
-    rows = max(1, block_rows(T * I, O) // Wd)
-    cols = np.empty(rows * Wd * T * I, x.dtype)
-    dx[:] = 0
+    wide, above, below, taps = surroundings(offsets, W)
+    x_around = np.zeros((above + H * wide + below) * I, x.dtype)
+    dy_around = np.zeros((below + H * wide + above) * O, x.dtype)  # the taps are mirrored
+    read, sent = matrix(x_around, above * I, I), matrix(dy_around, below * O, O)
     for n in range(B):
-        for r in range(0, H, rows):
-            m = min(rows, H - r)
-            start = (n * H + r) * Wd
-            dyb = dy2[start : start + m * Wd]
-            if I < FEW:
-                block = cols[: m * Wd * T * I].reshape(T * I, m * Wd)
-                gather_transposed(x[n], offsets, r, m, block)
-                np.dot(block, dyb, part)
-                add(part, dw)
-                add_rows(dyb, db)
-                if dx.size > 0:
-                    np.dot(w, dyb.T, block)
-                    scatter_transposed(block, offsets, r, m, dx[n])
-            else:
-                block = cols[: m * Wd * T * I].reshape(m * Wd, T * I)
-                gather(x[n], offsets, r, m, block, 0)
-                add_products(block, dyb, part, dw, db)
-                if dx.size > 0:
-                    np.dot(dyb, w_t, block)
-                    scatter(block, 0, offsets, r, m, dx[n])
+        copy_rows(x, n * H * W * I, W * I, x_around, above * I, wide * I, H, W * I)
+        copy_rows(dy, n * H * W * O, W * O, dy_around, below * O, wide * O, H, W * O)
+        _add_taps(dK, read, sent, taps, H * wide, I, O, db)
+        for r in range(H if dx.size > 0 else 0):
+            row = matrix(dx, (n * H + r) * W * I, I)
+            here = matrix(dy_around, (below + r * wide) * O, O)
+            multiply_taps(row, here, distances(taps, -O), weights, W, I)
+
+
+@kernel
+def _add_taps(dK, read, sent, taps, M, I, O, db):
+    """dK[t] += Σ over M pixels of readᵀ at tap t times sent, and db += Σ sent."""
+    T = taps.size
+    if I < FEW:
+        columns = np.empty(T * I, np.int64)
+        for k in range(columns.size):
+            columns[k] = taps[k // I] * I + k % I
+        add_outer(matrix(dK, 0, O), read, sent, M, T * I, O, total=db, columns=columns)
+        return
+    for t in range(T):
+        target, moved = matrix(dK, t * I * O, O), matrix(read[0], read[1] + taps[t] * I, I)
+        if t == 0:
+            add_outer(target, moved, sent, M, I, O, total=db)
+        else:
+            add_outer(target, moved, sent, M, I, O)
 
 
 @kernel
 def conv_above(rows, K, b, above):
+    """rows: (R, W + V - 1, B, I), K: (R, V, I, O), above: (W, B, O)."""
     R, padded, B, I = rows.shape
     V, O = K.shape[1], K.shape[3]
     M = above.shape[0] * B
@@ -98,7 +99,4 @@ def conv_above(rows, K, b, above):
     for r in range(R):
         for v in range(V):
             taps[r * V + v] = (r * padded + v) * B * I
-    product(
-        matrix(above, 0, O), NOTHING, NOTHING, None, b,
-        matrix(rows, 0, I), taps, panels(K.reshape(R * V * I, O)), M, O,
-    )  # fmt: skip
+    multiply_taps(matrix(above, 0, O), matrix(rows, 0, I), taps, panels(K), M, O, bias=b)

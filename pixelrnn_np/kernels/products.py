@@ -1,16 +1,18 @@
-"""How the products that BLAS makes are cut into blocks of rows; tiles/multiply.py makes the others.
+"""How the products of the Diagonal BiLSTM, which BLAS makes, are cut into blocks of rows.
 
 OpenBLAS multiplies matrices with M·N·K up to 10⁶ by a path of their own, which copies neither
 factor to a packed buffer first. On such blocks every shape of these models, 16 to 128 wide, ran at
 105 to 117 GFLOP/s on one core whose large square product reached 105; the same products over a
 whole map of 3,136 pixels ran at 45 to 80 (AMD EPYC, AVX-512, float32; benchmarks/README.md). So a
 block has as many rows as stay below that limit. Wide layers, for which those would be few, take
-blocks of 448, where packing is paid back.
+blocks of 448, where packing is paid back. All other products are those of tiles/multiply.py.
 """
 
 import numpy as np
 
 from .jit import kernel
+from .runs import accumulate
+from .tiles.shared import Numbers, shared
 
 SMALL_PRODUCT = 10**6
 LARGEST = 448
@@ -24,47 +26,24 @@ def block_rows(K, N):
 
 
 @kernel
-def multiply(a, w, b, y):
-    """y = a · w + b, a block of rows at a time; a: (M, K), w: (K, N), b: (N,), y: (M, N)."""
-    rows = block_rows(w.shape[0], w.shape[1])
-    for i in range(0, a.shape[0], rows):
-        yb = y[i : i + rows]
-        np.dot(a[i : i + rows], w, yb)
-        add_bias(yb, b)
-
-
-@kernel
-def add_bias(y, b):
-    for p in range(y.shape[0]):
-        for o in range(b.size):
-            y[p, o] += b[o]
-
-
-@kernel
 def add_products(a, dy, part, dw, db):
     """dw += aᵀ · dy and db += Σ dy, a block of rows at a time; part: room for one block's dw."""
     rows = block_rows(dw.shape[0], dw.shape[1])
     for i in range(0, a.shape[0], rows):
         dyb = dy[i : i + rows]
         np.dot(a[i : i + rows].T, dyb, part)
-        add(part, dw)
-        add_rows(dyb, db)
+        accumulate(dw, 0, part, 0, part.size)
+        add_rows(dyb, dyb.shape[0], db.size, db)
 
 
-@kernel
-def add(part, total):
-    p, t = part.reshape(part.size), total.reshape(part.size)
-    for k in range(p.size):
-        t[k] += p[k]
-
-
-@kernel
-def add_rows(y, total):
-    """total += Σ of the rows of y, four at a time: each addition to `total` waits for the last."""
-    M, four = y.shape[0], y.shape[0] // 4 * 4
+@shared
+def add_rows(y: Numbers, M: int, N: int, total: Numbers):
+    """total (N,) += Σ of the M rows of y, four at a time: each addition waits for the last."""
+    four = M // 4 * 4
     for m in range(0, four, 4):
-        for o in range(total.size):
-            total[o] += (y[m, o] + y[m + 1, o]) + (y[m + 2, o] + y[m + 3, o])
+        for j in range(N):
+            k = m * N + j
+            total[j] += (y[k] + y[k + N]) + (y[k + 2 * N] + y[k + 3 * N])
     for m in range(four, M):
-        for o in range(total.size):
-            total[o] += y[m, o]
+        for j in range(N):
+            total[j] += y[m * N + j]

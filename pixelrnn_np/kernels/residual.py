@@ -8,11 +8,10 @@ the products (see tiles/multiply.py). conv_block.py does the same with chunks of
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 
-import numpy as np
-
 from .jit import kernel
-from .runs import copy
-from .tiles.multiply import HERE, NOTHING, add_outer, matrix, panels, panels_between, product
+from .runs import clear, copy
+from .tiles.multiply import add_outer, matrix, multiply
+from .tiles.panels import panels_between, panels_of_transposed
 
 NUMBERS = 32 * 28 * 28  # of the inner map in a chunk; benchmarks/README.md says why
 
@@ -24,12 +23,6 @@ def chunk(h):
 
 
 @kernel
-def pixels(x):
-    """(B, H, W, F) as (B·H·W, F)."""
-    return x.reshape(x.size // x.shape[3], x.shape[3])
-
-
-@kernel
 def halves(K, F):
     """Panels of K_up and K_skip."""
     return panels_between(K, 0, F), panels_between(K, F, K.shape[1])
@@ -38,7 +31,7 @@ def halves(K, F):
 @kernel
 def halves_transposed(K, F):
     """Panels of K_upᵀ and K_skipᵀ."""
-    return panels(np.ascontiguousarray(K[:, :F].T)), panels(np.ascontiguousarray(K[:, F:].T))
+    return panels_of_transposed(K, 0, F), panels_of_transposed(K, F, K.shape[1])
 
 
 @kernel
@@ -51,40 +44,42 @@ def residual_forward(a, x, K, b, y, skips):
 
 @kernel
 def outputs(a, up, skip, b, x, y, skips, p, M):
-    """y and skips of the M pixels from p on."""
+    """y and skips of the M pixels from p on; up, skip: the panels of `halves`."""
     F, h = y.shape[3], a.shape[3]
     inner, target, sums = matrix(a, p * h, h), matrix(y, p * F, F), matrix(skips, p * F, F)
     if x.size > 0:
-        product(target, matrix(x, p * F, F), NOTHING, None, b[:F], inner, HERE, up, M, F)
+        multiply(target, inner, up, M, F, bias=b[:F], plus=matrix(x, p * F, F))
     else:
-        product(target, NOTHING, NOTHING, None, b[:F], inner, HERE, up, M, F)
+        multiply(target, inner, up, M, F, bias=b[:F])
     if skips.size > 0:
-        product(sums, sums, NOTHING, None, b[F:], inner, HERE, skip, M, F)
+        multiply(sums, inner, skip, M, F, bias=b[F:], plus=sums)
 
 
 @kernel
 def residual_backward(dy, dskip, a, K, da, dx, dK, db):
     F, h, step = dy.shape[3], K.shape[0], chunk(K.shape[0])
     up, skip = halves_transposed(K, F)
-    dK[:] = 0
-    db[:] = 0
+    clear(dK, 0, dK.size)
+    clear(db, 0, db.size)
     for p in range(0, dy.size // F, step):
         M = min(step, dy.size // F - p)
-        inner_gradient(dy, dskip, a, up, skip, NOTHING, matrix(da, p * h, h), dK, db, p, M)
+        inner_gradient(dy, dskip, a, up, skip, None, matrix(da, p * h, h), dK, db, p, M)
         if dx.size > 0:
-            copy(dx.reshape(dx.size), p * F, dy.reshape(dy.size), p * F, M * F)
+            copy(dx, p * F, dy, p * F, M * F)
 
 
 @kernel
 def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
     """da = [gate > 0] ⊙ (dy K_upᵀ + dskip K_skipᵀ) of the M pixels from p on; adds to dK and db.
 
-    gate, da: matrices as in tiles/multiply.py.
+    dy: (B, H, W, F); dskip: the same or empty; a: (B, H, W, h); up, skip: the panels of
+    `halves_transposed`; gate (None for none), da: matrices (M, h) as in tiles/multiply.py;
+    dK: (h, F) or (h, 2F); db: (F,) or (2F,).
     """
     F, h, N = dy.shape[3], a.shape[3], dK.shape[1]
     inner, above, beside = matrix(a, p * h, h), matrix(dy, p * F, F), matrix(dskip, p * F, F)
-    product(da, NOTHING, gate, None, None, above, HERE, up, M, h)
-    add_outer(matrix(dK, 0, N), inner, above, M, h, F, db[:F])
+    multiply(da, above, up, M, h, gate=gate)
+    add_outer(matrix(dK, 0, N), inner, above, M, h, F, total=db[:F])
     if dskip.size > 0:
-        product(da, da, gate, None, None, beside, HERE, skip, M, h)
-        add_outer(matrix(dK, F, N), inner, beside, M, h, F, db[F:])
+        multiply(da, beside, skip, M, h, gate=gate, plus=da)
+        add_outer(matrix(dK, F, N), inner, beside, M, h, F, total=db[F:])

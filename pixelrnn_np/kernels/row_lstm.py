@@ -12,64 +12,73 @@ scatter. The readable twin is reference/row_lstm.py.
 import numpy as np
 
 from .jit import kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale
+from .lstm_cell import cell_backward, cell_forward, gate_scale, scaled
 from .products import add_rows
-from .runs import accumulate, copy
-from .tiles.multiply import NOTHING, add_outer, matrix, panels, product, transposed_taps
+from .runs import accumulate, clear, copy, fill_rows
+from .taps import distances
+from .tiles.multiply import add_outer, matrix, multiply_taps
+from .tiles.panels import panels, panels_of_transposed
 
 
 @kernel
 def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
+    """x: (B, H, W, I); K_is: (T, I, 4F), taps: (T,) columns; K_ss: (V, F, 4F); b: (4F,).
+
+    h0, c0: (F,).
+    Written: gates: (H, B, W, 4F); c: (H, B, W, F); h: (B, H, W, F).
+    """
     B, H, W, I = x.shape
-    F, T, V, M = h0.size, taps.size, K_ss.shape[0], B * W
-    scale = gate_scale(b)
-    bias, reach, ss_taps = b * scale, _reach(taps, V), np.arange(V) - V // 2
-    inputs, states = (
-        panels(K_is.reshape(T * I, 4 * F) * scale), panels(K_ss.reshape(V * F, 4 * F) * scale)
-    )  # fmt: skip
+    F, V, M = h0.size, K_ss.shape[0], B * W
+    scale, reach = gate_scale(b), _reach(taps, V)
+    bias, inputs, states = (
+        scaled(b, scale),
+        panels(scaled(K_is, scale)),
+        panels(scaled(K_ss, scale)),
+    )
+    is_taps, ss_taps = distances(taps, I), distances(_centred(V), F)
     Z, C = gates.reshape((H, M, 4 * F)), c.reshape((H, M, F))
     x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
     c_before, h_now = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
-    c_before[:] = c0
-    h_now[:] = h0
+    fill_rows(c_before, 0, M, c0, F)
+    fill_rows(h_now, 0, M, h0, F)
     for r in range(H):
         _put(x, H, r, x_row, reach)
         _put(h_now, 1, 0, h_row, reach)
         for n in range(B):
             z = matrix(Z, (r * M + n * W) * 4 * F, 4 * F)
-            here, above = _at(x_row, n, reach), _at(h_row, n, reach)
-            product(z, NOTHING, NOTHING, None, None, here, taps * I, inputs, W, 4 * F)
-            product(z, z, NOTHING, None, None, above, ss_taps * F, states, W, 4 * F)
-        cell_forward(Z[r], bias, scale, c_before, C[r], h_now)
+            multiply_taps(z, _at(x_row, n, reach), is_taps, inputs, W, 4 * F)
+            multiply_taps(z, _at(h_row, n, reach), ss_taps, states, W, 4 * F, plus=z)
+        cell_forward(Z[r], bias, scale, c_before, C[r], h_now, M, F)
         c_before = C[r]
         for n in range(B):
-            copy(h.reshape(h.size), (n * H + r) * W * F, h_now.reshape(M * F), n * W * F, W * F)
+            copy(h, (n * H + r) * W * F, h_now, n * W * F, W * F)
 
 
 @kernel
 def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, db, dh0, dc0):
+    """dh, h: (B, H, W, F); the others as in forward. dx is added to, the rest is written."""
     B, H, W, I = x.shape
     F, T, V, M = h0.size, taps.size, K_ss.shape[0], B * W
-    N, reach, ss_taps = 4 * F, _reach(taps, V), np.arange(V) - V // 2
-    to_x, to_h = panels(transposed_taps(K_is)), panels(transposed_taps(K_ss))
+    N, reach, ss_taps = 4 * F, _reach(taps, V), _centred(V)
+    to_x, to_h = panels_of_transposed(K_is, 0, N), panels_of_transposed(K_ss, 0, N)
+    is_mirrored, ss_mirrored = distances(taps, -N), distances(ss_taps, -N)
     Z, C = gates.reshape((H, M, N)), c.reshape((H, M, F))
     x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
     d_row = _between_zeros(B, W, reach, N, x)
     c_first, top = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
-    c_first[:] = c0
-    top[:] = h0
+    fill_rows(c_first, 0, M, c0, F)
+    fill_rows(top, 0, M, h0, F)
     dz, dh_now = np.empty((M, N), x.dtype), np.zeros((M, F), x.dtype)
     dc = np.zeros((M, F), x.dtype)
-    dK_is[:] = 0
-    dK_ss[:] = 0
-    db[:] = 0
+    for gradient in (dK_is, dK_ss):
+        clear(gradient, 0, gradient.size)
+    for gradient in (db, dh0, dc0):
+        clear(gradient, 0, gradient.size)
     for r in range(H - 1, -1, -1):
         for n in range(B):
-            accumulate(
-                dh_now.reshape(M * F), n * W * F, dh.reshape(dh.size), (n * H + r) * W * F, W * F
-            )
-        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dz)
-        add_rows(dz, db)
+            accumulate(dh_now, n * W * F, dh, (n * H + r) * W * F, W * F)
+        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dz, M, F)
+        add_rows(dz, M, N, db)
         _put(x, H, r, x_row, reach)
         _put(dz, 1, 0, d_row, reach)
         if r > 0:
@@ -86,13 +95,10 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
             add_outer(matrix(dK_ss, v * F * N, N), left, d, rows, F, N)
         for n in range(B):
             d, target = _at(d_row, n, reach), matrix(dx, (n * H + r) * W * I, I)
-            product(target, target, NOTHING, None, None, d, -taps * N, to_x, W, I)
-            target = matrix(dh_now, n * W * F, F)
-            product(target, NOTHING, NOTHING, None, None, d, -ss_taps * N, to_h, W, F)
-    dh0[:] = 0
-    dc0[:] = 0
-    add_rows(dh_now, dh0)
-    add_rows(dc, dc0)
+            multiply_taps(target, d, is_mirrored, to_x, W, I, plus=target)
+            multiply_taps(matrix(dh_now, n * W * F, F), d, ss_mirrored, to_h, W, F)
+    add_rows(dh_now, M, F, dh0)
+    add_rows(dc, M, F, dc0)
 
 
 @kernel
@@ -102,6 +108,15 @@ def _reach(taps, V):
     for t in range(taps.size):
         reach = max(reach, abs(taps[t]))
     return reach
+
+
+@kernel
+def _centred(V):
+    """V taps around 0."""
+    taps = np.empty(V, np.int64)
+    for v in range(V):
+        taps[v] = v - V // 2
+    return taps
 
 
 @kernel
@@ -125,4 +140,4 @@ def _put(source, H, r, row, reach):
     count = (row.shape[1] - reach) * row.shape[2]
     for n in range(row.shape[0] - 1):
         start = (reach + n * row.shape[1]) * row.shape[2]
-        copy(row.reshape(row.size), start, source.reshape(source.size), (n * H + r) * count, count)
+        copy(row, start, source, (n * H + r) * count, count)

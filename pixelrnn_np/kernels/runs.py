@@ -1,58 +1,82 @@
-"""Copying and adding runs of numbers in flat arrays, the inner loops of every gather and scatter.
+"""Copying and adding runs of numbers, the inner loops of every gather and scatter.
 
 A run is 16 to 100 numbers here, so what a loop does before its first number counts. Per run of 48
 and 32 float32 in the first cache: an assignment of slices took 17 ns; a loop whose index might be
 negative, and so is not vectorised, 38; a vectorised loop, which first has to ask whether its arrays
 overlap, 9; memcpy 5. (Adding by LLVM's vectors without that question was no faster than the loop.)
 Without JIT the slices remain.
+
+Arrays are contiguous, of any shape, and taken as flat: `flat` is what such an array is indexed by.
+An assignment to a slice takes Numba up to three seconds to compile, because of the message of the
+error that it might be, and `reshape` a tenth of a second: kernels use these functions.
 """
 
 import numba
-import numpy as np
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
-from numba.np.arrayobj import make_array
+from numba.core.errors import TypingError
+from numba.extending import overload
 
-from .jit import kernel
+from .tiles.internals import cgutils, intrinsic, make_array
+from .tiles.shared import Numbers, shared
 
-U = np.uintp  # Numba lets a negative index count from the end: such a loop is not vectorised.
+
+def flat(array):
+    """The numbers of a contiguous array, to be indexed from 0 on: an address where compiled."""
+    return array.reshape(-1)
 
 
 def copy(target, t, source, s, n):
-    """target[t : t + n] = source[s : s + n] of flat arrays; the runs are apart or the same."""
-    target[t : t + n] = source[s : s + n]
+    """target[t : t + n] = source[s : s + n]; the runs are apart or the same."""
+    flat(target)[t : t + n] = flat(source)[s : s + n]
 
 
-@kernel
-def accumulate(target, t, source, s, n):
-    """target[t : t + n] += source[s : s + n] of flat arrays."""
-    t, s = U(t), U(s)
-    for i in range(U(n)):
+@shared
+def accumulate(target: Numbers, t: int, source: Numbers, s: int, n: int):
+    """target[t : t + n] += source[s : s + n]."""
+    for i in range(n):
         target[t + i] += source[s + i]
 
 
-@kernel
-def clear(target, t, n):
-    """target[t : t + n] = 0 of a flat array."""
+@shared
+def clear(target: Numbers, t: int, n: int):
+    """target[t : t + n] = 0."""
     for i in range(t, t + n):
         target[i] = 0
 
 
+@shared
+def fill_rows(target: Numbers, first: int, count: int, row: Numbers, n: int):
+    """Rows `first` to first + count - 1 of target, of n numbers each, become `row`."""
+    for m in range(first, first + count):
+        for j in range(n):
+            target[m * n + j] = row[j]
+
+
 @intrinsic
-def _memcpy(context, target, t, source, s, n):
+def _address(typing, array):
+    if not isinstance(array, numba.types.Array) or array.layout != "C":
+        raise TypingError(f"a contiguous array is needed, not {array}")
+
+    def generate(context, builder, signature, args):
+        return make_array(array)(context, builder, args[0]).data
+
+    return numba.types.CPointer(array.dtype)(array), generate
+
+
+@overload(flat)
+def _flat(array):
+    return lambda array: _address(array)
+
+
+@intrinsic
+def _memcpy(typing, target, t, source, s, n):
     def generate(context, builder, signature, args):
         types = signature.args
-
-        def integer(k):
-            return context.cast(builder, args[k], types[k], numba.intp)
-
-        def pointer(array):
-            data = make_array(types[array])(context, builder, args[array]).data
-            return builder.gep(data, [integer(array + 1)])
-
-        size = context.get_abi_sizeof(context.get_data_type(types[0].dtype))
-        bytes_each = context.get_constant(numba.intp, size)
-        cgutils.raw_memcpy(builder, pointer(0), pointer(2), integer(4), bytes_each)
+        t, s, n = (context.cast(builder, args[k], types[k], numba.intp) for k in (1, 3, 4))
+        size = context.get_abi_sizeof(context.get_data_type(target.dtype))
+        cgutils.raw_memcpy(
+            builder, builder.gep(args[0], [t]), builder.gep(args[2], [s]), n,
+            context.get_constant(numba.intp, size),
+        )  # fmt: skip
         return context.get_dummy_value()
 
     return numba.void(target, t, source, s, n), generate
@@ -60,4 +84,4 @@ def _memcpy(context, target, t, source, s, n):
 
 @overload(copy)
 def _copy(target, t, source, s, n):
-    return lambda target, t, source, s, n: _memcpy(target, t, source, s, n)
+    return lambda target, t, source, s, n: _memcpy(flat(target), t, flat(source), s, n)

@@ -186,7 +186,8 @@ def source(path, net, meta, name=None, options=None, same=False):
         instead = "begin anew with --init" if same else "name what to use with --data"
         raise ValueError(
             f"{found['name']} is not what {path} was trained on: its fingerprint is "
-            f"{dataset.fingerprint[:12]}..., it was {was[:12]}...; put back what it was, or {instead}"
+            f"{dataset.fingerprint[:12]}..., it was {was[:12]}...; "
+            f"put back what it was, or {instead}"
         )
     return {**found, "fingerprint": dataset.fingerprint}
 

@@ -1,61 +1,112 @@
-"""Columns of tiles: the instructions of multiply.py's products, for 8, 16 and 32 columns at once.
+"""Columns of tiles: the instructions of multiply.py's products, for 16 or 32 columns at once.
 
 A tile is some rows of these columns, whose sums stay in registers. It is made by an intrinsic that
-emits its code (see emitter.py); a function of columns fits as many of the largest tiles into the
-rows as it can, then smaller ones.
+emits its code (see emitter.py). In the last tile, rows beyond the end are the last row again: it is
+computed and stored as often, and the same each time.
 """
 
-import llvmlite.binding
+from typing import NamedTuple
+
 from numba import types
-from numba.extending import intrinsic
 
-from ..jit import kernel
-from .emitter import Emitter
+from .emitter import Emitter, Operands, integers
+from .internals import intrinsic, llvm
 
-# Rows of the tiles of so many columns, largest first. AVX-512 has 32 registers of 16 float32: more
-# than 7 rows of `product` need more addresses than there are other registers. Elsewhere there are
-# 16 registers of 8, or 32 of 4.
-LARGE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
-PRODUCT_ROWS = {32: (7, 4, 2, 1), 16: (7, 4, 2, 1), 8: (7, 4, 2, 1)}
-OUTER_ROWS = {32: (8, 4, 2, 1), 16: (16, 4, 2, 1), 8: (16, 4, 2, 1)}
-if not LARGE:
-    PRODUCT_ROWS = OUTER_ROWS = {16: (6, 4, 2, 1), 8: (6, 4, 2, 1)}
+# Rows of the tiles of so many columns. AVX-512 has 32 registers of 16 float32: more than 7 rows of
+# a product need more addresses than there are other registers. Elsewhere there are 16 registers of
+# 8, or 32 of 4.
+LARGE = bool(llvm.get_host_cpu_features().get("avx512f"))
+PRODUCT_ROWS = {32: 7, 16: 7} if LARGE else {16: 6}
+OUTER_ROWS = {32: 8, 16: 16} if LARGE else {16: 6}
 WIDEST = max(PRODUCT_ROWS)
 
 
-def _product_tiles(rows, lanes):
-    """Blocks of `rows` of `product`, from row m on, `lanes` columns of them; the row behind them.
+class Product(NamedTuple):
+    """out = max(plus + [gate > 0] ⊙ (bias + Σ_t a_t K_t), low), with matrices as in multiply.py.
 
-    s: (out, init, gate, low, bias, a, taps, K) with the matrices in three parts each, K flat;
-    column: the first of these columns; w: where its weights begin in K, in which rows are L apart;
-    T, I: taps, numbers each.
+    bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; K: panels of R
+    rows of L weights, R / T of them for each tap; out: (M, N).
+    """
+
+    out: object
+    out_stride: int
+    bias: object
+    gate: object
+    gate_stride: int
+    plus: object
+    plus_stride: int
+    low: float
+    a: object
+    a_stride: int
+    taps: object
+    T: int
+    K: object
+    R: int
+    L: int
+    M: int
+    N: int
+
+
+class Outer(NamedTuple):
+    """out (I, N) += aᵀ b, of M rows; total: (N,) += the sum of b's rows, or null.
+
+    columns: (I,) distances of a's columns, or null if they are side by side. The first tile makes
+    `total`, on units which its multiply-adds leave idle.
+    """
+
+    out: object
+    out_stride: int
+    a: object
+    a_stride: int
+    columns: object
+    b: object
+    b_stride: int
+    total: object
+    M: int
+    I: int
+    N: int
+
+
+def product_tiles(lanes, rows, partly=False):
+    """Tiles of so many rows of a Product whose weights begin at number w of K.
+
+    `lanes` columns of them or, `partly`, as many as there are.
     """
 
     @intrinsic
-    def tiles(typing, s, m, M, column, w, L, T, I):
+    def tiles(typing, product, column, w):
         def generate(context, builder, signature, args):
-            e = Emitter(context, builder, signature.args[0], args[0], lanes)
-            m, M, column, w, L, T, I = e.integers(args[1:], signature.args[1:])
-            lowest = e.has(9) and e.splat(e.number(9))
-            bias = e.has(10) and e.load(builder.gep(e.data(10), [column]))
-            weights = builder.gep(e.data(15), [w])
+            p = Operands(context, builder, signature.args[0], args[0])
+            column, w = integers(context, builder, args[1:], signature.args[1:])
+            part = builder.sub(p.N, column) if partly else None
+            e = Emitter(context, builder, p.dtype, lanes, part)
+            none = [e.zeros()]
+            bias = e.when(e.given(p.bias), none, lambda _: [e.load(e.moved(p.bias, column))])[0]
+            low, weights = e.splat(p.low), e.moved(p.K, w)
 
-            def tile(m):
-                sums = _sums(e, e.rows(11, m, e.constant(0), rows), weights, L, T, I)
-                out, init, gate = (e.rows(k, m, column, rows) for k in (0, 3, 6))
-                for target, first, passes, total in zip(out, init, gate, sums, strict=True):
-                    e.store(_finished(e, total, first, passes, bias, lowest), target)
+            def tile(m, count):
+                def rows_of(matrix):
+                    return e.rows(*p.matrix(matrix), m, column, rows, count)
 
-            return e.tiles(m, M, rows, tile)
+                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count)
+                sums = _sums(e, p, sources, weights, [bias] * rows)
+                sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
+                sums = e.when(e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus")))
+                for total, target in zip(sums, rows_of("out"), strict=True):
+                    below = builder.fcmp_ordered("<", total, low)  # this way round NaN is kept
+                    e.store(builder.select(below, low, total), target)
 
-        return types.intp(s, m, M, column, w, L, T, I), generate
+            e.tiles(e.constant(0), p.M, rows, tile)
+            return context.get_dummy_value()
+
+        return types.void(product, column, w), generate
 
     return tiles
 
 
-def _sums(e, sources, weights, L, T, I):
-    """Σ over T taps of I numbers times a row of weights each, for every row's address."""
-    gep = e.builder.gep
+def _sums(e, p, sources, weights, sums):
+    """sums + Σ over the taps of I numbers times a row of weights each, for every row's address."""
+    I = e.builder.sdiv(p.R, p.T)
 
     def one_tap(carried):
         tap, weights, *sums = carried
@@ -63,113 +114,92 @@ def _sums(e, sources, weights, L, T, I):
 
         def one_number(carried):
             n, weights, *sums = carried
-            v = e.load(weights)
-            x = [e.broadcast(gep(source, [n])) for source in sources]
+            v = e.load(weights, whole=True)  # `panels` fills the last ones up
+            x = [e.broadcast(e.moved(source, n)) for source in sources]
             sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
-            return [e.builder.add(n, e.constant(1)), gep(weights, [L]), *sums]
+            return [e.builder.add(n, e.constant(1)), e.moved(weights, p.L), *sums]
 
         _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
-        return [gep(tap, [e.constant(1)]), weights, *sums]
+        return [e.moved(tap, e.constant(1)), weights, *sums]
 
-    return e.loop(T, [e.data(14), weights, *[e.zeros()] * len(sources)], one_tap)[2:]
-
-
-def _finished(e, total, init, gate, bias, lowest):
-    """What becomes of a sum before it is stored; init, gate: addresses, all None if not wanted."""
-    if bias:
-        total = e.builder.fadd(total, bias)
-    if gate:
-        positive = e.builder.fcmp_ordered(">", e.load(gate), e.zeros())
-        total = e.builder.select(positive, total, e.zeros())
-    if init:
-        total = e.builder.fadd(e.load(init), total)
-    if lowest:
-        below = e.builder.fcmp_ordered("<", total, lowest)
-        total = e.builder.select(below, lowest, total)
-    return total
+    return e.loop(p.T, [p.taps, weights, *sums], one_tap)[2:]
 
 
-def _outer_tiles(rows, lanes):
-    """Blocks of `rows` rows of `add_outer`'s result, from row i on; the row behind them.
+def _passed(e, sums, gates):
+    """The sums where the gate is positive, 0 elsewhere."""
+    positive = [e.builder.fcmp_ordered(">", e.load(gate), e.zeros()) for gate in gates]
+    return [e.builder.select(p, v, e.zeros()) for p, v in zip(positive, sums, strict=True)]
 
-    s: (out, a, b, total), the matrices in three parts each; column: the first of `lanes` columns;
-    M: rows of a and b. Row 0's block adds b's rows to `total`.
+
+def _added(e, sums, addresses):
+    return [e.builder.fadd(e.load(a), v) for a, v in zip(addresses, sums, strict=True)]
+
+
+def outer_tiles(lanes, rows, partly=False, anywhere=False):
+    """Tiles of so many rows of an Outer, from row i on; the row behind them.
+
+    Whole tiles, whose columns of a are side by side; `anywhere`: all, with columns at any distance.
+    lanes, partly: as in product_tiles.
     """
 
     @intrinsic
-    def tiles(typing, s, i, I, column, M):
+    def tiles(typing, outer, column, i):
         def generate(context, builder, signature, args):
-            e = Emitter(context, builder, signature.args[0], args[0], lanes)
-            i, I, column, M = e.integers(args[1:], signature.args[1:])
-            right = e.rows(6, e.constant(0), column, 1)[0]
+            p = Operands(context, builder, signature.args[0], args[0])
+            column, i = integers(context, builder, args[1:], signature.args[1:])
+            part = builder.sub(p.N, column) if partly else None
+            e = Emitter(context, builder, p.dtype, lanes, part)
+            total = e.moved(p.total, column)
+            right = e.moved(p.b, column)
 
-            def one_row(carried):
-                left, right, *sums = carried
-                v = e.load(right)
-                x = [e.broadcast(builder.gep(left, [e.constant(k)])) for k in range(rows)]
-                rest = [builder.fadd(t, v) for t in sums[rows:]]
-                sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums[:rows], strict=True)]
-                moved = (builder.gep(p, [e.integer(k)]) for p, k in ((left, 5), (right, 8)))
-                return [*moved, *sums, *rest]
+            def tile(i, count):
+                out = e.rows(*p.matrix("out"), i, column, rows, count)
+                columns = (
+                    _columns(e, p, i, rows, count) if anywhere else map(e.constant, range(rows))
+                )
+                start = p.a if anywhere else e.moved(p.a, i)
+                addresses = [e.moved(start, k) for k in columns]
+                first = builder.icmp_signed("==", i, e.constant(0))
+                with builder.if_else(builder.and_(first, e.given(p.total))) as (yes, no):
+                    with yes:
+                        _add_rows(e, p, addresses, right, [*out, total])
+                    with no:
+                        _add_rows(e, p, addresses, right, out)
 
-            def tile(i):
-                left = e.rows(3, e.constant(0), i, 1)[0]
-                out = e.rows(0, i, column, rows)
-                below = [builder.gep(e.data(9), [column])] if e.has(9) else []
-                sums = e.loop(M, [left, right, *map(e.load, out + below)], one_row)[2:]
-                for total, target in zip(sums, out, strict=False):
-                    e.store(total, target)
-                for target in below:
-                    with builder.if_then(builder.icmp_signed("==", i, e.constant(0))):
-                        e.store(sums[rows], target)
+            last = p.I
+            if not anywhere:
+                side_by_side = builder.not_(e.given(p.columns))
+                whole = builder.mul(builder.sdiv(p.I, e.constant(rows)), e.constant(rows))
+                last = builder.select(side_by_side, whole, e.constant(0))
+            e.tiles(i, last, rows, tile)
+            return last
 
-            return e.tiles(i, I, rows, tile)
-
-        return types.intp(s, i, I, column, M), generate
+        return types.int64(outer, column, i), generate
 
     return tiles
 
 
-def _named(lanes):
-    """Compiles a function that exists once for each number of lanes, under a name of its own.
-
-    Its code is cached within the kernels that call it. Numba tells functions of one name apart by a
-    counter that begins anew in every process: two cached kernels, compiled by two processes, could
-    hold different functions under one name, of which the linker keeps whichever it sees first.
-    """
-
-    def compiled(function):
-        function.__qualname__ = f"{function.__qualname__}_{lanes}"
-        return kernel(cache=False)(function)
-
-    return compiled
+def _columns(e, p, i, rows, count):
+    """The distances of the columns of a from i on."""
+    columns = e.row_distances(e.constant(1), rows, count)
+    side_by_side = [e.builder.add(i, k) for k in columns]
+    return e.when(
+        e.given(p.columns), side_by_side,
+        lambda _: [e.builder.load(e.moved(p.columns, i, k)) for k in columns],
+    )  # fmt: skip
 
 
-def _product_columns(lanes):
-    t0, t1, t2, t3 = (_product_tiles(rows, lanes) for rows in PRODUCT_ROWS[lanes])
+def _add_rows(e, p, left, right, targets):
+    """Adds all rows' products to the tile's rows and, where it is a target, b's to `total`."""
 
-    @_named(lanes)
-    def columns(s, M, column, w, L, T, I):
-        m = t0(s, 0, M, column, w, L, T, I)
-        m = t1(s, m, M, column, w, L, T, I)
-        m = t2(s, m, M, column, w, L, T, I)
-        t3(s, m, M, column, w, L, T, I)
+    def one_row(carried):
+        n, right, *sums = carried
+        v = e.load(right)
+        x = [e.broadcast(e.moved(address, n)) for address in left]
+        rest = [e.builder.fadd(t, v) for t in sums[len(left) :]]
+        sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums[: len(left)], strict=True)]
+        return [e.builder.add(n, p.a_stride), e.moved(right, p.b_stride), *sums, *rest]
 
-    return columns
-
-
-def _outer_columns(lanes):
-    t0, t1, t2, t3 = (_outer_tiles(rows, lanes) for rows in OUTER_ROWS[lanes])
-
-    @_named(lanes)
-    def columns(s, I, column, M):
-        i = t0(s, 0, I, column, M)
-        i = t1(s, i, I, column, M)
-        i = t2(s, i, I, column, M)
-        t3(s, i, I, column, M)
-
-    return columns
-
-
-product_widest, product_16, product_8 = map(_product_columns, (WIDEST, 16, 8))
-outer_widest, outer_16, outer_8 = map(_outer_columns, (WIDEST, 16, 8))
+    start = [e.constant(0), right, *map(e.load, targets)]
+    for value, target in zip(e.loop(p.M, start, one_row)[2:], targets, strict=True):
+        e.store(value, target)

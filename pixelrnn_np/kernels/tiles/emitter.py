@@ -5,70 +5,105 @@ registers is beyond that, so its instructions are emitted here one by one. They 
 LLVM splits a vector that is longer than the machine's.
 """
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.np.arrayobj import make_array
+
+from .internals import cgutils, ir
+
+
+class Operands:
+    """The values of a named tuple of addresses, integers and numbers, by its names."""
+
+    def __init__(self, context, builder, kind, value):
+        self.dtype = kind.types[0].dtype
+        for name, field, v in zip(
+            kind.fields, kind.types, cgutils.unpack_tuple(builder, value), strict=True
+        ):
+            wanted = types.int64 if isinstance(field, types.Integer) else self.dtype
+            pointer = isinstance(field, types.CPointer)
+            setattr(self, name, v if pointer else context.cast(builder, v, field, wanted))
+
+    def matrix(self, name):
+        """The address of its first row, and how far rows are apart."""
+        return getattr(self, name), getattr(self, f"{name}_stride")
+
+
+def integers(context, builder, values, kinds):
+    """Such values, of Numba types `kinds`, as 64-bit integers."""
+    pairs = zip(values, kinds, strict=True)
+    return [context.cast(builder, v, kind, types.int64) for v, kind in pairs]
 
 
 class Emitter:
-    """Emits addresses, vectors of `lanes` numbers, their multiply-adds, and loops.
+    """Emits addresses, vectors of `lanes` numbers of a Numba type, multiply-adds, and loops.
 
-    arguments: a tuple's value, of the Numba type `kinds`.
+    part: None, or a value: what is loaded and stored is so many numbers of a vector, the rest is 0.
     """
 
-    def __init__(self, context, builder, kinds, arguments, lanes):
-        self.context, self.builder, self.kinds = context, builder, kinds.types
-        self.arguments = cgutils.unpack_tuple(builder, arguments)
-        self.dtype = self.kinds[0].dtype
-        self.vector = ir.VectorType(context.get_data_type(self.dtype), lanes)
-        self.lanes, self.align = lanes, self.dtype.bitwidth // 8
+    def __init__(self, context, builder, dtype, lanes, part=None):
+        self.context, self.builder = context, builder
+        self.vector = ir.VectorType(context.get_data_type(dtype), lanes)
+        self.lanes, self.align = lanes, dtype.bitwidth // 8
+        self.inside = None if part is None else self._inside(part)
 
-    def has(self, k):
-        """Whether something other than None was given for k."""
-        return not isinstance(self.kinds[k], types.NoneType)
-
-    def integer(self, k):
-        return self.context.cast(self.builder, self.arguments[k], self.kinds[k], types.intp)
-
-    def integers(self, values, kinds):
-        """Such values, of Numba types `kinds`, as 64-bit integers."""
-        return [
-            self.context.cast(self.builder, v, kind, types.intp)
-            for v, kind in zip(values, kinds, strict=True)
-        ]
-
-    def number(self, k):
-        """The scalar k as one of the arrays' numbers."""
-        return self.context.cast(self.builder, self.arguments[k], self.kinds[k], self.dtype)
+    def _inside(self, part):
+        lanes = ir.VectorType(ir.IntType(64), self.lanes)
+        numbers = ir.Constant(lanes, list(range(self.lanes)))
+        return self.builder.icmp_signed("<", numbers, self.splat(part))
 
     def constant(self, value):
         return ir.Constant(ir.IntType(64), value)
 
-    def data(self, k):
-        """The address of the first number of the flat array k."""
-        return make_array(self.kinds[k])(self.context, self.builder, self.arguments[k]).data
+    def smaller(self, x, y):
+        return self.builder.select(self.builder.icmp_signed("<", x, y), x, y)
 
-    def rows(self, k, first, column, count):
-        """Addresses of `count` rows, from number `first` on, of the matrix k, k + 1, k + 2."""
-        if not self.has(k):
-            return [None] * count
-        b, stride = self.builder, self.integer(k + 2)
-        start = b.add(b.add(self.integer(k + 1), column), b.mul(stride, first))
-        address = b.gep(self.data(k), [start])
-        return [b.gep(address, [b.mul(stride, self.constant(m))]) for m in range(count)]
+    def moved(self, address, *distances):
+        """The address so many numbers further on."""
+        for distance in distances:
+            address = self.builder.gep(address, [distance])
+        return address
 
-    def load(self, address):
+    def row_distances(self, stride, rows, count):
+        """Of `rows` rows from the first; from row `count` on they are the last one again."""
+        distances = [self.constant(0)]
+        for m in range(1, rows):
+            inside = self.builder.icmp_signed("<", self.constant(m), count)
+            step = self.builder.select(inside, stride, self.constant(0))
+            distances.append(self.builder.add(distances[-1], step))
+        return distances
+
+    def rows(self, address, stride, first, column, rows, count):
+        """Addresses of such rows, from row `first` on, of a matrix, at one of its columns."""
+        start = self.moved(address, self.builder.mul(stride, first), column)
+        return [self.moved(start, d) for d in self.row_distances(stride, rows, count)]
+
+    def load(self, address, whole=False):
+        """The vector at an address; `whole`: beyond the part as well."""
         address = self.builder.bitcast(address, self.vector.as_pointer())
-        return self.builder.load(address, align=self.align)
+        if whole or self.inside is None:
+            return self.builder.load(address, align=self.align)
+        arguments = [address, self._align(), self.inside, self.zeros()]
+        return self._masked("load", self.vector, arguments)
 
     def store(self, value, address):
         address = self.builder.bitcast(address, self.vector.as_pointer())
-        self.builder.store(value, address, align=self.align)
+        if self.inside is None:
+            self.builder.store(value, address, align=self.align)
+        else:
+            self._masked("store", ir.VoidType(), [value, address, self._align(), self.inside])
+
+    def _masked(self, what, result, arguments):
+        name = f"llvm.masked.{what}.v{self.lanes}{self.vector.element.intrinsic_name}.p0"
+        kind = ir.FunctionType(result, [v.type for v in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, arguments)
+
+    def _align(self):
+        return ir.Constant(ir.IntType(32), self.align)
 
     def splat(self, number):
-        index = ir.IntType(32)
-        start = ir.Constant(self.vector, ir.Undefined)
+        """A vector of this number, or integer, in every lane."""
+        index, vector = ir.IntType(32), ir.VectorType(number.type, self.lanes)
+        start = ir.Constant(vector, ir.Undefined)
         start = self.builder.insert_element(start, number, ir.Constant(index, 0))
         lanes = ir.Constant(ir.VectorType(index, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(start, start, lanes)
@@ -82,6 +117,22 @@ class Emitter:
 
     def zeros(self):
         return ir.Constant(self.vector, None)
+
+    def given(self, address):
+        return self.builder.icmp_unsigned("!=", address, ir.Constant(address.type, None))
+
+    def when(self, condition, values, body):
+        """body(values) if the condition holds, else the values as they are."""
+        b, before = self.builder, self.builder.block
+        with b.if_then(condition):
+            changed, inside = body(values), b.block
+        return [self._either(v, before, w, inside) for v, w in zip(values, changed, strict=True)]
+
+    def _either(self, first, after_first, second, after_second):
+        phi = self.builder.phi(first.type)
+        phi.add_incoming(first, after_first)
+        phi.add_incoming(second, after_second)
+        return phi
 
     def loop(self, count, carried, body):
         """carried = body(carried), `count` times, count > 0; returns the last values."""
@@ -99,14 +150,14 @@ class Emitter:
         return after[1:]
 
     def tiles(self, first, last, rows, body):
-        """body(m) for as many blocks of `rows` as fit from first to last; where they end."""
+        """body(m, count) for tiles of `rows` from `first` to `last`; the last may be short."""
         b = self.builder
-        count = b.sdiv(b.sub(last, first), self.constant(rows))
 
-        def block(m):
-            body(*m)
+        def tile(m):
+            body(*m, self.smaller(b.sub(last, *m), self.constant(rows)))
             return [b.add(*m, self.constant(rows))]
 
+        missing = b.sub(last, first)
+        count = b.sdiv(b.add(missing, self.constant(rows - 1)), self.constant(rows))
         with b.if_then(b.icmp_signed(">", count, self.constant(0))):
-            self.loop(count, [first], block)
-        return b.add(first, b.mul(count, self.constant(rows)))
+            self.loop(count, [first], tile)

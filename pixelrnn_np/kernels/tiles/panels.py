@@ -1,0 +1,64 @@
+"""Weights in the order in which the tiles read them.
+
+Panels are (⌈N/L⌉, R, L): weights (R, N) cut into strips of L columns, the last filled with zeros.
+"""
+
+import numpy as np
+
+from ..jit import kernel
+from .columns import WIDEST
+from .shared import Numbers, shared
+
+DEEPEST = 128  # rows of a panel of 32 columns that stays in the first cache, of 32 KiB, with others
+
+
+@kernel
+def panels(K):
+    """Panels of K, (R, N) or (T, I, N), where R = T·I."""
+    return panels_between(K, 0, K.shape[-1])
+
+
+@kernel
+def panels_between(K, first, last):
+    """The same of the columns from `first` up to `last`."""
+    N, columns = last - first, K.shape[-1]
+    R = K.size // columns
+    L = panel_width(R, N)
+    out = np.zeros((-(N // -L), R, L), K.dtype)
+    fill_panels(out, L, N, K, first, 1, R, 0, columns, 1)
+    return out
+
+
+@kernel
+def panels_of_transposed(K, first, last):
+    """Panels of these columns of K, (I, O) or (T, I, O), as rows, tap below tap.
+
+    That is of (T·(last - first), I).
+    """
+    I, O, n = K.shape[-2], K.shape[-1], last - first
+    T = K.size // (I * O)
+    L = panel_width(T * n, I)
+    out = np.zeros((-(I // -L), T * n, L), K.dtype)
+    fill_panels(out, L, I, K, first, T, n, I * O, 1, O)
+    return out
+
+
+@kernel
+def panel_width(R, N):
+    return WIDEST if N >= WIDEST and R <= DEEPEST else 16
+
+
+@shared
+def fill_panels(
+    out: Numbers, L: int, N: int, K: Numbers, first: int, T: int, rows: int, tap_stride: int,
+    row_stride: int, column_stride: int,
+):  # fmt: skip
+    """Panels of L columns of (T·rows, N) numbers, which lie that far apart in K from `first` on."""
+    R = T * rows
+    for column in range(0, N, L):
+        for t in range(T):
+            for i in range(rows):
+                start = column * R + (t * rows + i) * L
+                source = first + t * tap_stride + i * row_stride + column * column_stride
+                for j in range(min(L, N - column)):
+                    out[start + j] = K[source + j * column_stride]

@@ -1,0 +1,67 @@
+"""The shared functions behind multiply.py: whole products, made of the tiles of columns.py."""
+
+from numba import types
+
+from .columns import OUTER_ROWS, PRODUCT_ROWS, WIDEST, Outer, Product, outer_tiles, product_tiles
+from .internals import intrinsic, ir
+from .shared import Integers, Matrix, Number, Numbers, Stride, shared
+
+_product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST])
+_product_16 = product_tiles(16, PRODUCT_ROWS[16])
+_product_rest = product_tiles(16, PRODUCT_ROWS[16], partly=True)
+_outer_widest = outer_tiles(WIDEST, OUTER_ROWS[WIDEST])
+_outer_16 = outer_tiles(16, OUTER_ROWS[16])
+_outer_16_anywhere = outer_tiles(16, OUTER_ROWS[16], anywhere=True)
+_outer_rest = outer_tiles(16, OUTER_ROWS[16], partly=True)
+_outer_rest_anywhere = outer_tiles(16, OUTER_ROWS[16], partly=True, anywhere=True)
+
+WIDEST_ROWS = OUTER_ROWS[WIDEST]
+
+
+@intrinsic
+def _given(typing, address):
+    def generate(context, builder, signature, args):
+        return builder.icmp_unsigned("!=", args[0], ir.Constant(args[0].type, None))
+
+    return types.boolean(address), generate
+
+
+@shared
+def product(
+    out: Matrix, out_stride: Stride, bias: Numbers, gate: Matrix, gate_stride: Stride, plus: Matrix,
+    plus_stride: Stride, low: Number, a: Matrix, a_stride: Stride, taps: Integers, T: int,
+    K: Numbers, R: int, L: int, M: int, N: int,
+):  # fmt: skip
+    """See Product in columns.py."""
+    p = Product(
+        out, out_stride, bias, gate, gate_stride, plus, plus_stride, low, a, a_stride, taps, T, K,
+        R, L, M, N,
+    )  # fmt: skip
+    column = 0
+    while L > 16 and N - column >= WIDEST:
+        _product_widest(p, column, column * R)
+        column += WIDEST
+    while N - column >= 16:
+        _product_16(p, column, column // L * L * R + column % L)
+        column += 16
+    if column < N:
+        _product_rest(p, column, column // L * L * R + column % L)
+
+
+@shared
+def outer(
+    out: Matrix, out_stride: Stride, a: Matrix, a_stride: Stride, columns: Integers, b: Matrix,
+    b_stride: Stride, total: Numbers, M: int, I: int, N: int,
+):  # fmt: skip
+    """See Outer in columns.py."""
+    p = Outer(out, out_stride, a, a_stride, columns, b, b_stride, total, M, I, N)
+    column = 0
+    whole = not _given(columns) and I % WIDEST_ROWS == 0
+    while whole and N - column >= WIDEST:
+        _outer_widest(p, column, 0)
+        column += WIDEST
+    while N - column >= 16:
+        _outer_16_anywhere(p, column, _outer_16(p, column, 0))
+        column += 16
+    if column < N:
+        _outer_rest_anywhere(p, column, _outer_rest(p, column, 0))
