@@ -119,6 +119,8 @@ def _dtype(name, wanted, kinds):
         if not isinstance(array, types.CPointer) and getattr(array, "layout", "") != "C":
             raise TypingError(f"{name} takes contiguous arrays, not {array}")
         if want is not Integers:
+            if not isinstance(array.dtype, types.Float):  # jit.kernel has none of these ready
+                raise TypingError(f"{name} takes floating-point numbers, not {array}")
             dtypes.append(array.dtype)
         elif array.dtype != types.int64:
             raise TypingError(f"{name} takes 64-bit integers, not {array}")
