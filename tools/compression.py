@@ -2,9 +2,10 @@
 
     PIXELRNN_DATA=FOLDER python tools/compression.py [NAME …] [--run photos16=RUN]
 
-NAME: trained weights of the package, or a data set, for which --run names a model or run. A set's
-whole test split is compressed, decompressed and compared. Without a NAME all of `MEASURED` are.
-A measurement replaces the one of the same name in docs/compression.json; the page is made of that.
+NAME: trained weights of the package, or a data set, of which the first weights in the package are
+taken, or the run or model that --run names. A set's whole test split is compressed, decompressed
+and compared. Without a NAME all of `MEASURED` are. A measurement replaces that of the same set in
+docs/compression.json, of which the page is made.
 """
 
 import argparse
@@ -39,9 +40,14 @@ What the columns mean. *Nats in bits*: the model's −ln p over ln 2, by its ord
 *The file*: all that `compress` wrote. *Raw*: the values packed, one bit for two levels, five for
 seventeen, eight for 256. gzip and xz were given all images in one run, packed or a byte per value,
 whichever came out smaller. PNG, lossless WebP and CCITT Group 4 (Pillow has no JBIG2) were given
-all images below each other on tall sheets, so that none pays for a header per image. The model's
-own size is not counted, nor are the compressors' programs. The model was trained on images of the
-same kind, the general compressors were not: the table shows what that is worth.
+all images below each other on tall sheets, so that none pays for a header per image; *a file each*
+is with a header per image.
+
+What they do not say. The model's own size is not counted, nor are the compressors' programs. The
+model was trained on images of the same kind, the general compressors were not. It takes each image
+for itself, where compressors that get all images at once find again what another image had. That is
+why gzip, xz and the sheets do so well on `photos16`: its images are crops of two photographs, and
+overlap. Only the columns *a file each* compare there.
 
 {runs}
 
@@ -52,6 +58,7 @@ Made by `python tools/compression.py`; `docs/compression.json` has the bytes.
 def measure(name, run=None, threads=None):
     """The figures of one model on its test split; AssertionError if an image comes back changed."""
     if run is None:
+        name = next((n for n in pr.list_pretrained() if n.startswith(f"{name}-")), name)
         model, data = pr.load_pretrained(name), pr.pretrained_card(name)["data"]
     else:
         model, meta = load_run(run)
@@ -111,9 +118,11 @@ def main():
     runs = dict(pair.split("=", 1) for pair in options.run)
     found = {f["name"]: f for f in json.loads(FIGURES.read_text())} if FIGURES.exists() else {}
     for name in options.names or MEASURED:
-        found[name] = measure(name, runs.get(name), options.threads)
-        order = [n for n in MEASURED if n in found] + [n for n in found if n not in MEASURED]
-        figures = [found[n] for n in order]
+        figures = measure(name, runs.get(name), options.threads)
+        found = {n: f for n, f in found.items() if f["data"] != figures["data"]}
+        found[name] = figures
+        sets = [n.split("-")[0] for n in MEASURED]
+        figures = sorted(found.values(), key=lambda f: (*sets, f["data"]).index(f["data"]))
         FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
         PAGE.write_text(page(figures))
         print(sentence(found[name]), flush=True)

@@ -2,7 +2,9 @@
 
 Each is given what suits it best: gzip and xz all images in one run, packed or a byte per value,
 whichever comes out smaller; the formats of pictures all images on tall sheets, so that their
-headers, which are longer than a compressed digit, are paid once and not per image.
+headers, which are longer than a compressed digit, are paid once and not per image. All of these
+see images beside each other, and profit where they are alike or overlap; a model takes each for
+itself, as PNG and WebP do where each image is a file of its own ("a file each").
 """
 
 import gzip
@@ -29,10 +31,10 @@ def sizes(images, levels):
     }  # fmt: skip
     if images.shape[3] not in (1, 3):
         return found
-    found["PNG"] = _pictures(images, levels, "PNG", optimize=True)
-    found["WebP, lossless"] = _pictures(
-        images, levels, "WEBP", lossless=True, quality=100, method=6, exact=True
-    )
+    webp = {"lossless": True, "quality": 100, "method": 6, "exact": True}
+    for name, options in (("PNG", {"optimize": True}), ("WebP", webp)):
+        found[name] = _pictures(images, levels, name, **options)
+        found[f"{name}, a file each"] = _pictures(images, levels, name, alone=True, **options)
     if levels == 2 and images.shape[3] == 1:
         found["CCITT Group 4 (TIFF)"] = _pictures(images, levels, "TIFF", compression="group4")
     return found
@@ -45,16 +47,16 @@ def pack(images, levels):
     return np.packbits(bits).tobytes()
 
 
-def _pictures(images, levels, kind, **options):
-    """Bytes of all images, below each other on as few sheets as a WebP's height allows."""
+def _pictures(images, levels, kind, alone=False, **options):
+    """Bytes of all images, each alone or below each other on sheets as high as a WebP may be."""
     from PIL import Image
 
-    step, total = max(1, TALLEST // images.shape[1]), 0
+    step, total = 1 if alone else max(1, TALLEST // images.shape[1]), 0
     for i in range(0, len(images), step):
         sheet = images[i : i + step].reshape(-1, *images.shape[2:])
         if images.shape[3] == 3:
             picture = Image.fromarray(sheet)
-        elif levels == 2 and kind != "WEBP":
+        elif levels == 2 and kind != "WebP":
             picture = Image.fromarray(sheet[..., 0] * np.uint8(255)).convert("1", dither=0)
         else:
             picture = Image.fromarray(sheet[..., 0])
