@@ -627,8 +627,8 @@ class OtherOrder(check.Scan):
 
 
 class AddedTwice(ConvBlock):
-    def forward(self, x, skips=None):
-        (y, skips), cache = super().forward(x, skips)
+    def forward(self, x, skips=None, keep=None):
+        (y, skips), cache = super().forward(x, skips, keep)
         return (y + x[0], skips), cache
 
     def backward(self, dy, cache, into=None):

@@ -26,7 +26,7 @@ def kernel(function=None, *, cache=True, **options):
         return functools.partial(kernel, cache=cache, **options)
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if is_jitted(compiled):
-        compiled.compile = functools.partial(_compile, compiled.compile)
+        compiled.compile = functools.partial(_after_shared, compiled.compile)
         if cache:
             compiled._cache = KernelCache(function)
     return compiled
@@ -37,14 +37,14 @@ QUICK = {"contract", "arcp", "nsz"}
 vector_kernel = functools.partial(kernel, fastmath=QUICK)
 
 
-def _compile(compile, signature):
+def _after_shared(load, signature):
     """Numba calls it before a kernel's first run with arguments of such types in a process."""
     kinds = signature if isinstance(signature, tuple) else ()
     dtypes = (t.dtype for t in kinds if isinstance(t, numba.types.Array))
     dtype = next((t for t in dtypes if isinstance(t, numba.types.Float)), None)
     for function in shared if dtype else ():
         function.ready(dtype)
-    return compile(signature)
+    return load(signature)
 
 
 def target():

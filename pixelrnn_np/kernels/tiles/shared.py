@@ -70,10 +70,11 @@ class Shared:
         kinds = {Numbers: numbers, Matrix: numbers, Integers: integers, Number: dtype}
         kinds |= {int: types.int64, Stride: types.int64}
         arguments = tuple(kinds[p.annotation] for p in self.parameters.values())
-        if arguments in self.kernel.overloads:
+        kernel = self.kernel
+        if arguments in kernel.overloads:
             return
-        self.kernel.compile(arguments)
-        compiled = self.kernel.overloads[arguments]
+        kernel.compile(arguments)
+        compiled = kernel.overloads[arguments]
         name = compiled.fndesc.llvm_cfunc_wrapper_name
         llvm.add_symbol(self.symbol(dtype), compiled.library.get_pointer_to_function(name))
 
