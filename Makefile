@@ -43,7 +43,7 @@ demo: $(READY)
 	@echo "Look at $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak.run $(OPTIONS)

@@ -100,3 +100,11 @@ def network(monkeypatch):
 
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
     return pages, asked
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_word_of_compiling():
+    """That kernels are compiled is said once per process: which test is first is chance."""
+    from pixelrnn_np.kernels import cache
+
+    cache.tell_compiling()
