@@ -371,7 +371,8 @@ print(f"that is {streams / ideal - 1:.2%} more; a header of some 200 bytes says 
 # canary or the checksum differs, `pr.decompress` refuses, and gives no image rather than a wrong one.
 #
 # How good is it? Below are programs that everybody has, on the same digits. Each was given what suits
-# it best: all images in one run, or as one tall picture.
+# it best, all images in one run or as one tall picture; and the formats of pictures also a file for
+# each image, which is what one usually has.
 
 # %%
 found = {"the model's nats": ideal, "pr.compress": len(packed)}

@@ -1,5 +1,9 @@
 """compress and decompress on the command line, and what they are compared with."""
 
+import json
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -192,3 +196,15 @@ def test_sizes_of_general_compressors(rng):
     assert set(found) == OTHERS
     assert all(noise.size * 0.99 < size < noise.size * 1.6 for size in found.values())
     assert set(sizes(noise[..., :2], 256)) == {"raw", "gzip -9", "xz -9e"}
+
+
+def test_the_page_is_made_of_its_figures():
+    """docs/compression.md: every number from the JSON beside it; MNIST within 0.5 % of its nats."""
+    tool = runpy.run_path(str(Path(pr.__file__).parents[1] / "tools" / "compression.py"))
+    figures = json.loads(tool["FIGURES"].read_text())
+    assert tool["PAGE"].read_text() == tool["page"](figures)
+    found = {f["data"]: f for f in figures}
+    assert {"binarized_mnist", "digits", "photos16"} <= set(found)
+    mnist = found["binarized_mnist"]
+    assert mnist["images"] == 10_000
+    assert mnist["file"] < 1.005 * mnist["nats"] / np.log(2) / 8

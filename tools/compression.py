@@ -106,6 +106,11 @@ def sentence(f):
         f"The model's nats are {ideal:,.0f} bytes: the file is {f['file'] / ideal - 1:.2%} above "
         f"them, the streams without the header {f['streams'] / ideal - 1:.2%}. {took} s to "
         f"decompress, on a machine that did other work as well."
+        + (
+            ""
+            if "-" in f["name"]
+            else " Its weights, of a short run, do not ship with the package."
+        )
     )
 
 
