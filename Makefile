@@ -23,7 +23,7 @@ help:
 	@echo "make lowest  the commands and many tests with the oldest versions that pyproject.toml allows"
 	@echo "make notebooks         run the notebooks again from their .py sources; NB=05 for one"
 	@echo "make golden  make tests/golden anew with PyTorch (not needed to run the tests)"
-	@echo "make bench   training steps against PyTorch: 20 minutes; results into README.md"
+	@echo "make bench   training steps against PyTorch: 20 minutes; results into docs/speed.md and README.md"
 	@echo "make breakdown         where a training step's time goes: benchmarks/breakdown.md"
 	@echo "make docs    the site: docs/_build/html/index.html"
 	@echo "make print   the course as a PDF, by Chromium: docs/_build/course.pdf"

@@ -1,6 +1,6 @@
 """Training steps of this project and of PyTorch on the same cores, in one run.
 
-    python benchmarks/bench.py            about 20 minutes; results.json and the tables in README.md
+    python benchmarks/bench.py            about 20 minutes; results.json and the table in README.md
     python benchmarks/bench.py --quick    under three: h = 16, batch 16; README.md stays
 
 Every contender is a process of its own; turns alternate, so that ratios hold although the machine's
@@ -233,7 +233,7 @@ def arguments(argv=None):
     )
     add("--json", type=Path, help="where the figures go: benchmarks/results.json, or with "
         "--quick nowhere")  # fmt: skip
-    add("--no-readme", action="store_true", help="leave the tables in README.md as they are")
+    add("--no-readme", action="store_true", help="leave the table in README.md as it is")
     add("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(argv)
     if options.quick:
@@ -262,7 +262,7 @@ def main():
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, default=str) + "\n")
     if not options.no_readme:
-        report.write_between_markers(ROOT / "README.md", text)
+        report.write_between_markers(ROOT / "README.md", report.summary(result))
 
 
 if __name__ == "__main__":

@@ -179,6 +179,23 @@ def markdown(result):
     return "\n\n".join(p for p in parts if p)
 
 
+def summary(result):
+    """A row for each model at batch 16 and h = 16: README.md's."""
+    head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "share of the cores' peak"]
+    rows = []
+    for s in result["steps"]:
+        if (s["h"], s["batch"]) == (16, 16):
+            ours, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
+            rows.append(
+                [
+                    s["model"], number(ours["median"]),
+                    f"{number(best['median'])} ({s['best_torch']})",
+                    f"{s['ratio']['median']:.1f}", f"{ours['share_of_peak']:.0%}",
+                ]
+            )  # fmt: skip
+    return table(head, rows)
+
+
 def write_between_markers(path, text):
     """Replaces what stands between the markers of a file. Raises ValueError if it has none."""
     before, start, rest = path.read_text().partition(START)

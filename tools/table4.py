@@ -17,6 +17,7 @@ PAPER = (
     ("pixelcnn", None, 81.30), ("row_lstm", None, 80.54),
     ("diagonal_bilstm", "1×32", 80.75), ("diagonal_bilstm", "7×16", 79.20),
 )  # fmt: skip
+TITLES = {"pixelcnn": "PixelCNN", "row_lstm": "Row LSTM", "diagonal_bilstm": "Diagonal BiLSTM"}
 HEAD = ("weights", "blocks × h", "parameters", "images seen", "minutes", "CPU minutes",
         "valid nats", "test nats", "bits/dim", "the paper's")  # fmt: skip
 
@@ -50,22 +51,25 @@ def row(card):
 
 
 def section(cards):
-    """The text between the markers of README.md."""
-    cards = sorted(cards, key=lambda c: (place_of(c), c["name"]))
-    found = [(place_of(c), row(c)) for c in cards]
-    for place in set(range(len(PAPER))) - {place_of(c) for c in cards}:
-        model, size, nats = PAPER[place]
-        found.append((place, [f"({model}, to come)", size or "", *[""] * 7, f"{nats:.2f}"]))
-    rows = [cells for _, cells in sorted(found, key=lambda pair: pair[0])]
-    table = [HEAD, ["---"] * len(HEAD), *rows]
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
-    names = [c["name"] for c in cards]
-    sheets = [
-        f'<img src="docs/pretrained_{n}.png" width="250" alt="64 images by {n}" title="{n}">'
-        for n in names
-    ]
-    below = "Drawn by each, in the table's order (seed 0, temperature 1):"
-    return "\n".join([*lines, "", below, "", *sheets] if names else lines)
+    """What stands between the markers of README.md: a row for each line of the paper's table."""
+    best = {}
+    for card in sorted(cards, key=lambda c: c["nats"]["test"]):
+        best.setdefault(place_of(card), card)
+    rows = []
+    for place, (model, size, nats) in enumerate(PAPER):
+        card = best.get(place)
+        found = [size or "", "", ""]
+        if card:
+            cpu = card["seen"].get("cpu_minutes")
+            found = [
+                size_of(card),
+                f"**{card['nats']['test']:.2f}**",
+                "" if cpu is None else f"{cpu:.0f}",
+            ]
+        rows.append([TITLES[model], found[0], f"{nats:.2f}", *found[1:]])
+    head = ("model", "blocks × h", "the paper", "here", "CPU minutes of training")
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    return "\n".join(lines)
 
 
 def write(readme, cards):
