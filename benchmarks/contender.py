@@ -3,9 +3,9 @@
 Reads commands from standard input, one JSON object a line, and answers each with one line. Between
 two commands it waits for input, so that no thread of it disturbs the contender whose turn it is.
 
-    setup   builds a model ("ours", or a PyTorch variant) or the matrix products ("matmul")
+    setup   builds a model ("ours", an optimiser, a PyTorch variant) or matrix products ("matmul")
     check   writes the loss and all gradients of a batch to a file
-    turn    makes steps; the seconds of each, and the largest resident memory meanwhile
+    turn    makes steps; the seconds of each, CPU seconds per step, the largest resident memory
 """
 
 import json
@@ -36,7 +36,7 @@ def forget_peak():
 
 
 class Ours:
-    """This project's Trainer."""
+    """This project's Trainer: with Adam as "ours", or with the optimiser that the variant names."""
 
     def __init__(self, config, params, images, threads, variant):
         import pixelrnn_np as pr
@@ -45,7 +45,8 @@ class Ours:
         for name, array in self.model.params.items():
             array[...] = params[name]
         self.x, self.threads = images, threads
-        self.trainer = pr.Trainer(self.model, "adam", threads=threads)
+        optimizer = "adam" if variant == "ours" else variant
+        self.trainer = pr.Trainer(self.model, optimizer, threads=threads)
 
     def check(self):
         return self.model.loss_and_grads(self.x, self.threads)
@@ -97,7 +98,7 @@ class Matmul:
         return best
 
 
-KINDS = {"ours": Ours, "matmul": Matmul}
+KINDS = dict.fromkeys(("ours", "rmsprop", "adam", "soap"), Ours) | {"matmul": Matmul}
 
 
 def setup(command):
@@ -126,12 +127,13 @@ def turn(contender, command):
     for _ in range(command["warmup"]):
         contender.step()
     forget_peak()
-    seconds = []
+    seconds, begin = [], time.process_time()
     for _ in range(command["steps"]):
         start = time.perf_counter()
         contender.step()
         seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "peak_mib": resident("VmHWM")}
+    cpu = (time.process_time() - begin) / command["steps"]
+    return {"seconds": seconds, "cpu": cpu, "peak_mib": resident("VmHWM")}
 
 
 def main():

@@ -1,10 +1,12 @@
 """The benchmark's own parts: its counts, its tables, and that its opponents compute the same."""
 
+import json
 from pathlib import Path
 
 import breakdown
 import flops
 import numpy as np
+import optimisers
 import pytest
 import race
 import report
@@ -187,3 +189,44 @@ def test_peers_compute_what_this_project_computes(name, shape, rng):
             np.testing.assert_allclose(theirs[key], g, rtol=1e-9, atol=1e-12, err_msg=key)
         images = peer.images(x)
         np.testing.assert_allclose([peer.step(images) for _ in range(3)], losses, rtol=1e-9)
+
+
+def test_minutes_to_a_goal():
+    minutes, nats = [10, 20, 30], [85.0, 83.0, 82.5]
+    assert optimisers.reached(minutes, nats, 84) == 15
+    assert optimisers.reached(minutes, nats, 86) == 10
+    assert optimisers.reached(minutes, nats, 82) is None
+
+
+def test_curves_of_runs_and_their_table(tmp_path, monkeypatch):
+    """A run's validation nats, with PyTorch's line from Adam's; what is added twice stands once."""
+    monkeypatch.setattr(optimisers, "CURVES", tmp_path / "curves.json")
+    optimisers.write({"curves": [], "seconds": {"pixelcnn 1×2": {"adam": 6, "well": 12}}})
+    config = {
+        "model": {"name": "pixelcnn", "layers": 1, "h": 2},
+        "data": {"name": "binarized_mnist", "levels": 2}, "epochs": 2,
+        "training": {"optimizer": "adam", "lr": 0.01, "weight_decay": 0.0, "seed": 0},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "metrics.csv").write_text(
+        "step,epoch,train,valid\n5,0,90,\n10,1,84,83.0\n20,2,81,81.0\n"
+    )
+    for _ in range(2):
+        optimisers.add([tmp_path])
+    (curve,) = optimisers.read()["curves"]
+    assert curve["recipe"] == {"lr": 0.01} and curve["points"] == [[10, 83.0], [20, 81.0]]
+    named = optimisers.timed(optimisers.read())
+    assert named["pixelcnn"]["Adam, 1×2"] == ([1.0, 2.0], [83.0, 81.0])
+    assert named["pixelcnn"]["PyTorch, Adam, 1×2"] == ([2.0, 4.0], [83.0, 81.0])
+    assert "| PixelCNN | Adam, 1×2 | 2 | 2 |  | 81.00 after 2 |" in optimisers.table(named)
+    config["data"]["name"] = "digits"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="binarized_mnist is asked for"):
+        optimisers.add([tmp_path])
+
+
+def test_kept_curves_are_of_the_paper_s_models():
+    for curve in optimisers.read()["curves"]:
+        assert curve["model"] in optimisers.TITLES and curve["optimizer"] in optimisers.OURS
+        updates = [u for u, _ in curve["points"]]
+        assert updates == sorted(set(updates)) and all(70 < v < 100 for _, v in curve["points"])
