@@ -23,11 +23,12 @@ import numpy as np
 from tqdm import tqdm
 
 from . import __version__, backend
+from .arguments import check_int
 from .backend import target
 from .container import LARGEST_GROUP, Container, checksum, unpack
 from .likelihood import probabilities
 from .models import build_model, is_bound
-from .models.base import check_finite, check_images, check_int, require_model
+from .models.base import check_finite, check_images, require_model
 from .parallel.threads import Pool, blas_in_use, cut
 from .sampling import stages_of
 

@@ -11,7 +11,7 @@ few evaluations, not one for every pixel. `whole_network` is the other way, for 
 import numpy as np
 from tqdm.auto import tqdm
 
-from .backend import check_int, check_number
+from .arguments import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities
 from .models.base import check_finite, check_images, require_model
 from .parallel.ranks import Alone

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from .. import pretrained as shipped
-from ..backend import check_int, choose
+from ..arguments import check_int, choose
 from ..console import forgive
 from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .. import checkpoint, figures, sampling
-from ..backend import check_int, choose
+from ..arguments import check_int, choose
 from ..data import load_data
 from ..data.picture import read_picture
 from ..figures import animation

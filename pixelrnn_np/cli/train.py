@@ -7,7 +7,7 @@ import shlex
 import typer
 
 from .. import figures, sampling
-from ..backend import check_int
+from ..arguments import check_int
 from ..console import brief
 from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats

@@ -8,7 +8,7 @@ import operator
 
 import numpy as np
 
-from ..backend import choose
+from ..arguments import choose
 from . import binarized_mnist, cifar10, colour_digits, digits, mnist, mnist5k, own, photos
 from .dataset import Dataset
 

@@ -3,8 +3,8 @@
 import inspect
 
 from .. import checkpoint
-from ..backend import check_bool, choose
-from .base import Model, check_int, check_shape
+from ..arguments import check_bool, check_int, choose
+from .base import Model, check_shape
 from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
 from .pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN

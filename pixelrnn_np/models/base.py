@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .. import checkpoint, likelihood
-from ..backend import check_int, choose
+from ..arguments import check_int, choose
 from ..layers.base import Layer
 from ..parallel.threads import Pool, cut
 

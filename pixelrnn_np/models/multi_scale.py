@@ -14,8 +14,9 @@ as given, at no cost, which makes it a distribution that sums to 1.
 import numpy as np
 
 from .. import likelihood
+from ..arguments import check_int
 from ..layers.base import Sequential, prefixed
-from .base import Model, check_images, check_int
+from .base import Model, check_images
 
 
 class MultiScale(Model):

@@ -12,7 +12,7 @@ import json
 import math
 from importlib import resources
 
-from ..backend import choose
+from ..arguments import choose
 from ..console import shown
 from ..models import load
 

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from ..backend import choose
+from ..arguments import choose
 from ..data import DATASETS, OWN_OPTIONS, dataset_levels, find_dataset, is_own, known
 from ..models import MODELS, build_model
 from ..parallel.threads import Pool

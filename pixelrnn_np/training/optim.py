@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..backend import choose
+from ..arguments import choose
 
 
 class RMSProp:

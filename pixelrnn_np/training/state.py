@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..backend import check_int
+from ..arguments import check_int
 
 COLUMNS = ("step", "epoch", "images", "seconds", "cpu_seconds", "lr", "train", "valid")
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from ..backend import check_int, check_number, choose
+from ..arguments import check_int, check_number, choose
 from ..models.base import NotFinite, check_images, require_model
 from ..parallel.ranks import Alone
 from ..parallel.threads import Pool, cut, one_blas_thread
