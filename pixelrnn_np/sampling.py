@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from .arguments import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities
 from .models.base import check_finite, check_images, require_model
-from .parallel.ranks import Alone
+from .parallel.alone import Alone
 from .parallel.threads import Pool
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory

@@ -11,7 +11,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import figures
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import experiment
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint, load_run
 
 COMMANDS = ("train", "evaluate", "sample", "complete", "check")
 

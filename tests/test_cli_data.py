@@ -12,7 +12,7 @@ from PIL import Image
 import pixelrnn_np as pr
 from pixelrnn_np.cli import data as cli_data
 from pixelrnn_np.data import DATASETS, mnist
-from pixelrnn_np.runs import run
+from pixelrnn_np.runs import reading, run
 from pixelrnn_np.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -125,7 +125,7 @@ def test_pictures_that_moved(call, refuse, learnt, pictures, tmp_path):
     assert code == 0 and after.splitlines()[1:] == before.splitlines()[1:]
     words = ["train", "--out", learnt, "--resume", "--epochs", 2, "--quiet", "--samples", 0]
     assert call(*words, "--data", new)[0] == 0
-    assert run.load_run(learnt)[1]["data"]["name"] == str(new)
+    assert reading.load_run(learnt)[1]["data"]["name"] == str(new)
     assert call("evaluate", learnt)[0] == 0, "the new place is not kept"
 
 

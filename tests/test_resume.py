@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from small_trainer import ADAM, Folder, Stop, assert_same, build, images
 
-from pixelrnn_np.runs.run import Run, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import load_checkpoint, load_run
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training.trainer import COLUMNS, Trainer
 
 

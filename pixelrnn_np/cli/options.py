@@ -11,7 +11,7 @@ from .. import pretrained as shipped
 from ..backend import announce_compiling
 from ..data.own import parse_size
 from ..parallel.ranks import world
-from ..runs.run import BEST, CHECKPOINT, load_run
+from ..runs.reading import BEST, CHECKPOINT, load_run
 
 UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 

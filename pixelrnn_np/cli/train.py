@@ -13,7 +13,8 @@ from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
-from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
+from ..runs.reading import BEST, CHECKPOINT, PREVIOUS, has_checkpoint, load_run
+from ..runs.run import Run
 from ..training.trainer import Diverged
 from .options import say, say_if_compiling, summary
 from .spread import check_alike, shares

@@ -9,7 +9,7 @@ from ..models import MODELS, build_model
 from ..parallel.threads import Pool
 from ..training.optim import learning_rate
 from ..training.trainer import Trainer
-from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
+from .reading import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
 # Schedule and average took RMSProp on digits from 84.5 to 80.0 nats (benchmarks/README.md).
 DEFAULTS = {
@@ -80,7 +80,7 @@ def start_from(net, path):
 def resumed(out, given, threads, unusable=None, ranks=None):
     """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
 
-    unusable: see `run.newest`. Raises ValueError if options disagree, or no checkpoint is whole.
+    unusable: see `newest`. Raises ValueError if options disagree, or no checkpoint is whole.
     """
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
     trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arguments import check_int, check_number, choose
 from ..models.base import NotFinite, check_images, require_model
-from ..parallel.ranks import Alone
+from ..parallel.alone import Alone
 from ..parallel.threads import Pool, cut, one_blas_thread
 from . import state
 from .interrupts import stop_requests

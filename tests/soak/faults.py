@@ -31,7 +31,15 @@ from tqdm import tqdm
 
 from pixelrnn_np import checkpoint
 from pixelrnn_np.cli import app as cli
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, load_checkpoint
+from pixelrnn_np.runs.reading import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    METRICS,
+    PREVIOUS,
+    load_checkpoint,
+)
 from pixelrnn_np.training.state import COLUMNS
 
 RUN = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4", "--epochs", "4",
