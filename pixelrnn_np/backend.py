@@ -10,6 +10,7 @@ import functools
 import importlib
 import sys
 import textwrap
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -93,11 +94,32 @@ def fault_of_kernels():
 
 
 @contextlib.contextmanager
-def use_backend(name):
-    """Within the block every model runs on `name`.
+def use_backend(name: str) -> Iterator[None]:
+    """Within the block every model runs on another backend.
 
-    "kernels": the fast ones; "reference": their readable twins, plain loops, very slow; "compiled":
-    these same loops, compiled by Numba. Raises ValueError for another name.
+    Parameters
+    ----------
+    name : {"kernels", "compiled", "reference"}
+        "kernels": the fast ones. "reference": their readable twins, plain loops, very slow.
+        "compiled": these same loops, compiled by Numba.
+
+    Returns
+    -------
+    context manager
+        The choice holds in this thread, and in the threads that a model starts.
+
+    Raises
+    ------
+    ValueError
+        There is no backend of that name.
+
+    Examples
+    --------
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> with pr.use_backend("reference"):
+    ...     nats = model.nll(np.ones((2, 4, 4, 1), np.uint8))
+    >>> nats.shape
+    (2,)
     """
     choose("backend", name, BACKENDS)
     token = _name.set(name)

@@ -21,7 +21,7 @@ from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
 from ..models import BASES, MODELS, build_model, is_bound
-from ..models.base import NotFinite
+from ..models.checks import NotFinite
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged

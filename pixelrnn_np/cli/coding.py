@@ -17,7 +17,7 @@ from ..data import load_data
 from ..data.compressors import sizes
 from ..data.picture import as_picture, read_picture
 from ..models import build_model, is_bound
-from ..models.base import check_images
+from ..models.checks import check_images
 from ..parallel.ranks import world
 from ..runs.experiment import source
 from .options import (

@@ -35,22 +35,49 @@ _left_open = weakref.WeakValueDictionary()  # {(process, folder): Run}
 
 
 class Run:
-    """The folder of a training run: `trainer.fit(train, valid, run=pr.Run("runs/x"))`.
+    """The folder of a training run, for `Trainer.fit`.
 
-    `fit` writes there, as it goes: `checkpoint.safetensors` (all that is needed to go on, and the
-    one before), `best.safetensors` (a model file: the weights with the lowest validation nats, for
-    `pr.load`), `config.json`, `metrics.csv` and `loss.png`; the commands `evaluate`, `sample` and
-    the others take the folder.
+    `fit` writes there as it goes. `checkpoint.safetensors` has all that is needed to go on.
+    `best.safetensors` is a model file: the weights with the lowest validation nats, for `pr.load`.
+    `config.json`, `metrics.csv` and `loss.png` tell what was done. The commands take the folder.
 
-    folder: its path; it is made if it is missing, and held until `close()`, or the end of a `with`
-    block, so that no other run writes there. A Run of the same folder that this process has left
-    open is closed: a notebook's cell can be run again. about: {"data": {"name": …, "levels": …}},
-    or what else JSON can hold, goes into every file. baselines: {name: nats per image}, lines in
-    the loss curve. Raises OSError if the folder cannot be made or written to, ValueError if another
-    run is writing there or `about` is nothing for JSON.
+    Parameters
+    ----------
+    folder : str or path
+        It is made if it is missing. No other run can write there until `close()`, or the end of
+        a `with` block. A Run of the same folder that this process has left open is closed, so
+        that a notebook's cell can be run again.
+    about : dict, optional
+        What JSON can hold, such as {"data": {"name": "digits", "levels": 17}}. It goes into every
+        file.
+    baselines : dict of str to float, optional
+        Nats per image by name: lines in the loss curve.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written to.
+    ValueError
+        Another run is writing there, or JSON cannot hold `about`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> x = np.ones((16, 4, 4, 1), np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder, pr.Run(folder) as run:
+    ...     records = pr.Trainer(model).fit(x, x, epochs=1, run=run, progress=False)
+    ...     best = pr.load(f"{folder}/best.safetensors")
+    >>> np.array_equal(best.flat, model.flat)
+    True
     """
 
-    def __init__(self, folder, about=None, baselines=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        about: dict | None = None,
+        baselines: dict[str, float] | None = None,
+    ) -> None:
         self.folder, self.about = Path(folder), checkpoint.as_json("about", about or {})
         self.baselines, self._in_block = baselines or {}, False
         self.sessions = []

@@ -25,7 +25,7 @@ from pixelrnn_np.cli import coding as cli_coding
 from pixelrnn_np.container import CHECKSUM, checksum
 from pixelrnn_np.data import binarized_mnist, cifar10, mnist
 from pixelrnn_np.data.picture import read_picture
-from pixelrnn_np.models.base import NotFinite
+from pixelrnn_np.models.checks import NotFinite
 from pixelrnn_np.runs import experiment, reading, run
 from pixelrnn_np.training.trainer import Diverged
 
