@@ -27,7 +27,7 @@ from .arguments import check_int
 from .backend import target
 from .container import LARGEST_GROUP, Container, checksum, unpack
 from .likelihood import probabilities
-from .models import Model, build_model, is_bound
+from .models import Model, is_bound, same_weights
 from .models.base import require_model
 from .models.checks import check_finite, check_images
 from .parallel.threads import Pool, blas_in_use, cut
@@ -88,7 +88,7 @@ def compress(
     _codable(model)
     x = check_images(images, model.image_shape, model.levels, "images")
     group = _group_size(len(x)) if group is None else check_int("group", group, 1, LARGEST_GROUP)
-    stages, parts = stages_of(_in_float64(model)), cut(len(x), group)
+    stages, parts = stages_of(same_weights(model, dtype="float64")), cut(len(x), group)
     streams = _spread(lambda i: _encode(stages, x[parts[i]]), parts, threads, progress)
     return Container(
         image_shape=model.image_shape, levels=model.levels, count=len(x), group=group,
@@ -142,7 +142,7 @@ def decompress(
     if (found.image_shape, found.levels) != (model.image_shape, model.levels):
         raise ValueError(f"data is damaged: its header claims images of {found.image_shape}, "
                          f"{found.levels} levels, which are not the model's")  # fmt: skip
-    stages, parts = stages_of(_in_float64(model)), cut(found.count, found.group)
+    stages, parts = stages_of(same_weights(model, dtype="float64")), cut(found.count, found.group)
     if _canary(stages, parts, threads) != found.canary:
         raise ValueError(f"data cannot be read here: the probabilities differ in their last bits "
                          f"{_machines(found)}")  # fmt: skip
@@ -195,15 +195,13 @@ def frequencies(logits, levels):
 
 
 def _codable(model):
-    require_model(model)
+    require_model(model, finite=True)
     if is_bound(model):
         raise ValueError(
             "model is multi_scale with exact=False: it gives a probability to a large and a small "
             "image together, and not to an image. Pixels that both share would be paid for twice; "
             "copy its weights to build_model(..., exact=True)"
         )
-    if not np.isfinite(model.flat).all():
-        raise ValueError("the model's weights are not finite; its file is damaged")
     _constriction()
 
 
@@ -214,12 +212,6 @@ def _constriction():
         raise ValueError(f"constriction, which codes by frequencies, cannot be imported ({e}); "
                          "pip install 'pixelrnn_np[coding]'") from None  # fmt: skip
     return constriction.stream
-
-
-def _in_float64(model):
-    net = build_model(**{**model.config, "dtype": "float64"})
-    net.flat[...] = model.flat
-    return net
 
 
 def _group_size(count):

@@ -84,7 +84,7 @@ def sample(
     >>> x.shape, np.allclose(nats, model.nll(x))
     ((3, 4, 4, 1), True)
     """
-    require_model(model)
+    require_model(model, finite=True)
     n = check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
@@ -117,28 +117,15 @@ def complete(
         True where the value is kept.
     seed : int, numpy.random.Generator or None
         The same seed draws the same pixels. None: others every time.
-    temperature : float
-        Divides the logits. 1: the model's own distribution.
-    return_nll : bool
-        Whether to return the nats of the images too.
-    progress : bool
-        Whether to show a bar.
-    on_row : callable, optional
-        Called as on_row(images, r) after each row r with the first 256 images as they are so
-        far. The smaller images of a multi-scale model come first.
-    threads : int, optional
-        Drawing uses one. Only the nats of an inexact multi-scale model use more. None: all
-        processors.
-    ranks : Ranks, optional
-        None: this process alone. `pixelrnn_np.parallel.ranks.world()`: all ranks of an MPI job.
-        Each draws a share of the images, and returns all of them.
+    temperature, return_nll, progress, on_row, threads, ranks : optional
+        As `sample` takes them.
 
     Returns
     -------
     x : ndarray, uint8 (n, H, W, C)
-        The images.
+        A new array.
     nats : ndarray, float64 (n,)
-        Only with return_nll=True: `model.nll` of the images.
+        Only with return_nll=True: `model.nll` of x.
 
     Raises
     ------
@@ -159,7 +146,7 @@ def complete(
     >>> x[:, :2].min()
     np.uint8(1)
     """
-    require_model(model)
+    require_model(model, finite=True)
     if not isinstance(images, np.ndarray):
         check_images(images, model.image_shape, model.levels, "images")
     try:
@@ -208,8 +195,6 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     temperature = check_number("temperature", temperature, 0, np.inf)
     if on_row is not None and not callable(on_row):
         raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
-    if not np.isfinite(model.flat).all():
-        raise ValueError("the model's weights are not finite; its file is damaged")
     if seed is None and ranks.size > 1:
         raise ValueError("seed is None; several ranks need the same one")
     rng, parts = generator(seed), []

@@ -20,7 +20,7 @@ from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
-from ..models import BASES, MODELS, build_model, is_bound
+from ..models import BASES, MODELS, is_bound, same_weights
 from ..models.checks import NotFinite
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
@@ -44,6 +44,7 @@ from .options import (
     say,
     say_if_compiling,
     size_name,
+    some,
 )
 from .spread import spread_nll
 
@@ -149,9 +150,7 @@ def evaluate(
     found = source(name, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
-        if not 1 <= limit <= len(images):
-            raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
-        images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
+        images = some(images, limit, "--limit")
     try:
         nats = spread_nll(here, net, images, threads)
     except NotFinite as e:
@@ -174,8 +173,7 @@ def model_rows(net, nats, nll):
     """(name, nats) of the model; of an inexact multi-scale model its bound, and the exact value."""
     if not is_bound(net):
         return [(net.name, nats.mean())]
-    exact = build_model(**{**net.config, "exact": True})
-    exact.flat[...] = net.flat
+    exact = same_weights(net, exact=True)
     return [
         ("upper bound", nats.mean()),
         ("same weights, exact", nll(exact).mean()),

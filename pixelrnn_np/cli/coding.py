@@ -16,7 +16,7 @@ from ..container import unpack
 from ..data import load_data
 from ..data.compressors import sizes
 from ..data.picture import as_picture, read_picture
-from ..models import build_model, is_bound
+from ..models import is_bound, same_weights
 from ..models.checks import check_images
 from ..parallel.ranks import world
 from ..runs.experiment import source
@@ -30,6 +30,7 @@ from .options import (
     option,
     say,
     say_if_compiling,
+    some,
 )
 
 SPLITS = ("train", "valid", "test")
@@ -59,14 +60,12 @@ def compress(
     if not world().first:
         return
     check_target(output)
-    net = exactly(net) if exact and is_bound(net) else net
+    net = same_weights(net, exact=True) if exact and is_bound(net) else net
     say_if_compiling()
     found = source(name, net, meta, data) if is_split(images) else None
     x = read(images, net, found)
     if limit is not None:
-        if not 1 <= limit <= len(x):
-            raise ValueError(f"--limit is {limit}; there are {len(x)} images")
-        x = x[np.random.default_rng(0).permutation(len(x))[:limit]]
+        x = some(x, limit, "--limit")
     packed = coding.compress(net, x, threads=threads, progress=not quiet)
     checkpoint.write_atomically(output, packed)
     nats = net.nll(x, threads).sum()
@@ -178,18 +177,11 @@ def model_of(container, run, pretrained):
     else:
         nets = iter([open_model(run, pretrained)[0]])
     for net in nets:
-        for candidate in (net, exactly(net)) if is_bound(net) else (net,):
+        for candidate in (net, same_weights(net, exact=True)) if is_bound(net) else (net,):
             if coding.fingerprint(candidate) == container.fingerprint:
                 return candidate
     what = "the model named" if run or pretrained else "any of the package; name its --run"
     raise ValueError(f"data was compressed with another model than {what}")
-
-
-def exactly(net):
-    """The same weights by the exact rule of §3.6."""
-    exact = build_model(**{**net.config, "exact": True})
-    exact.flat[...] = net.flat
-    return exact
 
 
 def save_pictures(folder, x, levels):

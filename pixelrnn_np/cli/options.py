@@ -8,10 +8,12 @@ import typer
 from tqdm import tqdm
 
 from .. import pretrained as shipped
+from ..arguments import check_int
 from ..backend import announce_compiling
 from ..data.own import parse_size
 from ..parallel.ranks import world
 from ..runs.reading import BEST, CHECKPOINT, load_run
+from ..sampling import generator
 
 UsageError = typer.BadParameter.__base__  # of the click inside typer, or of click itself
 
@@ -67,6 +69,12 @@ def open_model(run, pretrained):
     with world().mirrored(path, (CHECKPOINT, BEST)) as near:
         net, meta = load_run(near)
     return net, meta, pretrained or run
+
+
+def some(images, n, option, seed=0):
+    """n images drawn by the seed. Raises ValueError, which names the option, for another number."""
+    check_int(option, n, 1, len(images))
+    return images[generator(seed).permutation(len(images))[:n]]
 
 
 def summary(dataset):

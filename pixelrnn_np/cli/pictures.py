@@ -27,6 +27,7 @@ from .options import (
     option,
     say,
     say_if_compiling,
+    some,
 )
 
 
@@ -102,7 +103,7 @@ def complete(
     check_int("--times", times, 1, 1000)
     if image is None:
         images = load_data(split="test", **source(name, net, meta, data))
-        images = some(images, 8 if n is None else n, seed)
+        images = some(images, 8 if n is None else n, "-n", seed)
     else:
         with here.mirrored(image) as near:
             images = read_picture(near, net.image_shape, net.levels, invert)
@@ -173,7 +174,7 @@ def explain(
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
     q = check_int("--column", W // 2 if column is None else column, 0, W - 1)
-    images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
+    images = some(load_data(split="test", **source(name, net, meta, data)), n, "-n", seed)
     reach = influence(net, images, r, q)
     figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, q),
                              net.levels)  # fmt: skip
@@ -189,12 +190,6 @@ def looks_inverted(net, images, known):
         (pixel_nats(net, x) * known.all(axis=-1)).sum() for x in (images, net.levels - 1 - images)
     )
     return 1.5 * swapped < nats
-
-
-def some(images, n, seed):
-    """n images drawn by the seed; ValueError if there are not so many."""
-    check_int("-n", n, 1, len(images))
-    return images[sampling.generator(seed).permutation(len(images))[:n]]
 
 
 def target(path, *endings):

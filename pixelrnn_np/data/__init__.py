@@ -4,12 +4,12 @@ Every set is a `Dataset` in `DATASETS`; nothing is read, imported or downloaded 
 asks for it. Where files are looked for is told in `files`.
 """
 
-import operator
+import math
 from os import PathLike
 
 import numpy as np
 
-from ..arguments import choose
+from ..arguments import check_int, choose
 from . import binarized_mnist, cifar10, colour_digits, digits, mnist, mnist5k, own, photos
 from .dataset import Dataset
 
@@ -125,9 +125,7 @@ def find_dataset(
 
     Of a published one no file is touched; own pictures are read, once for several calls.
     """
-    seed = _integer("seed", seed)
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it has to be at least 0")
+    seed = check_int("seed", seed, 0, 2**63)
     given = {"size": size, "grey": grey, "valid_share": valid_share, "fingerprint": fingerprint}
     if is_own(name):
         del given["fingerprint"]
@@ -178,16 +176,9 @@ def _levels_of(dataset, levels, stochastic):
         low = high = 2
     if levels is None:
         return 2 if stochastic else dataset.levels
-    levels = _integer("levels", levels)
+    levels = check_int("levels", levels, -math.inf, math.inf)
     if not low <= levels <= high:
         allowed = f"{low}" if low == high else f"from {low} to {high}"
         how = " with stochastic=True" if stochastic else ""
         raise ValueError(f"levels is {levels} for {name!r}{how}; it has to be {allowed}")
     return levels
-
-
-def _integer(argument, value):
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ValueError(f"{argument} is {value!r}; it has to be an integer") from None

@@ -104,6 +104,13 @@ def build_model(
     return cls(**config)
 
 
+def same_weights(model, **options):
+    """A model with the weights of `model`, and with some other options of build_model."""
+    made = build_model(**{**model.config, **options})
+    made.flat[...] = model.flat
+    return made
+
+
 def is_bound(model):
     """Whether `nll` is an upper bound of the nats only: of an inexact multi-scale model (§3.6)."""
     return isinstance(model, MultiScale) and not model.exact

@@ -378,8 +378,10 @@ class Model(Nats, Vector):
         checkpoint.save(path, dict(self.params), {"model": self.config})
 
 
-def require_model(model):
-    """`model` if it is one; else ValueError."""
+def require_model(model, finite=False):
+    """`model` if it is one, with finite weights where `finite` says so. Else ValueError."""
     if not isinstance(model, Model):
         raise ValueError(f"model is a {type(model).__name__}; it has to be one of build_model's")
+    if finite and not np.isfinite(model.flat).all():
+        raise ValueError("the model's weights are not finite; its file is damaged")
     return model
