@@ -40,8 +40,8 @@ def _module(name):
     if name == "kernels" and (fault := fault_of_kernels()):
         name = "compiled"
         print(
-            f"the kernels do not work with Numba {version('numba')} ({fault}); slower ones take "
-            "their place, the compiled twins; install another version of Numba to be fast again",
+            f"the kernels do not work with Numba {version('numba')} ({fault}). The compiled "
+            "twins, which are slower, take their place. Install another version of Numba",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     return importlib.import_module(f".{name}", __package__)

@@ -138,10 +138,10 @@ def decompress(
     found = unpack(data)
     if found.fingerprint != fingerprint(model):
         raise ValueError("data was compressed with another model: its weights or its configuration "
-                         "are not this one's")  # fmt: skip
+                         "differ")  # fmt: skip
     if (found.image_shape, found.levels) != (model.image_shape, model.levels):
         raise ValueError(f"data is damaged: its header claims images of {found.image_shape}, "
-                         f"{found.levels} levels, which are not the model's")  # fmt: skip
+                         f"{found.levels} levels, the model has others")  # fmt: skip
     stages, parts = stages_of(same_weights(model, dtype="float64")), cut(found.count, found.group)
     if _canary(stages, parts, threads) != found.canary:
         raise ValueError(f"data cannot be read here: the probabilities differ in their last bits "
@@ -153,7 +153,7 @@ def decompress(
 
     images = np.concatenate(_spread(decoded, parts, threads, progress))
     if checksum(images.tobytes()) != found.pixels:
-        raise ValueError(f"data cannot be read here: what it gives is not what was compressed "
+        raise ValueError(f"data cannot be read here: the images are not those that were compressed "
                          f"{_machines(found)}")  # fmt: skip
     return images
 
@@ -199,8 +199,8 @@ def _codable(model):
     if is_bound(model):
         raise ValueError(
             "model is multi_scale with exact=False: it gives a probability to a large and a small "
-            "image together, and not to an image. Pixels that both share would be paid for twice; "
-            "copy its weights to build_model(..., exact=True)"
+            "image together, and not to an image. Pixels that both share would be paid for twice. "
+            "Copy its weights to build_model(..., exact=True)"
         )
     _constriction()
 
@@ -209,7 +209,7 @@ def _constriction():
     try:
         import constriction
     except ImportError as e:
-        raise ValueError(f"constriction, which codes by frequencies, cannot be imported ({e}); "
+        raise ValueError(f"the package constriction cannot be imported ({e}); "
                          "pip install 'pixelrnn_np[coding]'") from None  # fmt: skip
     return constriction.stream
 
@@ -251,7 +251,7 @@ def _decode(stages, x, stream):
     coding = _constriction()
     words = np.frombuffer(stream + bytes(-len(stream) % 4), ">u4").astype(np.uint32)
     decoder, family = coding.queue.RangeDecoder(words), coding.model.Categorical(perfect=False)
-    damaged = ValueError("data is damaged: a stream is none of this model's")
+    damaged = ValueError("data is damaged: a stream was not made with this model")
 
     def read(counts, _):
         try:

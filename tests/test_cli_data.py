@@ -135,7 +135,7 @@ def test_pictures_that_changed(call, refuse, learnt, pictures, tmp_path):
     error = refuse("evaluate", learnt)
     assert f"{pictures} is not what" in error and "fingerprint" in error and "--data" in error
     for words in (resume, [*resume, "--data", pictures]):
-        assert "put back what it was, or begin anew with --init" in refuse(*words)
+        assert "put back the old data, or start a new run with --init" in refuse(*words)
     assert call("evaluate", learnt, "--data", pictures)[0] == 0
     out = tmp_path / "anew"
     words = ["--size", "4x5", "--levels", 8, "--data", pictures]

@@ -171,7 +171,7 @@ def test_all_checkpoints_damaged(out):
     code, said = train(out)
     assert code == 2 and said.count("\n") == 1 and files(out) == before
     assert str(out / CHECKPOINT) in said and str(out / PREVIOUS) in said
-    assert "Nothing was changed: put back a copy of it, or begin anew" in said
+    assert "Nothing was changed. Put back a copy, or start a new run" in said
     assert said.endswith(f"with another --out --init {out / BEST}\n")
     words = ["train", "--out", str(out), *faults.RUN]
     done = subprocess.run([sys.executable, "-m", "pixelrnn_np", *words], capture_output=True)

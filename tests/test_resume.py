@@ -111,7 +111,7 @@ def test_a_damaged_state_is_refused(key, value):
     folder = Folder()
     Trainer(build(), **ADAM).fit(images(20), images(9), epochs=1, run=folder, progress=False)
     trainer = Trainer(build(), **ADAM)
-    with pytest.raises(ValueError, match="the checkpoint lacks or garbles") as e:
+    with pytest.raises(ValueError, match="the checkpoint's trainer is damaged or incomplete") as e:
         trainer.restore(*poisoned(folder.saved, key, value))
     assert "\n" not in str(e.value)
 

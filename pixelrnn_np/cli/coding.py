@@ -12,6 +12,7 @@ import typer
 
 from .. import checkpoint, coding
 from .. import pretrained as shipped
+from ..console import plural
 from ..container import unpack
 from ..data import load_data
 from ..data.compressors import sizes
@@ -41,21 +42,21 @@ Run = Annotated[Path | None, option("folder of a training run, or a model file",
 def compress(
     images: Annotated[
         list[Path],
-        typer.Argument(help="pictures, folders of them, an .npy file, or train | valid | test: "
-                            "a split of the model's data set"),
+        typer.Argument(help="pictures, folders of pictures, an .npy file, or a split of the "
+                            "model's data set: train | valid | test"),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
     run: Run = None,
     pretrained: Pretrained = None,
     data: Data = None,
-    limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
+    limit: Annotated[int | None, option("number of images, drawn by seed 0", "all")] = None,
     exact: Annotated[
-        bool, option("multi_scale: take inexact weights by the exact rule", None, "--exact")
+        bool, option("multi_scale: use inexact weights with the exact rule", None, "--exact")
     ] = False,
     threads: Threads = None,
     quiet: Quiet = False,
 ):  # fmt: skip
-    """Store images without loss in as many bits as the model finds them improbable."""
+    """Compress images without loss. The likelier the model finds them, the smaller the file."""
     net, meta, name = open_model(run, pretrained)
     if not world().first:
         return
@@ -76,7 +77,7 @@ def compress(
     print(f"{'':<32}{'bits/image':>14}{'bits/dim':>12}")
     for label, bits in rows:
         print(f"{label:<32}{bits / len(x):>14.2f}{bits / x.size:>12.4f}")
-    say(f"{output}: {len(x)} images")
+    say(f"{output}: {plural(len(x), 'image')}")
 
 
 def decompress(
@@ -91,7 +92,7 @@ def decompress(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Make the images again, from a file that `compress` wrote."""
+    """Restore the images in a file that `compress` wrote."""
     if not world().first:
         return
     check_target(output, folder=True)
@@ -102,13 +103,13 @@ def decompress(
         checkpoint.write_atomically(output, written.getvalue())
     else:
         save_pictures(output, x, net.levels)
-    say(f"{output}: {len(x)} images")
+    say(f"{output}: {plural(len(x), 'image')}")
 
 
 def check_target(output, folder=False):
-    """Refuses an output that cannot be written before the long work, not after it.
+    """Refuses, before the long work, an output that cannot be written.
 
-    folder: whether it may be a folder, new or empty, and may not be a file but for .npy.
+    folder: whether it has to be a new or empty folder, or an .npy file.
     """
     if output.is_dir():
         if not folder or output.suffix.lower() == ".npy":
@@ -134,7 +135,7 @@ def read(paths, net, found):
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
             if not inside:
-                raise ValueError(f"{path} holds no picture: {', '.join(PICTURES)}")
+                raise ValueError(f"{path} holds no picture ({', '.join(PICTURES)})")
             parts += [read_picture(p, net.image_shape, net.levels) for p in inside]
         elif path.suffix.lower() == ".npy":
             parts.append(images_of(path, net))
@@ -169,7 +170,7 @@ def decoded(file, run=None, pretrained=None, threads=None, progress=False):
 
 
 def model_of(container, run, pretrained):
-    """The model that compressed: the one named, or that of the package with its fingerprint."""
+    """The model that compressed: the one named, or the one of the package that fits."""
     if run is not None and pretrained is not None:
         raise UsageError("name --run RUN or --pretrained NAME, not both")
     if run is None and pretrained is None:
@@ -180,8 +181,9 @@ def model_of(container, run, pretrained):
         for candidate in (net, same_weights(net, exact=True)) if is_bound(net) else (net,):
             if coding.fingerprint(candidate) == container.fingerprint:
                 return candidate
-    what = "the model named" if run or pretrained else "any of the package; name its --run"
-    raise ValueError(f"data was compressed with another model than {what}")
+    if run or pretrained:
+        raise ValueError("data was compressed with another model than the one you named")
+    raise ValueError("no model of the package compressed data; name the model with --run")
 
 
 def save_pictures(folder, x, levels):

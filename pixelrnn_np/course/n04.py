@@ -43,7 +43,7 @@ def relu_behind(answer):
             raise Wrong("Return three arrays: dx, da, dK.")
         if F > 1 and np.shape(got[0]) == x.shape:
             if np.allclose(got[0], dy):
-                raise Wrong("dx is dy, as if there were no ReLU behind the sum.")
+                raise Wrong("dx is dy, as if there were no ReLU after the sum.")
             if np.allclose(got[0], dy * (x > 0)):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
         for name, mine, right in zip(("dx", "da", "dK"), got, wanted, strict=True):

@@ -146,7 +146,7 @@ def _stamp(path):
     elif path.exists():
         stats = [(path, path.stat())]
     else:
-        raise FileNotFoundError(f"{path} does not exist; data are named by a name or by their path")
+        raise FileNotFoundError(f"{path} does not exist; name a data set, or the path of your data")
     return tuple((str(p), s.st_size, s.st_mtime_ns) for p, s in stats)
 
 
@@ -164,7 +164,7 @@ def _read(path, size, grey, stamp):
     elif path.suffix in (".npy", ".npz") and path.is_file():
         own = _read_arrays(path, size, grey)
     else:
-        raise ValueError(f"{path} is no folder of pictures, .npy or .npz file")
+        raise ValueError(f"{path} is not a folder of pictures, an .npy or an .npz file")
     for images in own.parts.values():
         images.setflags(write=False)
     return own

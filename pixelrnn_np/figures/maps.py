@@ -25,7 +25,7 @@ def fields(named, pixel, columns=None, own=False):
 
     pixel: (row, column) of that prediction. Pixels that come earlier and are not seen have a colour
     of their own, and so have later ones; a later one that is seen would be a leak: it gets a cross.
-    own: whether seeing the pixel itself is no leak, as inside the network behind mask B.
+    own: whether seeing the pixel itself is no leak, as inside the network, after a mask B.
     """
     figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
     for a, (title, reach) in zip(axes, named.items(), strict=True):

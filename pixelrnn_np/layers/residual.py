@@ -107,7 +107,7 @@ class ResidualBlock(Layer):
 
 
 class ConvBlock(ResidualBlock):
-    """Figure 5 left, with a taken behind the last ReLU:
+    """Figure 5 left, with a taken after the last ReLU:
 
         a = ReLU(conv(ReLU(down(ReLU(x)))))      down: 1×1, 2h → h;  conv: size×size, h → h; mask B
 
@@ -189,7 +189,7 @@ class ConvBlock(ResidualBlock):
 class LSTMBlock(ResidualBlock):
     """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, features).
 
-    Given features (§3.6) stand behind the trunk's in what the LSTM reads: there their 1×1 is a part
+    Given features (§3.6) come after the trunk's in what the LSTM reads: there their 1×1 is a part
     of the input-to-state product.
     """
 

@@ -48,7 +48,7 @@ class RowLSTM(Layer):
 
     Parameters K_is: (1, k, 2h, 4h) mask B, K_ss: (1, k, h, 4h), b: (4h,), h0, c0: (h,).
     groups_in: colour of each input feature; h: features; channels: of the image; rng: Generator;
-    k: odd width of both kernels; features: number of given features (§3.6), which stand behind the
+    k: odd width of both kernels; features: number of given features (§3.6), which come after the
     trunk's in x and enter through an unmasked 1×1, K_fs: (1, 1, features, 4h). Raises ValueError if
     k is even.
 

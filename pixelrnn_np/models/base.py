@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import checkpoint
 from ..arguments import check_int, choose
+from ..console import plural
 from .checks import check_images, check_shape
 from .nats import Nats
 from .vector import Vector
@@ -340,10 +341,9 @@ class Model(Nats, Vector):
         """
         height, width, channels = self.image_shape
         kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
-        blocks = "block" if self.layers == 1 else "blocks"
         lines = [
             f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
-            f"h = {self.h}, {self.layers} {blocks}, {self.dtype.name}",
+            f"h = {self.h}, {plural(self.layers, 'block')}, {self.dtype.name}",
             f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
         ]
         for name, a in self.params.items():

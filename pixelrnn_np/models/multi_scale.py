@@ -14,6 +14,7 @@ as given, at no cost, which makes it a distribution that sums to 1.
 import numpy as np
 
 from .. import likelihood
+from ..console import plural
 from ..layers.base import prefixed
 from .checks import check_images
 from .pyramid import Pyramid
@@ -143,7 +144,7 @@ class MultiScale(Pyramid):
         small = self.given(x) if given is None else given
         check_images(small, self.shapes[-2], self.levels, "given")
         if len(small) != len(x):
-            raise ValueError(f"given has {len(small)} images for {len(x)} in x")
+            raise ValueError(f"given has {plural(len(small), 'image')} for {len(x)} in x")
         return self._mapped(
             "logits", lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads
         )

@@ -69,7 +69,7 @@ def world():
         size = 1
     if size == 1:
         return Alone()
-    alone = f"if this process is alone, as in a shell inside a job: unset {names[0]}"
+    alone = f"if this process runs alone, as a shell in a job does, unset {names[0]}"
     try:
         import mpi4py
 
@@ -77,8 +77,8 @@ def world():
         from mpi4py import MPI
     except (ImportError, RuntimeError) as e:
         raise ValueError(
-            f"{size} processes were started, which need mpi4py to work together, and it cannot be "
-            f"imported ({e}); pip install 'pixelrnn_np[mpi]'; {alone}"
+            f"{size} processes were started. They need mpi4py, which cannot be imported ({e}); "
+            f"pip install 'pixelrnn_np[mpi]'; {alone}"
         ) from None
     if MPI.COMM_WORLD.size != size:
         raise ValueError(

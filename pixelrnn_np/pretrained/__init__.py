@@ -13,7 +13,7 @@ import math
 from importlib import resources
 
 from ..arguments import choose
-from ..console import shown
+from ..console import plural, shown
 from ..models import Model, load
 
 FOLDER = resources.files(__package__)  # a path, or a place in the zip file of the package
@@ -148,7 +148,7 @@ def card_text(card):
     )
     lines = [
         f"# {name}", "",
-        f"- model: {model['name']}, {model['layers']} blocks, h = {model['h']}, "
+        f"- model: {model['name']}, {plural(model['layers'], 'block')}, h = {model['h']}, "
         f"head {model['head']}{options}, {card['parameters']:,} parameters, {model['dtype']}",
         f"- data: {_data(card)}; " + ", ".join(f"{n:,} {s}" for s, n in card["splits"].items()),
         *(f"- {split}: {_nats(card, split)}" for split in ("valid", "test")), *_gap(card),
@@ -165,7 +165,7 @@ def card_text(card):
             f"    {s['command']}", "",
             f"from update {s['from_update']:,} on, with commit {s['commit'] or 'unknown'} on "
             f"{s['processor'] or 'an unknown processor'}, {s['cores'] or '?'} cores, "
-            f"{s['threads']} threads; {made}.", "",
+            f"{plural(s['threads'], 'thread')}; {made}.", "",
         ]  # fmt: skip
     lines += ["To measure it again:", "",
               f"    python -m pixelrnn_np evaluate --pretrained {name} --split test"]  # fmt: skip

@@ -94,7 +94,7 @@ def resumed(out, given, threads, unusable=None, ranks=None):
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     epochs = given.get("epochs", meta.get("epochs"))
     if epochs is None:
-        raise ValueError(f"{out} does not say how many epochs it is to have; name --epochs")
+        raise ValueError(f"{out} does not say how many epochs to train; name --epochs")
     _find_best(trainer, out)
     trainer.total_steps = steps(trainer, data, meta.get("epochs"))
     return trainer, {"data": data, "epochs": epochs}
@@ -183,11 +183,11 @@ def source(path, net, meta, name=None, options=None, same=False):
         return found
     was = (saved or {}).get("fingerprint")
     if was not in (None, dataset.fingerprint) and (same or wanted is None):
-        instead = "begin anew with --init" if same else "name what to use with --data"
+        instead = "start a new run with --init" if same else "name what to use with --data"
         raise ValueError(
             f"{found['name']} is not what {path} was trained on: its fingerprint is "
             f"{dataset.fingerprint[:12]}..., it was {was[:12]}...; "
-            f"put back what it was, or {instead}"
+            f"put back the old data, or {instead}"
         )
     return {**found, "fingerprint": dataset.fingerprint}
 

@@ -81,7 +81,7 @@ def newest(folder, read, unusable=None):
     init = f" --init {Path(folder) / BEST}" if (Path(folder) / BEST).exists() else ""
     why = "; ".join(str(e) for e in errors.values())
     raise ValueError(
-        f"{why}. Nothing was changed: put back a copy of it, or begin anew with another --out{init}"
+        f"{why}. Nothing was changed. Put back a copy, or start a new run with another --out{init}"
     )
 
 

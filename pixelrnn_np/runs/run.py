@@ -92,7 +92,7 @@ class Run:
         self.close = weakref.finalize(self, lock.release)
         _left_open[place] = self
         if not lock.held:
-            self._say("its file system has no locks: see to it that no other run writes there")
+            self._say("its file system has no locks; make sure that no other run writes there")
         remove_leftovers(self.folder, FILES)
 
     def __enter__(self):
@@ -209,13 +209,13 @@ class Run:
         updates, known = meta.get("updates"), trainer.best_updates
         if model.config == trainer.model.config and known in (None, updates):
             return meta
-        self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
+        self._set_aside(path, "it belongs to another run, or to another checkpoint")
         return None
 
     def keep_old_best(self):
         """Before a run that starts afresh: best weights without a checkpoint keep their numbers."""
         if (self.folder / BEST).exists():
-            self._set_aside(self.folder / BEST, "there is no checkpoint that it goes with", "old")
+            self._set_aside(self.folder / BEST, "it has no checkpoint", "old")
 
     def _set_aside(self, path, why, kind="damaged"):
         self._say(f"{path} is set aside as {set_aside(path, kind).name}: {why}")

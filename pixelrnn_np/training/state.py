@@ -52,7 +52,7 @@ def restore(trainer, arrays, meta):
         for record in trainer.history:
             record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as e:
-        raise ValueError(f"the checkpoint lacks or garbles the trainer's state: {e}") from None
+        raise ValueError(f"the checkpoint's trainer is damaged or incomplete: {e}") from None
 
 
 def _restore_best(trainer, arrays, meta):

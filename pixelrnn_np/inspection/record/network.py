@@ -210,7 +210,7 @@ def conv_inner(tape, layer, x, features):
 
 
 def lstm_inner(tape, layer, x, features):
-    """§3.1, §3.2: a = lstm(x), and what happens inside; features stand behind x's own."""
+    """§3.1, §3.2: a = lstm(x), and what happens inside; features come after x's own."""
     lstm, width = layer.lstm, x.shape[3]
     x = x if features is None else np.concatenate([x, features], axis=3)
     y, cache = lstm.forward(x)
