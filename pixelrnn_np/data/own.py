@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import check_number
 from .dataset import Dataset
 from .picture import FORMATS, open_picture
 from .quantise import quantise
@@ -67,9 +68,7 @@ def describe(path, *, size=None, grey=None, valid_share=None, seed=0):
 
     Raises ValueError, which names the file, for what is no such data; OSError if it cannot be read.
     """
-    share = VALID_SHARE if valid_share is None else valid_share
-    if not (isinstance(share, (int, float)) and 0 < share < 0.5):
-        raise ValueError(f"valid_share is {share!r}; it has to be above 0 and below 0.5")
+    share = check_number("valid_share", VALID_SHARE if valid_share is None else valid_share, 0, 0.5)
     if grey not in (None, False, True):
         raise ValueError(f"grey is {grey!r}; it has to be one of None, False, True")
     path = Path(path)

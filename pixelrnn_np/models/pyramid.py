@@ -15,8 +15,6 @@ class Pyramid(Model):
 
     def __init__(self, *, base, factor, scales, exact, **config):
         factor, scales = check_int("factor", factor, 2, 64), check_int("scales", scales, 2, 8)
-        if factor % 2:
-            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, ...")
         self.factor, self.exact = factor, bool(exact)
         super().__init__(**config, base=base.name, factor=factor, scales=scales, exact=self.exact)
         H, W, C = self.image_shape
