@@ -289,9 +289,9 @@ def _canary(stages, parts, threads):
 def _group(stages, x, code, rows=None):
     """Codes the images x (n, H, W, C) of one group, a multi-scale model's networks in turn.
 
-    code(counts, values) → values: an encoder's, which writes them, or a decoder's, which ignores
-    those that it is given; counts as `frequencies` gives them. rows: None for all, or how many of
-    each network. Returns the images.
+    code(counts, values) → values. An encoder writes the values; a decoder ignores them and reads
+    its own. counts: from `frequencies`. rows: how many of each network, None for all. Returns the
+    images.
     """
     small = None
     for network, step, fixed in stages:

@@ -1,8 +1,8 @@
 """Exercises: a check says "right", what is wrong, or "not done yet", and never raises.
 
 So every notebook runs to its end as it is. A module of this package holds the checks of one
-notebook, such as `n05`; each is a function of the learner's answer which raises `Wrong` with a
-sentence that helps, or returns:
+notebook, such as `n05`. A check takes the learner's answer. It raises `Wrong` with a helpful
+sentence, or returns:
 
     @exercise("5.1")
     def triangle(answer):

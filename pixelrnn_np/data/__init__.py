@@ -152,8 +152,8 @@ def is_own(name):
 def dataset_levels(name, levels=None, stochastic=False, **others):
     """The number of levels of the images that `load_data` returns for the same arguments.
 
-    Raises ValueError for an unknown name, a number of levels that the set does not offer, and for
-    stochastic=True with a set that has no stochastic binarisation or with more than two levels.
+    Raises ValueError for an unknown name, for levels that the set does not offer, and for
+    stochastic=True with a set that has none, or with more than two levels.
     """
     return _levels_of(find_dataset(name, **others), levels, stochastic)
 

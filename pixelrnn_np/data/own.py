@@ -117,7 +117,7 @@ def parse_size(size):
 
 
 def deal(counts, share, seed, path):
-    """{split: (part, indices)}: which images of which part of the data each split has.
+    """{split: (part, indices)}: the images of each split, by their places in a part of the data.
 
     counts: {part: images}, train among them.
     """

@@ -26,8 +26,8 @@ class ResidualBlock(Layer):
     x, y, skip: (B, H, W, 2h); features: None, or the map that the conditional networks of §3.6
     add inside. `forward((x, features), skips)` adds its skip to the sum of those before it, in
     place, and returns that sum for it: the model wants nothing else of them.
-    `backward(…, into)` writes dx into a map like x for the caller: dy itself, where that is no
-    longer wanted, saves memory that is in no cache yet.
+    `backward(…, into)` writes dx into a map like x for the caller. It may be dy itself, if nobody
+    wants dy after that: this saves memory.
     `forward(…, keep=)`: None, or (h,), the factors of dropout, 0 or 1/(1-p), one per feature of a.
     A subclass names its own layers (`inner`) and computes a from them.
     groups_h, groups_2h: colour groups of the inner and the trunk features; rng: Generator;

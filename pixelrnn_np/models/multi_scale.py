@@ -5,10 +5,10 @@ conditional on what network s-1 generates. An upsampler makes features of that i
 unmasked 1×1 adds them to the input-to-state map of every layer (to a PixelCNN's 3×3 maps).
 
 Subsampling is strided, x[:, ::f, ::f], so that the small image's pixels are pixels of the large one
-(Figure 2). Then p(small) · p(large | small) is the probability of a pair, of which only the pairs
-that agree are images: its nats are an upper bound of an image's nats, and over all images it sums
-to less than 1. With exact=True the conditional networks take the pixels that the small image fixes
-as given, at no cost, which makes it a distribution that sums to 1.
+(Figure 2). Then p(small) · p(large | small) is the probability of a pair. Only pairs that agree are
+images, so over all images it sums to less than 1, and its nats are an upper bound of an image's
+nats. With exact=True the conditional networks take the pixels of the small image as given, at no
+cost. Then the sum is 1: it is a distribution.
 """
 
 import numpy as np
