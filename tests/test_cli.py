@@ -57,7 +57,7 @@ def test_what_train_says(call, tmp_path):
 
     before = tree(out)
     code, _, said = call("train", "--out", out, "--resume", "--quiet", "--samples", 0)
-    assert code == 0 and "has its 1 epochs already; for more, raise --epochs" in said
+    assert code == 0 and "has its 1 epoch already; raise --epochs for more" in said
     after = tree(out)
     assert {p.name for p in before if before[p] != after[p]} == {"config.json"}
 
@@ -159,7 +159,7 @@ def test_evaluate_other_splits_and_files(call, trained, tmp_path):
     code, again, _ = call("evaluate", tmp_path / "bare", "--split", "valid", "--data", "digits")
     assert code == 0 and again == shown
     code, one, _ = call("evaluate", trained, "--limit", 1)
-    assert code == 0 and "1 images, ±0.00" in one
+    assert code == 0 and "1 image, ±0.00" in one
 
 
 def test_evaluate_takes_the_levels_of_the_model(call, tmp_path):

@@ -8,7 +8,7 @@ import typer
 
 from .. import figures, sampling
 from ..arguments import check_int
-from ..console import brief
+from ..console import brief, plural
 from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..parallel.ranks import world
@@ -75,7 +75,7 @@ def announce(out, trainer, about, going_on, resume):
     if here.size > 1:
         say(shares(here, trainer))
     if trainer.epoch >= total:
-        say(f"{out} has its {trainer.epoch} epochs already; raise --epochs for more")
+        say(f"{out} has its {plural(trainer.epoch, 'epoch')} already; raise --epochs for more")
     elif resume:
         found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
         say(f"{found if going_on else f'{out} has no checkpoint: a new run'} of {total}")

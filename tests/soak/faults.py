@@ -235,7 +235,7 @@ class Soak:
 
     def full_disk_simulated(self, folder):
         said = end(start(folder, "full", self.rng.integers(1, 60)), 0, 2)
-        must("No space left on device" in said or "epochs already" in said or not said.count(
+        must("No space left on device" in said or "raise --epochs" in said or not said.count(
             "error:"), said)  # fmt: skip
 
     def permission_lost(self, folder):
