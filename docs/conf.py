@@ -34,7 +34,6 @@ extensions = [
     "sphinx_design",
     "sphinx-mathjax-offline",
     "commands",
-    "docstrings",
 ]
 exclude_patterns = ["_build", "generated", "**/.ipynb_checkpoints"]
 nitpicky = True
@@ -46,6 +45,7 @@ myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "d
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings write `name` as Markdown does
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the sections have the types in words
 numpydoc_show_class_members = False
 copybutton_selector = "div:not(.output) > div.highlight pre"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

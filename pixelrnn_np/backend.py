@@ -6,17 +6,17 @@ to its workers.
 
 import contextlib
 import contextvars
-import difflib
 import functools
 import importlib
-import math
-import operator
 import sys
 import textwrap
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .arguments import choose
 
 BACKENDS = ("kernels", "compiled", "reference")
 
@@ -40,8 +40,8 @@ def _module(name):
     if name == "kernels" and (fault := fault_of_kernels()):
         name = "compiled"
         print(
-            f"the kernels do not work with Numba {version('numba')} ({fault}); slower ones take "
-            "their place, the compiled twins; install another version of Numba to be fast again",
+            f"the kernels do not work with Numba {version('numba')} ({fault}). The compiled "
+            "twins, which are slower, take their place. Install another version of Numba",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     return importlib.import_module(f".{name}", __package__)
@@ -94,11 +94,32 @@ def fault_of_kernels():
 
 
 @contextlib.contextmanager
-def use_backend(name):
-    """Within the block every model runs on `name`.
+def use_backend(name: str) -> Iterator[None]:
+    """Within the block every model runs on another backend.
 
-    "kernels": the fast ones; "reference": their readable twins, plain loops, very slow; "compiled":
-    these same loops, compiled by Numba. Raises ValueError for another name.
+    Parameters
+    ----------
+    name : {"kernels", "compiled", "reference"}
+        "kernels": the fast ones. "reference": their readable twins, plain loops, very slow.
+        "compiled": these same loops, compiled by Numba.
+
+    Returns
+    -------
+    context manager
+        The choice holds in this thread, and in the threads that a model starts.
+
+    Raises
+    ------
+    ValueError
+        There is no backend of that name.
+
+    Examples
+    --------
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> with pr.use_backend("reference"):
+    ...     nats = model.nll(np.ones((2, 4, 4, 1), np.uint8))
+    >>> nats.shape
+    (2,)
     """
     choose("backend", name, BACKENDS)
     token = _name.set(name)
@@ -106,45 +127,3 @@ def use_backend(name):
         yield
     finally:
         _name.reset(token)
-
-
-def choose(argument, value, allowed):
-    """Returns `value` if it is one of `allowed`; else a ValueError that names the nearest one."""
-    if isinstance(value, (str, int, np.bool_)) and value in allowed:
-        return value
-    near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    names = ", ".join(repr(a) for a in allowed)
-    raise ValueError(f"{argument} is {value!r}{hint}; it has to be one of {names}")
-
-
-def check_int(argument, value, low, high):
-    """`value`, any integer of Python or NumPy, as an int within [low, high]; else ValueError."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        value = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{argument} is {value!r}; it has to be an int") from None
-    if not low <= value <= high:
-        raise ValueError(f"{argument} is {value}; it has to be from {low} to {high}")
-    return value
-
-
-def check_number(argument, value, low, high, low_too=False):
-    """`value` as a float, low < value < high (or low itself where low_too); else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise ValueError(f"{argument} is {value!r}; it has to be a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf if value > 0 else -math.inf
-    if not (low < number < high or (low_too and number == low)):
-        least = "at least" if low_too else "above"
-        raise ValueError(f"{argument} is {value}; it has to be {least} {low:g} and below {high:g}")
-    return number
-
-
-def check_bool(argument, value):
-    """`value`, Python's or NumPy's, as a bool; else ValueError."""
-    return bool(choose(argument, value, (True, False)))

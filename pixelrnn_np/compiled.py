@@ -1,30 +1,32 @@
 """The functions of `reference` as they stand, compiled by Numba: the rung between it and `kernels`.
 
 The same loops, and no second copy of them. All they need of Numba is `njit`, so `backend` falls
-back to them where a version of Numba lacks what `kernels` is made with.
+back to them where a version of Numba lacks what `kernels` is made with. Then they are compiled at
+every start: the cache is one of the kernels' files.
 """
 
-import contextlib
-import hashlib
 import inspect
 import types
-from pathlib import Path
 
 import numba
+from numba.extending import is_jitted
 
 from . import reference
+
+try:
+    from .kernels.cache import KernelCache
+except Exception:  # whatever a future Numba raises
+    KernelCache = None
 
 __all__ = list(reference.__all__)
 
 
 def compile_one(function):
-    options = {"nogil": True, "error_model": "numpy"}
-    # What calls a generator cannot be compiled with one that comes out of Numba's cache.
-    keep = not inspect.isgeneratorfunction(function)
-    try:
-        return numba.njit(cache=keep, **options)(function)
-    except RuntimeError:  # no folder for the cache can be written
-        return numba.njit(**options)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    # What calls a generator cannot be compiled with one that comes out of a cache.
+    if KernelCache and is_jitted(compiled) and not inspect.isgeneratorfunction(function):
+        compiled._cache = KernelCache(function)
+    return compiled
 
 
 def compile_all(package):
@@ -45,24 +47,4 @@ def compile_all(package):
     return {f.__name__: compiled for f, compiled in made.items()}
 
 
-def drop_stale_code(folder, function):
-    """Empties the cache of `function` and its neighbours if one of the folder's files has changed.
-
-    Numba looks at a function's own file alone, not at those of the functions that it calls.
-    """
-    place = getattr(getattr(function, "stats", None), "cache_path", None)
-    if place is None:  # without JIT, or without a folder for the cache
-        return
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
-    now, stamp = hashlib.sha256(content).hexdigest(), Path(place, "compiled.sha256")
-    with contextlib.suppress(OSError):
-        if not stamp.exists() or stamp.read_text() != now:
-            for index in stamp.parent.glob("*.nbi"):
-                index.unlink()
-            stamp.parent.mkdir(parents=True, exist_ok=True)
-            stamp.write_text(now)
-
-
-_functions = compile_all(reference)
-drop_stale_code(Path(reference.__file__).parent, _functions["conv_forward"])
-globals().update({name: _functions[name] for name in __all__})
+globals().update({name: f for name, f in compile_all(reference).items() if name in __all__})

@@ -48,3 +48,8 @@ def brief(e):
     """An exception of another library in a line: some have pages to say."""
     first = next(iter(str(e).splitlines()), "")
     return f"{type(e).__name__}: {first}"[:200]
+
+
+def plural(count, noun):
+    """ "1 image", "2 images"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

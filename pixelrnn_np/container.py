@@ -80,7 +80,7 @@ def _plain(text):
 
 
 def _streams(data, place, end, groups):
-    """The streams behind their sizes, which begin at `place`; all bytes have to be of one."""
+    """The streams after their sizes, which begin at `place`. Every byte has to be of one."""
     wrong = ValueError("data is damaged: the sizes of its streams are not those of its content")
     if groups > end - place:  # a size has a byte at least
         raise wrong

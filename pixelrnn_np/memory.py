@@ -42,7 +42,7 @@ class Workspace:
         return self._given[i][0]
 
     def _place(self, shape, dtype):
-        """An array behind the last one given, its slab, and where it ends there."""
+        """An array after the last one given, its slab, and where it ends there."""
         _, slab, start = self._given[-1] if self._given else (None, 0, 0)
         size = -(math.prod(shape) * np.dtype(dtype).itemsize // -64) * 64
         while slab < len(self._slabs) and start + size > self._slabs[slab].size:

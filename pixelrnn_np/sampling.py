@@ -8,32 +8,83 @@ Every layer keeps what the pixels to come need (`step`), so that an image costs 
 few evaluations, not one for every pixel. `whole_network` is the other way, for comparison.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from tqdm.auto import tqdm
 
-from .backend import check_int, check_number
+from .arguments import check_int, check_number
 from .likelihood import nats_per_pixel, probabilities
-from .models.base import check_finite, check_images, require_model
-from .parallel.ranks import Alone
+from .models.base import Model, require_model
+from .models.checks import check_finite, check_images
+from .parallel.alone import Alone
 from .parallel.threads import Pool
 
 CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
 
 
-def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=False, on_row=None,
-           threads=None, ranks=None):  # fmt: skip
-    """Draws n images from the model: uint8 (n, H, W, C).
+def sample(
+    model: Model,
+    n: int,
+    seed: int | np.random.Generator | None = 0,
+    *,
+    temperature: float = 1.0,
+    return_nll: bool = False,
+    progress: bool = False,
+    on_row: Callable[[np.ndarray, int], object] | None = None,
+    threads: int | None = None,
+    ranks: Alone | None = None,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Draws images from a model.
 
-    seed: int, numpy Generator or None (new every time); temperature: divides the logits, 1 is the
-    model's own distribution. With return_nll=True also model.nll of the images, (n,), from the same
-    pass (an inexact multi-scale model needs one more: its path drew a pair, not an image).
-    progress: whether a bar is shown; on_row(images, r): called after every row with the images so
-    far, of the first `CHUNK`; a multi-scale model's smaller images come first. ranks: None for one
-    process, or `ranks.world()`, each of which draws some of the chunks and returns all images.
-    Raises ValueError for n below 1, a seed that is none, a temperature that is not positive, and
-    for a model whose weights, or logits, are not finite.
+    Parameters
+    ----------
+    model : Model
+        What to draw from.
+    n : int
+        The number of images, at least 1.
+    seed : int, numpy.random.Generator or None
+        The same seed draws the same images. None: others every time.
+    temperature : float
+        Divides the logits. 1: the model's own distribution.
+    return_nll : bool
+        Whether to return the nats of the images too.
+    progress : bool
+        Whether to show a bar.
+    on_row : callable, optional
+        Called as on_row(images, r) after each row r with the first 256 images as they are so
+        far. The smaller images of a multi-scale model come first.
+    threads : int, optional
+        Drawing uses one. Only the nats of an inexact multi-scale model use more. None: all
+        processors.
+    ranks : Ranks, optional
+        None: this process alone. `pixelrnn_np.parallel.ranks.world()`: all ranks of an MPI job.
+        Each draws a share of the images, and returns all of them.
+
+    Returns
+    -------
+    x : ndarray, uint8 (n, H, W, C)
+        The images.
+    nats : ndarray, float64 (n,)
+        Only with return_nll=True: `model.nll` of the images.
+
+    Raises
+    ------
+    ValueError
+        n, the seed or the temperature is out of range, or weights or logits are not finite.
+
+    Notes
+    -----
+    Section 2.1: pixel by pixel in raster order, R before G before B.
+
+    Examples
+    --------
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> x, nats = pr.sample(model, 3, seed=0, return_nll=True)
+    >>> x.shape, np.allclose(nats, model.nll(x))
+    ((3, 4, 4, 1), True)
     """
-    require_model(model)
+    require_model(model, finite=True)
     n = check_int("n", n, 1, 10**7)
     x = np.zeros((n, *model.image_shape), np.uint8)
     known = np.zeros((1, *model.image_shape), bool)
@@ -41,18 +92,61 @@ def sample(model, n, seed=0, *, temperature=1.0, return_nll=False, progress=Fals
     return (x, nats) if return_nll else x
 
 
-def complete(model, images, known, seed=0, *, temperature=1.0, return_nll=False, progress=False,
-             on_row=None, threads=None, ranks=None):  # fmt: skip
-    """Draws the unknown pixels of `images`, given those before them in raster order.
+def complete(
+    model: Model,
+    images: np.ndarray,
+    known: np.ndarray,
+    seed: int | np.random.Generator | None = 0,
+    *,
+    temperature: float = 1.0,
+    return_nll: bool = False,
+    progress: bool = False,
+    on_row: Callable[[np.ndarray, int], object] | None = None,
+    threads: int | None = None,
+    ranks: Alone | None = None,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Keeps the known pixels of images, and draws the others.
 
-    images: uint8 (n, H, W, C); known: bool, broadcast to that shape; known pixels are kept. A drawn
-    pixel takes account of known pixels above and to its left only, not of those that come later: so
-    the known rows at the bottom of a hole do not steer what fills it. For several completions of an
-    image, repeat it. The other arguments are those of `sample`.
-    Returns uint8 (n, H, W, C), a new array. Raises ValueError for bad images or a bad mask, and
-    as `sample` does.
+    Parameters
+    ----------
+    model : Model
+        What to draw from.
+    images : ndarray, uint8 (n, H, W, C)
+        Values in [0, levels) where they are known. Repeat an image for several completions.
+    known : ndarray, bool, broadcast to (n, H, W, C)
+        True where the value is kept.
+    seed : int, numpy.random.Generator or None
+        The same seed draws the same pixels. None: others every time.
+    temperature, return_nll, progress, on_row, threads, ranks : optional
+        As `sample` takes them.
+
+    Returns
+    -------
+    x : ndarray, uint8 (n, H, W, C)
+        A new array.
+    nats : ndarray, float64 (n,)
+        Only with return_nll=True: `model.nll` of x.
+
+    Raises
+    ------
+    ValueError
+        The images or the mask are bad. Else as `sample`.
+
+    Notes
+    -----
+    Section 2.1, Figure 1. A pixel is drawn given the pixels before it, those above and those to
+    its left in its row. Known pixels further down do not steer it.
+
+    Examples
+    --------
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> images, known = np.ones((2, 4, 4, 1), np.uint8), np.zeros((4, 4, 1), bool)
+    >>> known[:2] = True
+    >>> x = pr.complete(model, images, known, seed=0)
+    >>> x[:, :2].min()
+    np.uint8(1)
     """
-    require_model(model)
+    require_model(model, finite=True)
     if not isinstance(images, np.ndarray):
         check_images(images, model.image_shape, model.levels, "images")
     try:
@@ -101,8 +195,6 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     temperature = check_number("temperature", temperature, 0, np.inf)
     if on_row is not None and not callable(on_row):
         raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
-    if not np.isfinite(model.flat).all():
-        raise ValueError("the model's weights are not finite; its file is damaged")
     if seed is None and ranks.size > 1:
         raise ValueError("seed is None; several ranks need the same one")
     rng, parts = generator(seed), []

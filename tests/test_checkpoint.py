@@ -11,7 +11,8 @@ import safetensors.numpy
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, Run, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, load_checkpoint, load_run
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training.trainer import Trainer
 
 SHAPE, LEVELS = (4, 3, 1), 3

@@ -11,7 +11,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import figures
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import experiment
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint, load_run
 
 COMMANDS = ("train", "evaluate", "sample", "complete", "check")
 
@@ -57,7 +57,7 @@ def test_what_train_says(call, tmp_path):
 
     before = tree(out)
     code, _, said = call("train", "--out", out, "--resume", "--quiet", "--samples", 0)
-    assert code == 0 and "has its 1 epochs already; for more, raise --epochs" in said
+    assert code == 0 and "has its 1 epoch already; raise --epochs for more" in said
     after = tree(out)
     assert {p.name for p in before if before[p] != after[p]} == {"config.json"}
 
@@ -159,7 +159,7 @@ def test_evaluate_other_splits_and_files(call, trained, tmp_path):
     code, again, _ = call("evaluate", tmp_path / "bare", "--split", "valid", "--data", "digits")
     assert code == 0 and again == shown
     code, one, _ = call("evaluate", trained, "--limit", 1)
-    assert code == 0 and "1 images, ±0.00" in one
+    assert code == 0 and "1 image, ±0.00" in one
 
 
 def test_evaluate_takes_the_levels_of_the_model(call, tmp_path):
@@ -194,7 +194,10 @@ def test_sample_overwrites_and_shows_progress(call, trained, tmp_path):
 def test_complete(call, trained, tmp_path):
     words = ["complete", trained, "-n", 3, "--times", 2, "--quiet"]
     code, shown, said = call(*words, "--rows", 5, "-o", tmp_path / "a.png")
-    assert (code, shown) == (0, "") and "3 images; what is known, 2 completions, original" in said
+    assert (code, shown) == (
+        0,
+        "",
+    ) and "3 images; each row: known part, 2 completions, original" in said
     pixels = assert_picture(tmp_path / "a.png")[..., 0]
     rows, columns = 3 * 9 + 1, 4 * 9 + 1
     factor = len(pixels) // rows
@@ -216,7 +219,7 @@ def test_complete_a_picture(call, trained, refuse, tmp_path):
     matplotlib.image.imsave(image, digit.repeat(5, 0).repeat(5, 1), cmap="gray", vmin=0, vmax=16)
     words = ["complete", trained, "--image", image, "-o", out, "--quiet"]
     code, shown, said = call(*words, "--times", 2, "--rows", 3)
-    assert (code, shown) == (0, "") and "1 images; what is known, 2 completions" in said
+    assert (code, shown) == (0, "") and "1 image; each row: known part, 2 completions" in said
     sheet = assert_picture(out)[..., 0]
     factor = len(sheet) // 10
     small = sheet[::factor, ::factor]
@@ -225,7 +228,7 @@ def test_complete_a_picture(call, trained, refuse, tmp_path):
     for cell in cells[:3]:
         np.testing.assert_array_equal(cell[:3], cells[3][:3])
     for more in (["--data", "digits"], ["-n", 1]):
-        assert "it takes the place of --data and -n" in refuse(*words, *more)
+        assert "it replaces --data and -n" in refuse(*words, *more)
     assert "nothing" in refuse(*words[:2], "--image", tmp_path / "nothing.png", *words[4:])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelrnn_np import checkpoint
-from pixelrnn_np.runs.run import CHECKPOINT, load_run
+from pixelrnn_np.runs.reading import CHECKPOINT, load_run
 
 
 def damage(path, change):

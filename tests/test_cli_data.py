@@ -12,7 +12,7 @@ from PIL import Image
 import pixelrnn_np as pr
 from pixelrnn_np.cli import data as cli_data
 from pixelrnn_np.data import DATASETS, mnist
-from pixelrnn_np.runs import run
+from pixelrnn_np.runs import reading, run
 from pixelrnn_np.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -125,7 +125,7 @@ def test_pictures_that_moved(call, refuse, learnt, pictures, tmp_path):
     assert code == 0 and after.splitlines()[1:] == before.splitlines()[1:]
     words = ["train", "--out", learnt, "--resume", "--epochs", 2, "--quiet", "--samples", 0]
     assert call(*words, "--data", new)[0] == 0
-    assert run.load_run(learnt)[1]["data"]["name"] == str(new)
+    assert reading.load_run(learnt)[1]["data"]["name"] == str(new)
     assert call("evaluate", learnt)[0] == 0, "the new place is not kept"
 
 
@@ -135,7 +135,7 @@ def test_pictures_that_changed(call, refuse, learnt, pictures, tmp_path):
     error = refuse("evaluate", learnt)
     assert f"{pictures} is not what" in error and "fingerprint" in error and "--data" in error
     for words in (resume, [*resume, "--data", pictures]):
-        assert "put back what it was, or begin anew with --init" in refuse(*words)
+        assert "put back the old data, or start a new run with --init" in refuse(*words)
     assert call("evaluate", learnt, "--data", pictures)[0] == 0
     out = tmp_path / "anew"
     words = ["--size", "4x5", "--levels", 8, "--data", pictures]

@@ -10,7 +10,7 @@ from command_line import TINY
 
 import pixelrnn_np as pr
 from pixelrnn_np import sampling
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint
 
 
 @pytest.mark.parametrize("lr", ["1e30", "1e300"])

@@ -219,7 +219,10 @@ MOST = 2**32 - 1
         ({"count": 0}, "claims 0 images"),
         ({"count": MOST}, "the sizes of its streams"),
         ({"count": MOST, "group": LARGEST_GROUP}, "the sizes of its streams"),
-        ({"count": 3}, "probabilities differ|is none of this model's|not what was compressed"),
+        (
+            {"count": 3},
+            "probabilities differ|was not made with this model|not those that were compressed",
+        ),
         ({"group": 0}, "in groups of 0"),
         ({"group": 257}, "in groups of 257"),
         ({"group": 1}, "the sizes of its streams"),
@@ -229,7 +232,7 @@ MOST = 2**32 - 1
         ({"levels": 256}, "claims images of"),
         ({"fingerprint": bytes(16)}, "another model"),
         ({"canary": bytes(8)}, "probabilities differ in their last bits .*here: pixelrnn_np"),
-        ({"pixels": bytes(8)}, "not what was compressed .*here: pixelrnn_np"),
+        ({"pixels": bytes(8)}, "not those that were compressed .*here: pixelrnn_np"),
         ({"rest": b""}, "no line on what made it"),
     ],
 )
@@ -290,7 +293,9 @@ def test_other_probabilities_that_the_canary_misses_are_noticed_after_it(monkeyp
     data = pr.compress(model, images_of(model, 20, 0))
     shifted(monkeypatch)
     monkeypatch.setattr(coding, "check_finite", lambda *_: None)
-    with pytest.raises(ValueError, match=r"not what was compressed|none of this model's"):
+    with pytest.raises(
+        ValueError, match=r"not those that were compressed|not made with this model"
+    ):
         pr.decompress(model, data)
 
 

@@ -71,7 +71,7 @@ def test_a_run_of_ones_own(call, trained, tmp_path):
     path, out = tmp_path / "x.pxr", tmp_path / "x.npy"
     words = ["compress", "valid", "--limit", 9, "-o", path, "--run", trained, "--quiet"]
     assert call(*words)[0] == 0
-    assert "name its --run" in call("decompress", path, "-o", out, "--quiet")[2]
+    assert "name the model with --run" in call("decompress", path, "-o", out, "--quiet")[2]
     assert call("decompress", path, "-o", out, "--run", trained, "--quiet")[0] == 0
     valid = pr.load_data("digits", "valid")
     assert np.array_equal(np.load(out), valid[np.random.default_rng(0).permutation(len(valid))[:9]])
@@ -127,7 +127,7 @@ def test_what_compress_refuses(refuse, tmp_path, monkeypatch, words, message):
         (["missing.pxr", "-o", "a.npy"], "missing.pxr"),
         (["in.npy", "-o", "a.npy"], "in.npy: data is not what `compress` writes"),
         (["digits.pxr", "-o", "a.npy", "--pretrained", "colour_digits-diagonal_bilstm"],
-         "digits.pxr: data was compressed with another model than the model named"),
+         "digits.pxr: data was compressed with another model than the one you named"),
         (["digits.pxr", "-o", "a.npy", "--pretrained", "x"], "pretrained is 'x'"),
         (["digits.pxr", "-o", "a.npy", "--pretrained", NAME, "--run", "x"], "not both"),
         (["digits.pxr", "-o", "."], ". is not empty"),

@@ -46,14 +46,14 @@ def test_dataset_levels():
         ({"split": 0}, ("split", "0", "'train'")),
         ({"levels": 18}, ("levels", "18", "from 2 to 17")),
         ({"levels": 1}, ("levels", "1", "from 2 to 17")),
-        ({"levels": 2.0}, ("levels", "2.0", "integer")),
+        ({"levels": 2.0}, ("levels", "2.0", "an int")),
         ({"name": "mnist", "levels": 257}, ("levels", "257", "from 2 to 256")),
         ({"name": "mnist", "levels": 4, "stochastic": True}, ("levels", "4", "stochastic", "be 2")),
         ({"name": "binarized_mnist", "levels": 3}, ("levels", "3", "be 2")),
         ({"stochastic": True}, ("stochastic", "'digits'", "'mnist'")),
         ({"stochastic": "yes"}, ("stochastic", "'yes'", "one of False, True")),
-        ({"seed": -1}, ("seed", "-1", "at least 0")),
-        ({"seed": None}, ("seed", "None", "integer")),
+        ({"seed": -1}, ("seed", "-1", "from 0 to")),
+        ({"seed": None}, ("seed", "None", "an int")),
     ],
 )
 def test_arguments_that_are_not_allowed(arguments, parts):

@@ -229,7 +229,7 @@ def test_places_without_pictures(tmp_path):
     (tmp_path / "a.tiff").write_bytes(b"")
     with fails(ValueError, str(tmp_path), "no picture", ".png", "a.tiff"):
         pr.load_data(tmp_path)
-    with fails(ValueError, "a.tiff is no folder of pictures, .npy or .npz"):
+    with fails(ValueError, "a.tiff is not a folder of pictures, an .npy or an .npz"):
         pr.load_data(tmp_path / "a.tiff")
     (tmp_path / "b.png").write_bytes(b"a page that says: not found")
     with fails(ValueError, "b.png", "it is no PNG"):

@@ -17,8 +17,9 @@ from soak import faults
 
 from pixelrnn_np import checkpoint, figures
 from pixelrnn_np.cli import app as cli
-from pixelrnn_np.runs import experiment, provenance, run
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, Run
+from pixelrnn_np.runs import experiment, provenance, reading
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS
+from pixelrnn_np.runs.run import Run
 
 DATA = {"data": {"name": "digits", "levels": 17}, "epochs": 2}
 
@@ -150,7 +151,7 @@ def test_reading_falls_back_and_changes_nothing(out):
     flip(out / CHECKPOINT)
     (out / BEST).unlink()
     before = files(out)
-    model, _ = run.load_run(out)
+    model, _ = reading.load_run(out)
     assert experiment.resumed(out, {}, 1)[0].step_count == 50
     assert np.isfinite(model.flat).all() and files(out) == before
 
@@ -159,7 +160,7 @@ def test_damaged_best_weights_say_how_they_come_back(out):
     flip(out / BEST)
     before = files(out)
     with pytest.raises(ValueError, match="--resume makes it again from the checkpoint"):
-        run.load_run(out)
+        reading.load_run(out)
     assert files(out) == before
 
 
@@ -170,7 +171,7 @@ def test_all_checkpoints_damaged(out):
     code, said = train(out)
     assert code == 2 and said.count("\n") == 1 and files(out) == before
     assert str(out / CHECKPOINT) in said and str(out / PREVIOUS) in said
-    assert "Nothing was changed: put back a copy of it, or begin anew" in said
+    assert "Nothing was changed. Put back a copy, or start a new run" in said
     assert said.endswith(f"with another --out --init {out / BEST}\n")
     words = ["train", "--out", str(out), *faults.RUN]
     done = subprocess.run([sys.executable, "-m", "pixelrnn_np", *words], capture_output=True)
@@ -184,11 +185,11 @@ HARMED = [*itertools.product((BEST, CONFIG), HARMS), *ONCE]
 
 @pytest.mark.parametrize(("name", "harm"), HARMED, ids=lambda v: HARMS.get(v, v))
 def test_each_file_is_made_again(out, whole, name, harm):
-    sessions = run.sessions(out)
+    sessions = reading.sessions(out)
     harm(out / name)
     assert train(out)[0] == 0
     assert_equal(out, whole)
-    assert run.sessions(out)[:1] == sessions
+    assert reading.sessions(out)[:1] == sessions
     aside = {p.name.partition(".")[0] for p in out.iterdir() if "damaged" in p.name}
     found = name in (BEST, CONFIG) and HARMS[harm] != "gone"  # the others hold nothing of their own
     assert aside == ({name.partition(".")[0]} if found else set())
@@ -222,7 +223,7 @@ def test_a_checkpoint_of_before_takes_the_best_from_its_file(out, whole):
     del arrays["best"], meta["trainer"]["best_updates"], meta["sessions"]
     checkpoint.save(out / CHECKPOINT, arrays, meta)
     trainer, _ = experiment.resumed(out, {}, 1)
-    best, about = run.load_run(out)
+    best, about = reading.load_run(out)
     assert trainer.best_weights.tobytes() == best.flat.tobytes()
     assert trainer.best_updates == about["updates"]
     flip(out / BEST)
@@ -267,7 +268,7 @@ def test_pictures_and_metrics_do_not_stop_training(tmp_path, whole, monkeypatch,
     assert code == 2, "at the end it is said"
     assert said.count(f"{out}: {name} could not be written (No space left on device)") == 1
     assert "training goes on" in said and "error: " in said.splitlines()[-1]
-    *_, state, _ = run.load_checkpoint(out)
+    *_, state, _ = reading.load_checkpoint(out)
     assert state["epoch"] == 4 and not (out / name).exists()
     assert train(out)[0] == 0
     assert_equal(out, whole)
@@ -287,7 +288,7 @@ def test_two_runs_cannot_write_into_one_folder(out):
             )
         with pytest.raises(ValueError, match="is in use"):
             Run(out)
-        assert np.isfinite(run.load_run(out)[0].flat).all(), "reading needs no lock"
+        assert np.isfinite(reading.load_run(out)[0].flat).all(), "reading needs no lock"
     assert files(out) == before
     assert train(out)[0] == 0
 
@@ -305,4 +306,4 @@ def test_config_says_all(out):
     assert config["data"] == {"name": "digits", "levels": 17} and config["epochs"] == 4
     with contextlib.suppress(FileNotFoundError):
         (out / CONFIG).unlink()
-    assert run.sessions(out) == config["sessions"], "the checkpoint says it as well"
+    assert reading.sessions(out) == config["sessions"], "the checkpoint says it as well"

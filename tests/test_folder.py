@@ -8,7 +8,8 @@ import pytest
 import pixelrnn_np as pr
 from pixelrnn_np.runs import folder
 from pixelrnn_np.runs.folder import Lock, remove_leftovers, set_aside
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, FILES, Run
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, FILES
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training.trainer import Trainer
 
 

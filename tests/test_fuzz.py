@@ -27,7 +27,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import checkpoint
 from pixelrnn_np.data import binarized_mnist, cifar10, files, mnist
 from pixelrnn_np.data.picture import read_picture
-from pixelrnn_np.runs import experiment, run
+from pixelrnn_np.runs import experiment, reading, run
 from pixelrnn_np.training.trainer import Trainer
 
 GUARD = Guard(".")
@@ -114,17 +114,23 @@ def test_the_fuzzer_finds_what_is_wrong(tmp_path):
 def test_a_pipe_is_no_file(tmp_path, monkeypatch):
     """To open one waits until somebody writes."""
     monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path))
-    names = (run.CONFIG, run.CHECKPOINT, binarized_mnist.PACKED, mnist.TEST.filename, "a.png")
+    names = (
+        reading.CONFIG,
+        reading.CHECKPOINT,
+        binarized_mnist.PACKED,
+        mnist.TEST.filename,
+        "a.png",
+    )
     for name in names:
         os.mkfifo(tmp_path / name)
-    with fails(run.CHECKPOINT, "not a plain file"):
-        run.load_run(tmp_path)
+    with fails(reading.CHECKPOINT, "not a plain file"):
+        reading.load_run(tmp_path)
     for data in ("binarized_mnist", "mnist"):
         with fails(tmp_path, "not a plain file"):
             pr.load_data(data, "test")
     with fails("a.png", "not a plain file"):
         read_picture(tmp_path / "a.png", (8, 8, 1), 2)
-    assert run.sessions(tmp_path) == []
+    assert reading.sessions(tmp_path) == []
 
 
 def test_a_header_without_end(tmp_path):
@@ -173,9 +179,9 @@ def test_a_deep_config(tmp_path, depth):
     trainer = Trainer(model, threads=1)
     trainer.step_count = 5
     text = '{"sessions": [{"from_update": 0, "a": ' + "[" * depth + "]" * depth + "}]}"
-    (tmp_path / run.CONFIG).write_text(text)
+    (tmp_path / reading.CONFIG).write_text(text)
     run.Run(tmp_path, {}).write_config(trainer, 1)
-    assert json.loads((tmp_path / run.CONFIG).read_text())["sessions"][-1]["from_update"] == 5
+    assert json.loads((tmp_path / reading.CONFIG).read_text())["sessions"][-1]["from_update"] == 5
 
 
 def test_an_archive_that_is_a_bomb(tmp_path, monkeypatch):
@@ -241,7 +247,7 @@ def test_a_checkpoint_that_cannot_go_on_is_named(tmp_path, change):
     model = pr.build_model("pixelcnn", (8, 8, 1), 17, h=1, layers=0, head=1)
     about = {"data": {"name": "digits", "levels": 17}, "epochs": 1}
     run.Run(tmp_path, about).save_checkpoint(Trainer(model, threads=1))
-    path = tmp_path / run.CHECKPOINT
+    path = tmp_path / reading.CHECKPOINT
     arrays, meta = checkpoint.load(path)
     change(meta)
     checkpoint.save(path, arrays, meta)

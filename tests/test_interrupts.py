@@ -11,7 +11,7 @@ from small_trainer import Folder, assert_same, build, images
 from soak.faults import table
 
 from pixelrnn_np.cli import app as cli
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint, load_run
 from pixelrnn_np.training.trainer import COLUMNS, Trainer
 
 # Processes

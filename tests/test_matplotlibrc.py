@@ -13,7 +13,8 @@ from test_figures import records  # noqa: F401  a fixture
 
 import pixelrnn_np as pr
 from pixelrnn_np import figures
-from pixelrnn_np.runs.run import CURVE, Run
+from pixelrnn_np.runs.reading import CURVE
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training.trainer import Trainer
 
 HOSTILE = {

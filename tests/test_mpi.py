@@ -18,8 +18,8 @@ import pytest
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint
 from pixelrnn_np.cli.spread import shares
-from pixelrnn_np.parallel import ranks
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint
+from pixelrnn_np.parallel.alone import Alone
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
 HERE = Path(MPIEXEC).exists() and importlib.util.find_spec("mpi4py") is not None
@@ -48,7 +48,7 @@ def mpi(*jobs, **options):
 @pytest.fixture(scope="module")
 def alone():
     chunk = mpi_job.sampling.CHUNK
-    yield mpi_job.compute(ranks.Alone())
+    yield mpi_job.compute(Alone())
     mpi_job.sampling.CHUNK = chunk
 
 
@@ -206,7 +206,7 @@ def test_evaluate_and_sample_give_the_same_with_ranks(tmp_path):
 
 def test_too_few_shards_are_told():
     trainer = pr.Trainer(mpi_job.build(), batch_size=65, threads=2)  # three shards
-    here = ranks.Alone()
+    here = Alone()
     here.size = 2
     assert shares(here, trainer) == (
         "2 ranks on 1 host, 2 threads each: a batch of 65 is 3 shards of 32 images"
@@ -248,7 +248,7 @@ def test_shares_are_consecutive_and_even():
     for size in (1, 2, 3, 5, 8):
         parts = []
         for rank in range(size):
-            here = ranks.Alone()
+            here = Alone()
             here.rank, here.size = rank, size
             parts.append(here.part(list(range(5))))
         assert [item for part in parts for item in part] == list(range(5))

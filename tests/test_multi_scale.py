@@ -151,7 +151,7 @@ def test_bad_given():
     x = np.zeros((2, 4, 4, 1), np.uint8)
     with pytest.raises(ValueError, match=r"uint8 \(B, 2, 2, 1\)"):
         model.logits(x, given=x)
-    with pytest.raises(ValueError, match="given has 1 images for 2"):
+    with pytest.raises(ValueError, match="given has 1 image for 2"):
         model.logits(x, given=x[:1, ::2, ::2])
     with pytest.raises(ValueError, match="scale is 2"):
         pr.Trainer(model, scale=2)

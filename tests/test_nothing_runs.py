@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tests.soak.fuzz_readers import READERS, Trap
 from pixelrnn_np import checkpoint
-from pixelrnn_np.runs.run import load_run
+from pixelrnn_np.runs.reading import load_run
 
 armed, found = False, set()
 FORBIDDEN = ("exec", "import", "pickle.", "os.system", "os.exec", "os.fork", "os.posix_spawn",

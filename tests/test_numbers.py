@@ -6,7 +6,7 @@ from soak import memory, numbers
 
 import pixelrnn_np as pr
 from pixelrnn_np.models import MODELS
-from pixelrnn_np.models.base import NotFinite
+from pixelrnn_np.models.checks import NotFinite
 from pixelrnn_np.training.optim import OPTIMIZERS
 from pixelrnn_np.training.trainer import Diverged
 

@@ -7,7 +7,7 @@ import pytest
 from small_trainer import assert_same, build, images
 
 import pixelrnn_np as pr
-from pixelrnn_np.runs.run import load_checkpoint
+from pixelrnn_np.runs.reading import load_checkpoint
 
 INTS = [np.int64, np.uint8, np.int16, lambda n: np.array(n)]
 SIZES = {"levels": 2, "h": 4, "layers": 1, "head": 4, "seed": 3, "factor": 2, "scales": 2}

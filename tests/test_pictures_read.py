@@ -102,7 +102,9 @@ def test_dark_ink_on_white_paper_is_told(call, tmp_path, written):
     words = ["complete", "--pretrained", "digits-diagonal_bilstm", "--image", written, "--times", 1,
              "--rows", 4, "--quiet", "-o"]  # fmt: skip
     code, _, said = call(*words, tmp_path / "a.png")
-    assert code == 0 and f"{written} looks inverted, dark for light: add --invert" in said
+    assert (
+        code == 0 and f"{written} looks inverted to the model, dark for light; add --invert" in said
+    )
     code, _, said = call(*words, tmp_path / "b.png", "--invert")
     assert code == 0 and "inverted" not in said
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
@@ -116,4 +118,4 @@ def test_dark_ink_on_white_paper_is_told(call, tmp_path, written):
 
 def test_invert_needs_a_picture(refuse, tmp_path):
     words = ["complete", "--pretrained", "digits-diagonal_bilstm", "-o", tmp_path / "a.png"]
-    assert "--invert goes with --image" in refuse(*words, "--invert", "--quiet")
+    assert "--invert needs an --image" in refuse(*words, "--invert", "--quiet")

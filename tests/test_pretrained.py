@@ -16,7 +16,7 @@ import table4
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.data import DATASETS, files
-from pixelrnn_np.runs.run import CHECKPOINT, load_run
+from pixelrnn_np.runs.reading import CHECKPOINT, load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = pr.list_pretrained()

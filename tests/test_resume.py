@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from small_trainer import ADAM, Folder, Stop, assert_same, build, images
 
-from pixelrnn_np.runs.run import Run, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import load_checkpoint, load_run
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training.trainer import COLUMNS, Trainer
 
 
@@ -110,7 +111,7 @@ def test_a_damaged_state_is_refused(key, value):
     folder = Folder()
     Trainer(build(), **ADAM).fit(images(20), images(9), epochs=1, run=folder, progress=False)
     trainer = Trainer(build(), **ADAM)
-    with pytest.raises(ValueError, match="the checkpoint lacks or garbles") as e:
+    with pytest.raises(ValueError, match="the checkpoint's trainer is damaged or incomplete") as e:
         trainer.restore(*poisoned(folder.saved, key, value))
     assert "\n" not in str(e.value)
 

@@ -10,7 +10,7 @@ import pytest
 from small_trainer import assert_same, build, images
 
 import pixelrnn_np as pr
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, load_checkpoint
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, load_checkpoint
 
 FILES = {BEST, CHECKPOINT, CONFIG, CURVE, METRICS}
 

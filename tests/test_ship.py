@@ -15,7 +15,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import provenance
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, PREVIOUS, load_checkpoint, sessions
 from pixelrnn_np.training.state import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ from pixelrnn_np.parallel.threads import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["kernels", "reference", "console"], ["compiled"],
+    ["arguments", "kernels", "reference", "console"], ["compiled"],
     ["backend", "checkpoint", "container", "memory"], ["figures"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
     ["inspection", "sampling", "training"], ["coding", "pretrained"], ["course"], ["runs"], ["cli"],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from small_trainer import ADAM, LEVELS, SHAPE, assert_same, build, images
 
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, Run, load_checkpoint, load_run
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, load_checkpoint, load_run
+from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training import optim
 from pixelrnn_np.training.trainer import COLUMNS, Diverged, Trainer
 

@@ -20,7 +20,7 @@ from pixelrnn_np import coding
 from pixelrnn_np.container import unpack
 from pixelrnn_np.data.compressors import sizes
 from pixelrnn_np.runs import provenance
-from pixelrnn_np.runs.run import load_run
+from pixelrnn_np.runs.reading import load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, FIGURES = ROOT / "docs" / "compression.md", ROOT / "docs" / "compression.json"

@@ -32,7 +32,7 @@ from pixelrnn_np.models import is_bound
 from pixelrnn_np.pretrained import card_text
 from pixelrnn_np.runs import provenance
 from pixelrnn_np.runs.experiment import resumed
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, sessions
+from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 100  # test images whose nats a test repeats

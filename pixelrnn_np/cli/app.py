@@ -14,14 +14,14 @@ import numpy as np
 import typer
 
 from .. import pretrained as shipped
-from ..backend import check_int, choose
-from ..console import forgive
+from ..arguments import check_int, choose
+from ..console import forgive, plural
 from ..data import load_data
 from ..data.baselines import channel_nats, independent_nats, uniform_nats
 from ..inspection.checks import check_table
 from ..likelihood import bits_per_dim
-from ..models import BASES, MODELS, build_model, is_bound
-from ..models.base import NotFinite
+from ..models import BASES, MODELS, is_bound, same_weights
+from ..models.checks import NotFinite
 from ..parallel.ranks import joined, launched, silent, world
 from ..runs.experiment import source
 from ..training.trainer import Diverged
@@ -44,6 +44,7 @@ from .options import (
     say,
     say_if_compiling,
     size_name,
+    some,
 )
 from .spread import spread_nll
 
@@ -56,26 +57,27 @@ app = typer.Typer(
 
 @app.command()
 def train(
-    out: Annotated[Path, option("folder of the run; made if it is missing")],
+    out: Annotated[Path, option("folder of the run, created if missing")],
     model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
     data: Annotated[
         str | None,
-        option("one that `data` lists, or path of a folder of pictures, .npy or .npz", "digits"),
+        option("a name that `data` lists, or the path of pictures, .npy or .npz", "digits"),
     ] = None,
     size: Size = None,
     grey: Grey = False,
     valid_share: ValidShare = None,
     levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
     stochastic: Annotated[
-        bool, option("mnist, mnist5k: binarise by chance, by --seed", None, "--stochastic")
+        bool, option("mnist, mnist5k: binarise at random, with --seed", None, "--stochastic")
     ] = False,
     epochs: Annotated[
-        int | None, option("passes over the images; with --resume, moves the end", 30)
+        int | None, option("passes over the images; with --resume, the new end", 30)
     ] = None,
     seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
     threads: Threads = None,
     resume: Annotated[
-        bool, option("go on from the last checkpoint in --out, if any", None, "--resume")
+        bool,
+        option("continue from the last checkpoint, if there is one", None, "--resume"),
     ] = False,
     h: Annotated[int | None, option("features inside a block; the trunk has 2h", 16)] = None,
     layers: Annotated[int | None, option("residual blocks", "the model's")] = None,
@@ -84,21 +86,29 @@ def train(
     optimizer: Annotated[str | None, option("soap | adam | rmsprop (the paper's)", "soap")] = None,
     lr: Annotated[float | None, option("learning rate", 0.003)] = None,
     schedule: Annotated[str | None, option("cosine | constant", "cosine")] = None,
-    warmup: Annotated[int | None, option("updates of growing learning rate", 100)] = None,
+    warmup: Annotated[int | None, option("updates until the learning rate is reached", 100)] = None,
     weight_decay: Annotated[
-        float | None, option("of every kernel, times the learning rate", 0)
+        float | None, option("share of each kernel to take off, times the learning rate", 0)
     ] = None,
-    dropout: Annotated[float | None, option("share of each block's inner features", 0)] = None,
-    ema: Annotated[float | None, option("decay of averaged weights; 0: off", 0.995)] = None,
-    clip: Annotated[float | None, option("bound of gradients per dimension", 1)] = None,
+    dropout: Annotated[
+        float | None, option("share of each block's inner features to drop", 0)
+    ] = None,
+    ema: Annotated[
+        float | None, option("decay of the averaged weights; 0: no average", 0.995)
+    ] = None,
+    clip: Annotated[float | None, option("largest gradient per dimension", 1)] = None,
     no_residual: Annotated[
         bool, option("blocks without residual connections", None, "--no-residual")
     ] = False,
-    no_skip: Annotated[bool, option("no layer-to-output connections", None, "--no-skip")] = False,
+    no_skip: Annotated[
+        bool, option("blocks without skip connections to the output", None, "--no-skip")
+    ] = False,
     base: Annotated[
         str | None, option("multi_scale: " + " | ".join(BASES), "diagonal_bilstm")
     ] = None,
-    factor: Annotated[int | None, option("multi_scale: ratio of sizes, even", 2)] = None,
+    factor: Annotated[
+        int | None, option("multi_scale: ratio of neighbouring sizes, even", 2)
+    ] = None,
     scales: Annotated[int | None, option("multi_scale: number of networks", 2)] = None,
     exact: Annotated[
         bool, option("multi_scale: pixels of the small image cost nothing", None, "--exact")
@@ -106,16 +116,14 @@ def train(
     scale: Annotated[
         int | None, option("multi_scale: train this network only, 0 the smallest", "all")
     ] = None,
-    init: Annotated[
-        Path | None, option("run or model file whose weights are the first ones")
-    ] = None,
+    init: Annotated[Path | None, option("run or model file with the first weights")] = None,
     checkpoint_every: Annotated[
         int, option("updates between checkpoints; each epoch ends with one", 500)
     ] = 500,
     samples: Annotated[int, option("images in samples.png; 0: none", 64)] = 64,
     quiet: Quiet = False,
 ):
-    """Train a model; what it writes is in --out: best weights, checkpoint, metrics, pictures."""
+    """Train a model. Best weights, checkpoint, metrics and pictures go to --out."""
     given = {
         "model": model, "data": data, "size": size_name(size), "grey": grey or None,
         "valid_share": valid_share, "levels": levels, "stochastic": stochastic or None,
@@ -139,19 +147,17 @@ def evaluate(
     pretrained: Pretrained = None,
     split: Annotated[str, typer.Option(help="train, valid or test")] = "test",
     data: Data = None,
-    limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
+    limit: Annotated[int | None, option("number of images, drawn by seed 0", "all")] = None,
     threads: Threads = None,
 ):
-    """Nats per image and bits per dimension on a split, beside three baselines."""
+    """Measure nats per image and bits per dimension on a split, with three baselines."""
     here = world()
     net, meta, name = open_model(run, pretrained)
     say_if_compiling()
     found = source(name, net, meta, data)
     images = load_data(split=split, **found)
     if limit is not None:
-        if not 1 <= limit <= len(images):
-            raise ValueError(f"--limit is {limit}; {split} has {len(images)} images")
-        images = images[np.random.default_rng(0).permutation(len(images))[:limit]]
+        images = some(images, limit, "--limit")
     try:
         nats = spread_nll(here, net, images, threads)
     except NotFinite as e:
@@ -164,7 +170,8 @@ def evaluate(
         ("one histogram", channel_nats(train_images, images, net.levels)),
         ("uniform", uniform_nats(net.image_shape, net.levels)),
     ]  # fmt: skip
-    print(f"{found['name']} {split}, {len(images)} images, ±{error:.2f} nats (standard error)")
+    count = plural(len(images), "image")
+    print(f"{found['name']} {split}, {count}, ±{error:.2f} nats (standard error)")
     print(f"{'':<20}{'nats/image':>12}{'bits/dim':>12}")
     for name, value in rows:
         print(f"{name:<20}{value:>12.2f}{bits_per_dim(value, D):>12.4f}")
@@ -174,8 +181,7 @@ def model_rows(net, nats, nll):
     """(name, nats) of the model; of an inexact multi-scale model its bound, and the exact value."""
     if not is_bound(net):
         return [(net.name, nats.mean())]
-    exact = build_model(**{**net.config, "exact": True})
-    exact.flat[...] = net.flat
+    exact = same_weights(net, exact=True)
     return [
         ("upper bound", nats.mean()),
         ("same weights, exact", nll(exact).mean()),
@@ -183,7 +189,7 @@ def model_rows(net, nats, nll):
 
 
 def card_rows(name, found, split):
-    """(label, nats) that the card of pretrained weights says of the whole split, if it does."""
+    """(label, nats) of the whole split, where the card of pretrained weights has it."""
     card = shipped.pretrained_card(name) if name else {"data": None}
     if found != card["data"] or split == "train":  # of which the card has a part
         return []
@@ -196,7 +202,7 @@ def pretrained(
         str | None, typer.Argument(help="print this model's card", show_default=False)
     ] = None,
 ):
-    """List the trained weights that come with the package, or tell all about one of them."""
+    """List the trained weights of the package, or print the card of one of them."""
     if name is None:
         print(shipped.table())
     else:
@@ -238,7 +244,7 @@ def main():
 
 
 def run_command():
-    """Runs what the command line says; its exit code."""
+    """Runs the command. Returns its exit code."""
     try:
         return app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.Abort as e:  # what click makes of Ctrl-C, but of an EOFError too
@@ -250,7 +256,7 @@ def attempt(size):
     try:
         code = run_command()
     except UsageError as e:
-        return fail(f"{e.format_message().rstrip('.')}; --help lists what there is")
+        return fail(f"{e.format_message().rstrip('.')}; see --help")
     except OSError as e:
         named = e.filename is not None and e.strerror
         return fail(f"{os.fspath(e.filename)}: {e.strerror}" if named else e)

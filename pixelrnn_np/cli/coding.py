@@ -12,12 +12,13 @@ import typer
 
 from .. import checkpoint, coding
 from .. import pretrained as shipped
+from ..console import plural
 from ..container import unpack
 from ..data import load_data
 from ..data.compressors import sizes
 from ..data.picture import as_picture, read_picture
-from ..models import build_model, is_bound
-from ..models.base import check_images
+from ..models import is_bound, same_weights
+from ..models.checks import check_images
 from ..parallel.ranks import world
 from ..runs.experiment import source
 from .options import (
@@ -30,6 +31,7 @@ from .options import (
     option,
     say,
     say_if_compiling,
+    some,
 )
 
 SPLITS = ("train", "valid", "test")
@@ -40,33 +42,31 @@ Run = Annotated[Path | None, option("folder of a training run, or a model file",
 def compress(
     images: Annotated[
         list[Path],
-        typer.Argument(help="pictures, folders of them, an .npy file, or train | valid | test: "
-                            "a split of the model's data set"),
+        typer.Argument(help="pictures, folders of pictures, an .npy file, or a split of the "
+                            "model's data set: train | valid | test"),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")],
     run: Run = None,
     pretrained: Pretrained = None,
     data: Data = None,
-    limit: Annotated[int | None, option("only so many images, drawn by seed 0")] = None,
+    limit: Annotated[int | None, option("number of images, drawn by seed 0", "all")] = None,
     exact: Annotated[
-        bool, option("multi_scale: take inexact weights by the exact rule", None, "--exact")
+        bool, option("multi_scale: use inexact weights with the exact rule", None, "--exact")
     ] = False,
     threads: Threads = None,
     quiet: Quiet = False,
 ):  # fmt: skip
-    """Store images without loss in as many bits as the model finds them improbable."""
+    """Compress images without loss. The likelier the model finds them, the smaller the file."""
     net, meta, name = open_model(run, pretrained)
     if not world().first:
         return
     check_target(output)
-    net = exactly(net) if exact and is_bound(net) else net
+    net = same_weights(net, exact=True) if exact and is_bound(net) else net
     say_if_compiling()
     found = source(name, net, meta, data) if is_split(images) else None
     x = read(images, net, found)
     if limit is not None:
-        if not 1 <= limit <= len(x):
-            raise ValueError(f"--limit is {limit}; there are {len(x)} images")
-        x = x[np.random.default_rng(0).permutation(len(x))[:limit]]
+        x = some(x, limit, "--limit")
     packed = coding.compress(net, x, threads=threads, progress=not quiet)
     checkpoint.write_atomically(output, packed)
     nats = net.nll(x, threads).sum()
@@ -77,7 +77,7 @@ def compress(
     print(f"{'':<32}{'bits/image':>14}{'bits/dim':>12}")
     for label, bits in rows:
         print(f"{label:<32}{bits / len(x):>14.2f}{bits / x.size:>12.4f}")
-    say(f"{output}: {len(x)} images")
+    say(f"{output}: {plural(len(x), 'image')}")
 
 
 def decompress(
@@ -92,7 +92,7 @@ def decompress(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Make the images again, from a file that `compress` wrote."""
+    """Restore the images in a file that `compress` wrote."""
     if not world().first:
         return
     check_target(output, folder=True)
@@ -103,13 +103,13 @@ def decompress(
         checkpoint.write_atomically(output, written.getvalue())
     else:
         save_pictures(output, x, net.levels)
-    say(f"{output}: {len(x)} images")
+    say(f"{output}: {plural(len(x), 'image')}")
 
 
 def check_target(output, folder=False):
-    """Refuses an output that cannot be written before the long work, not after it.
+    """Refuses, before the long work, an output that cannot be written.
 
-    folder: whether it may be a folder, new or empty, and may not be a file but for .npy.
+    folder: whether it has to be a new or empty folder, or an .npy file.
     """
     if output.is_dir():
         if not folder or output.suffix.lower() == ".npy":
@@ -135,7 +135,7 @@ def read(paths, net, found):
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
             if not inside:
-                raise ValueError(f"{path} holds no picture: {', '.join(PICTURES)}")
+                raise ValueError(f"{path} holds no picture ({', '.join(PICTURES)})")
             parts += [read_picture(p, net.image_shape, net.levels) for p in inside]
         elif path.suffix.lower() == ".npy":
             parts.append(images_of(path, net))
@@ -170,7 +170,7 @@ def decoded(file, run=None, pretrained=None, threads=None, progress=False):
 
 
 def model_of(container, run, pretrained):
-    """The model that compressed: the one named, or that of the package with its fingerprint."""
+    """The model that compressed: the one named, or the one of the package that fits."""
     if run is not None and pretrained is not None:
         raise UsageError("name --run RUN or --pretrained NAME, not both")
     if run is None and pretrained is None:
@@ -178,18 +178,12 @@ def model_of(container, run, pretrained):
     else:
         nets = iter([open_model(run, pretrained)[0]])
     for net in nets:
-        for candidate in (net, exactly(net)) if is_bound(net) else (net,):
+        for candidate in (net, same_weights(net, exact=True)) if is_bound(net) else (net,):
             if coding.fingerprint(candidate) == container.fingerprint:
                 return candidate
-    what = "the model named" if run or pretrained else "any of the package; name its --run"
-    raise ValueError(f"data was compressed with another model than {what}")
-
-
-def exactly(net):
-    """The same weights by the exact rule of §3.6."""
-    exact = build_model(**{**net.config, "exact": True})
-    exact.flat[...] = net.flat
-    return exact
+    if run or pretrained:
+        raise ValueError("data was compressed with another model than the one you named")
+    raise ValueError("no model of the package compressed data; name the model with --run")
 
 
 def save_pictures(folder, x, levels):

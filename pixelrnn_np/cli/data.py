@@ -14,14 +14,14 @@ LINE = "{:<16}{:<9}{:<9}{:<24}{}"
 def data(
     name: Annotated[
         str | None,
-        typer.Argument(help="fetch and verify this data set, or read these own pictures",
+        typer.Argument(help="data set to fetch and verify, or path of your own pictures",
                        show_default=False),
     ] = None,
     size: Size = None,
     grey: Grey = False,
     valid_share: ValidShare = None,
 ):  # fmt: skip
-    """List the data sets and where they are; or fetch one, verify it, and say where it lies."""
+    """List the data sets and where they are, or fetch and verify one."""
     if not world().first:
         return
     if name is None:
@@ -29,10 +29,10 @@ def data(
         return
     options = {"size": size, "grey": grey or None, "valid_share": valid_share}
     dataset = find_dataset(name, **options)
-    # What is here comes first: it is told of even if the rest cannot be fetched.
+    # What is here comes first, so that it is shown even if the rest cannot be fetched.
     for split in sorted(dataset.splits, key=lambda split: dataset.where(split) is None):
         count = len(load_data(name, split, **options))
-        print(f"{split:<7}{count:>7,} images, whole: {dataset.where(split)}", flush=True)
+        print(f"{split:<7}{count:>7,} images, verified: {dataset.where(split)}", flush=True)
     print(summary(dataset))
 
 

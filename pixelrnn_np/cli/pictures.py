@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from .. import checkpoint, figures, sampling
-from ..backend import check_int, choose
+from ..arguments import check_int, choose
+from ..console import plural
 from ..data import load_data
 from ..data.picture import read_picture
 from ..figures import animation
@@ -27,6 +28,7 @@ from .options import (
     option,
     say,
     say_if_compiling,
+    some,
 )
 
 
@@ -55,7 +57,7 @@ def sample(
         return
     figures.save_sheet(output, x, net.levels)
     most = "at most " if is_bound(net) else ""
-    say(f"{n} images in {output}, {most}{nats.mean():.2f} nats each on average")
+    say(f"{plural(n, 'image')} in {output}, {most}{nats.mean():.2f} nats each on average")
 
 
 def complete(
@@ -69,9 +71,9 @@ def complete(
         Path | None, option("picture to complete, PNG, JPEG or BMP", "test images")
     ] = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help="dark ink on light paper in --image: swap the two")
+        bool, typer.Option("--invert", help="swap dark and light in --image, for ink on paper")
     ] = False,
-    times: Annotated[int, typer.Option(help="completions of each")] = 6,
+    times: Annotated[int, typer.Option(help="completions per image")] = 6,
     data: Data = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
@@ -80,10 +82,9 @@ def complete(
 ):
     """Keep a part of test images, or of --image, and draw the rest, as in the paper's Figure 1.
 
-    A drawn pixel takes account of known pixels above it and to its left in its row, not of later
-    ones: what is below a hole does not steer what fills it. A picture is read as a viewer shows it,
-    what is transparent on white paper. The digits of the data sets are light on dark: for ink on
-    paper there is --invert.
+    A pixel is drawn given the pixels above it and to its left. Known pixels below a hole do not
+    steer what fills it. A picture is read as a viewer shows it, on white where it is transparent.
+    The digits of the data sets are light on dark. For dark ink on light paper, add --invert.
     """
     here = world()
     net, meta, name = open_model(run, pretrained)
@@ -93,22 +94,22 @@ def complete(
     say_if_compiling()
     choose("--mask", mask, sampling.MASKS)
     if image is not None and (data, n) != (None, None):
-        raise ValueError(f"--image is {image}; it takes the place of --data and -n")
+        raise ValueError(f"--image is {image}; it replaces --data and -n: leave them out")
     if invert and image is None:
-        raise ValueError("--invert goes with --image; it was given without one")
+        raise ValueError("--invert needs an --image")
     if rows is not None and mask != "top":
-        raise ValueError(f"--rows is {rows}; it goes with --mask top, not with {mask}")
+        raise ValueError(f"--rows is {rows}; it goes with --mask top, and --mask is {mask}")
     rows = check_int("--rows", 4 if rows is None else rows, 1, net.image_shape[0])
     check_int("--times", times, 1, 1000)
     if image is None:
         images = load_data(split="test", **source(name, net, meta, data))
-        images = some(images, 8 if n is None else n, seed)
+        images = some(images, 8 if n is None else n, "-n", seed)
     else:
         with here.mirrored(image) as near:
             images = read_picture(near, net.image_shape, net.levels, invert)
     known = sampling.known_mask(mask, images.shape, rows, sampling.generator(seed))
     if image is not None and here.first and looks_inverted(net, images, known):
-        say(f"warning: to the model {image} looks inverted, dark for light: "
+        say(f"warning: {image} looks inverted to the model, dark for light; "
             f"{'leave out' if invert else 'add'} --invert")  # fmt: skip
     drawn = sampling.complete(
         net, images.repeat(times, axis=0), known.repeat(times, axis=0), seed,
@@ -120,7 +121,8 @@ def complete(
     figures.save_completions(
         output, images, known, drawn.reshape(-1, times, *net.image_shape), net.levels
     )
-    say(f"{output}: {len(images)} images; what is known, {times} completions, original")
+    rows = plural(len(images), "image")
+    say(f"{output}: {rows}; each row: known part, {plural(times, 'completion')}, original")
 
 
 def animate(
@@ -149,7 +151,7 @@ def animate(
         on_row=film.add,
     )  # fmt: skip
     film.save(output, seconds)
-    say(f"{output}: {n} images, {len(film.frames)} frames")
+    say(f"{output}: {plural(n, 'image')}, {plural(len(film.frames), 'frame')}")
 
 
 def explain(
@@ -157,14 +159,14 @@ def explain(
     run: RunArgument = None,
     pretrained: Pretrained = None,
     n: Annotated[int, typer.Option("-n", help="number of test images")] = 6,
-    row: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
-    column: Annotated[int | None, option("of the pixel that is asked", "the middle")] = None,
+    row: Annotated[int | None, option("row of the pixel to explain", "the middle")] = None,
+    column: Annotated[int | None, option("column of the pixel to explain", "the middle")] = None,
     data: Data = None,
     seed: Seed = 0,
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Where test images cost nats, and which pixels one pixel's prediction depends on."""
+    """Draw where test images cost nats, and what the prediction of one pixel depends on."""
     net, meta, name = open_model(run, pretrained)
     if not world().first:
         return
@@ -173,17 +175,18 @@ def explain(
     H, W, _ = net.image_shape
     r = check_int("--row", H // 2 if row is None else row, 0, H - 1)
     q = check_int("--column", W // 2 if column is None else column, 0, W - 1)
-    images = some(load_data(split="test", **source(name, net, meta, data)), n, seed)
+    images = some(load_data(split="test", **source(name, net, meta, data)), n, "-n", seed)
     reach = influence(net, images, r, q)
     figures.save_explanation(output, images, pixel_nats(net, images, threads), reach, (r, q),
                              net.levels)  # fmt: skip
-    say(f"{output}: {n} images, their nats per pixel, and what pixel ({r}, {q}) depends on")
+    shown = plural(n, "image")
+    say(f"{output}: {shown}, nats per pixel, and what pixel ({r}, {q}) depends on")
 
 
 def looks_inverted(net, images, known):
-    """Whether the known pixels cost the model far fewer nats with dark and light swapped.
+    """Whether the known pixels cost far fewer nats with dark and light swapped.
 
-    Of the digits in the data sets no one is taken for its negative; colours have no such side.
+    No digit of the data sets is taken for its negative.
     """
     nats, swapped = (
         (pixel_nats(net, x) * known.all(axis=-1)).sum() for x in (images, net.levels - 1 - images)
@@ -191,14 +194,8 @@ def looks_inverted(net, images, known):
     return 1.5 * swapped < nats
 
 
-def some(images, n, seed):
-    """n images drawn by the seed; ValueError if there are not so many."""
-    check_int("-n", n, 1, len(images))
-    return images[sampling.generator(seed).permutation(len(images))[:n]]
-
-
 def target(path, *endings):
-    """Refuses a path that cannot be written before the long work, not after it."""
+    """Refuses, before the long work, a path that cannot be written."""
     if path.suffix.lower() not in endings:
         kinds = " or ".join(endings)
         raise ValueError(f"{path}: name a file that ends in {kinds}")

@@ -1,5 +1,6 @@
 """What the commands do under `mpiexec` and not in one process: see parallel/ranks.py."""
 
+from ..console import plural
 from ..runs.provenance import versions
 
 
@@ -25,10 +26,6 @@ def shares(here, trainer):
             f"--batch-size {here.size * size} or more gives each a shard"
         )
     return text
-
-
-def plural(count, noun):
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def spread_nll(here, net, images, threads):

@@ -7,20 +7,21 @@ import shlex
 import typer
 
 from .. import figures, sampling
-from ..backend import check_int
-from ..console import brief
+from ..arguments import check_int
+from ..console import brief, plural
 from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
-from ..runs.run import BEST, CHECKPOINT, PREVIOUS, Run, has_checkpoint, load_run
+from ..runs.reading import BEST, CHECKPOINT, PREVIOUS, has_checkpoint, load_run
+from ..runs.run import Run
 from ..training.trainer import Diverged
 from .options import say, say_if_compiling, summary
 from .spread import check_alike, shares
 
 
 def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet):
-    """Only rank 0 has a Run, and with it the folder's lock; it is taken before anything is read."""
+    """Only rank 0 has a Run. It locks the folder before anything is read."""
     here = world()
     with Run(out) if here.first else contextlib.nullcontext() as run:
         here.meet()
@@ -74,7 +75,7 @@ def announce(out, trainer, about, going_on, resume):
     if here.size > 1:
         say(shares(here, trainer))
     if trainer.epoch >= total:
-        say(f"{out} has its {trainer.epoch} epochs already; for more, raise --epochs")
+        say(f"{out} has its {plural(trainer.epoch, 'epoch')} already; raise --epochs for more")
     elif resume:
         found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
         say(f"{found if going_on else f'{out} has no checkpoint: a new run'} of {total}")
@@ -83,7 +84,7 @@ def announce(out, trainer, about, going_on, resume):
 
 
 def fit(run, out, trainer, images, epochs, checkpoint_every, quiet):
-    """Trains to the end or an interruption, and says what came of it, and how to go on."""
+    """Trains to the end or an interruption. Says what came of it and how to go on."""
     again = f"python -m pixelrnn_np train --out {shlex.quote(str(out))} --resume"
     try:
         trainer.fit(
@@ -109,14 +110,14 @@ def failed(e, run, again):
     """The error of a write that failed, with what is left and what to do."""
     why = f"{os.fspath(e.filename)}: {e.strerror}" if e.filename and e.strerror else e
     kept = "the last checkpoint is whole" if run.has_checkpoint else "there is no checkpoint yet"
-    return OSError(f"{why}; {kept}. When the cause is mended, go on with: {again}")
+    return OSError(f"{why}; {kept}. Fix the cause, then go on with: {again}")
 
 
 def draw(here, out, trainer, samples, threads, quiet):
     """samples.png of the best weights, and scales.png of a multi-scale model."""
     scale = trainer.settings["scale"]
     if scale is not None:
-        return say(f"that is network {scale} alone; its samples need all networks")
+        return say(f"no samples: only network {scale} was trained, and they need all networks")
     if not samples:
         return None
     with here.mirrored(out, (BEST,)) as near:

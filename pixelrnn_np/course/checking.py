@@ -1,8 +1,8 @@
 """Exercises: a check says "right", what is wrong, or "not done yet", and never raises.
 
 So every notebook runs to its end as it is. A module of this package holds the checks of one
-notebook, such as `n05`; each is a function of the learner's answer which raises `Wrong` with a
-sentence that helps, or returns:
+notebook, such as `n05`. A check takes the learner's answer. It raises `Wrong` with a helpful
+sentence, or returns:
 
     @exercise("5.1")
     def triangle(answer):
@@ -135,3 +135,28 @@ def same(what, got, wanted, tolerance=1e-9):
             f"{what} is not right in {len(off)} of {got.size} numbers, the first at [{place}]: "
             f"{got[tuple(off[0])]:.6g}."
         )
+
+
+def same_places(what, got, wanted, size, words, why=""):
+    """Raises Wrong unless `got` is the set `wanted` of numbers below `size`.
+
+    words: what they are, those outside, those too many, those missed; why: said of too many.
+    """
+    kind, outside, many, missed = words
+    try:
+        got = {int(place) for place in got}
+    except (TypeError, ValueError):
+        raise Wrong(f"{what} gives a {type(got).__name__}; return a set of {kind}.") from None
+    if beyond := {place for place in got if not 0 <= place < size}:
+        raise Wrong(f"{what} has {outside}: {sorted(beyond)}.")
+    if got - wanted:
+        raise Wrong(f"{what} has {many}: {sorted(got - wanted)}.{why}")
+    if wanted - got:
+        raise Wrong(f"{what} misses {missed}: {sorted(wanted - got)}.")
+
+
+def same_columns(what, got, wanted, width, why=""):
+    """`same_places` of the columns that a pixel sees."""
+    words = ("columns", "columns outside the image", "columns that cannot be seen",
+             "columns that can be seen")  # fmt: skip
+    same_places(what, got, wanted, width, words, why)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, same, same_columns
 
 
 @exercise("4.1")
@@ -13,18 +13,8 @@ def columns_seen(answer):
         right = q - 1 if d == 0 else q + 3 + min(d - 1, L)
         wanted = set(range(max(0, q - 3 - L), min(W, right + 1))) if d <= 3 + L else set()
         what, got = f"columns_seen({q}, {d}, {L}, {W})", answer(q, d, L, W)
-        try:
-            got = {int(column) for column in got}
-        except (TypeError, ValueError):
-            raise Wrong(f"{what} gives a {type(got).__name__}; return a set of columns.") from None
-        outside = {column for column in got if not 0 <= column < W}
-        if outside:
-            raise Wrong(f"{what} has columns outside the image: {sorted(outside)}.")
-        if got - wanted:
-            why = " That row is too far up." if d > 3 + L else ""
-            raise Wrong(f"{what} has columns that cannot be seen: {sorted(got - wanted)}.{why}")
-        if wanted - got:
-            raise Wrong(f"{what} misses columns that can be seen: {sorted(wanted - got)}.")
+        why = " That row is too far up." if d > 3 + L else ""
+        same_columns(what, got, wanted, W, why)
 
 
 @exercise("4.2")
@@ -53,7 +43,7 @@ def relu_behind(answer):
             raise Wrong("Return three arrays: dx, da, dK.")
         if F > 1 and np.shape(got[0]) == x.shape:
             if np.allclose(got[0], dy):
-                raise Wrong("dx is dy, as if there were no ReLU behind the sum.")
+                raise Wrong("dx is dy, as if there were no ReLU after the sum.")
             if np.allclose(got[0], dy * (x > 0)):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
         for name, mine, right in zip(("dx", "da", "dK"), got, wanted, strict=True):

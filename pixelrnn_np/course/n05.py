@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, same, same_columns
 
 
 @exercise("5.1")
@@ -15,17 +15,7 @@ def columns_seen(answer):
         wanted = set(range(max(0, q - s * (d + 1)), min(W, q + s * d + 1)))
         got = answer(q, d, k, W)
         what = f"columns_seen({q}, {d}, {k}, {W})"
-        try:
-            got = {int(column) for column in got}
-        except (TypeError, ValueError):
-            raise Wrong(f"{what} gives a {type(got).__name__}; return a set of columns.") from None
-        outside = {column for column in got if not 0 <= column < W}
-        if outside:
-            raise Wrong(f"{what} has columns outside the image: {sorted(outside)}.")
-        if got - wanted:
-            raise Wrong(f"{what} has columns that cannot be seen: {sorted(got - wanted)}.")
-        if wanted - got:
-            raise Wrong(f"{what} misses columns that can be seen: {sorted(wanted - got)}.")
+        same_columns(what, got, wanted, W)
 
 
 @exercise("5.2")

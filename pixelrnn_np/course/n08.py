@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, same, same_places
 
 
 @exercise("8.1")
@@ -11,17 +11,8 @@ def rows_read(answer):
                          (17, 4, 5), (19, 4, 5), (1, 4, 5), (0, 2, 1)]:  # fmt: skip
         wanted = {r for r in range(height) if 0 <= R - (f * r - f // 2) < 2 * f}
         got, what = answer(R, f, height), f"rows_read({R}, {f}, {height})"
-        try:
-            got = {int(r) for r in got}
-        except (TypeError, ValueError):
-            raise Wrong(f"{what} gives a {type(got).__name__}; return a set of rows.") from None
-        outside = {r for r in got if not 0 <= r < height}
-        if outside:
-            raise Wrong(f"{what} has rows that do not exist: {sorted(outside)}.")
-        if got - wanted:
-            raise Wrong(f"{what} has rows whose stamps do not reach it: {sorted(got - wanted)}.")
-        if wanted - got:
-            raise Wrong(f"{what} misses rows whose stamps reach it: {sorted(wanted - got)}.")
+        reached = "rows whose stamps do not reach it", "rows whose stamps reach it"
+        same_places(what, got, wanted, height, ("rows", "rows that do not exist", *reached))
 
 
 @exercise("8.2")

@@ -4,11 +4,12 @@ Every set is a `Dataset` in `DATASETS`; nothing is read, imported or downloaded 
 asks for it. Where files are looked for is told in `files`.
 """
 
-import operator
+import math
+from os import PathLike
 
 import numpy as np
 
-from ..backend import choose
+from ..arguments import check_int, choose
 from . import binarized_mnist, cifar10, colour_digits, digits, mnist, mnist5k, own, photos
 from .dataset import Dataset
 
@@ -41,30 +42,69 @@ OWN_OPTIONS = ("size", "grey", "valid_share")
 
 
 def load_data(
-    name, split="train", *, levels=None, stochastic=False, seed=0,
-    size=None, grey=None, valid_share=None, fingerprint=None,
-):  # fmt: skip
-    """The images of one split: uint8 (N, H, W, C) in [0, levels), fresh, writable, contiguous.
+    name: str | PathLike,
+    split: str = "train",
+    *,
+    levels: int | None = None,
+    stochastic: bool = False,
+    seed: int = 0,
+    size: tuple[int, int] | str | int | None = None,
+    grey: bool | None = None,
+    valid_share: float | None = None,
+    fingerprint: str | None = None,
+) -> np.ndarray:
+    """The images of one split.
 
-    name: a key of `DATASETS`: "digits", "colour_digits", "photos", "photos16", "photos8",
-        "mnist5k", "mnist", "binarized_mnist", "cifar10"; or the path of a folder of pictures, of
-        an .npy or .npz file (see `own`), to which a folder named like a data set needs a "./".
-    split: "train", "valid" or "test". The order is the publisher's, which for some test splits is
-        sorted by class: shuffle before taking a subset.
-    levels: how many values a pixel may take; None is the set's own default.
-    stochastic: mnist and mnist5k only. Each pixel is one Bernoulli draw with probability intensity
-        / 255, so there are two levels. Likelihoods of such images are not comparable with those of
+    Parameters
+    ----------
+    name : str or path
+        "digits", "colour_digits", "photos", "photos16", "photos8", "mnist5k", "mnist",
+        "binarized_mnist" or "cifar10". Or the path of own data: a folder of pictures, an .npy or
+        .npz file. A folder that is named like a data set needs a "./" before its name.
+    split : {"train", "valid", "test"}
+        The order is the publisher's. Some test splits are sorted by class: shuffle them before
+        you take a subset.
+    levels : int, optional
+        How many values a sub-pixel may take. None: the data set's own default.
+    stochastic : bool
+        "mnist" and "mnist5k" only: draw each pixel, 1 with probability intensity / 255. That
+        makes two levels. Likelihoods of such images cannot be compared with those of
         "binarized_mnist", nor with the paper's Table 4.
-    seed: a non-negative integer; with the split's name it fixes the stochastic draws; of own
-        pictures, which go to which split. Nothing else depends on it.
-    size, grey, valid_share: own pictures only. (H, W), "HxW" or N, to which they are scaled and
-        cut; True for one channel, False for three, None for what they have; what part of train goes
-        to valid, and as much to test, where these are missing (0.1).
-    fingerprint: own pictures only; what their Dataset's was when they were used before.
+    seed : int
+        At least 0. It fixes the stochastic draws, and which own pictures go to which split.
+    size : tuple of int, str or int, optional
+        Own pictures only: (H, W), "HxW" or N, to which they are scaled and cut.
+    grey : bool, optional
+        Own pictures only: True for one channel, False for three. None: what they have.
+    valid_share : float, optional
+        Own pictures only: the part of train that goes to valid where there is no valid split,
+        and to test likewise. None: 0.1.
+    fingerprint : str, optional
+        Own pictures only: the fingerprint that they had when they were used before.
 
-    Raises ValueError for an argument that is not allowed, for a PIXELRNN_DATA that is no folder,
-    for a file that is not the published one and for own data of another fingerprint; OSError if a
-    file cannot be read or downloaded.
+    Returns
+    -------
+    ndarray, uint8 (N, H, W, C)
+        Values in [0, levels). The array is fresh, writable and contiguous.
+
+    Raises
+    ------
+    ValueError
+        An argument is not allowed, PIXELRNN_DATA is no folder, a file is not the published one,
+        or own data have another fingerprint.
+    OSError
+        A file cannot be read or downloaded.
+
+    Notes
+    -----
+    Sections 5.5 and 5.6. Files are looked for in the folder PIXELRNN_DATA, then in the user's
+    cache. What is in neither is downloaded and verified.
+
+    Examples
+    --------
+    >>> x = pr.load_data("digits", "test", levels=2)
+    >>> x.shape, x.dtype, int(x.max())
+    ((250, 8, 8, 1), dtype('uint8'), 1)
     """
     choose("split", split, own.SPLITS)
     dataset = find_dataset(
@@ -85,9 +125,7 @@ def find_dataset(
 
     Of a published one no file is touched; own pictures are read, once for several calls.
     """
-    seed = _integer("seed", seed)
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it has to be at least 0")
+    seed = check_int("seed", seed, 0, 2**63)
     given = {"size": size, "grey": grey, "valid_share": valid_share, "fingerprint": fingerprint}
     if is_own(name):
         del given["fingerprint"]
@@ -114,8 +152,8 @@ def is_own(name):
 def dataset_levels(name, levels=None, stochastic=False, **others):
     """The number of levels of the images that `load_data` returns for the same arguments.
 
-    Raises ValueError for an unknown name, a number of levels that the set does not offer, and for
-    stochastic=True with a set that has no stochastic binarisation or with more than two levels.
+    Raises ValueError for an unknown name, for levels that the set does not offer, and for
+    stochastic=True with a set that has none, or with more than two levels.
     """
     return _levels_of(find_dataset(name, **others), levels, stochastic)
 
@@ -138,16 +176,9 @@ def _levels_of(dataset, levels, stochastic):
         low = high = 2
     if levels is None:
         return 2 if stochastic else dataset.levels
-    levels = _integer("levels", levels)
+    levels = check_int("levels", levels, -math.inf, math.inf)
     if not low <= levels <= high:
         allowed = f"{low}" if low == high else f"from {low} to {high}"
         how = " with stochastic=True" if stochastic else ""
         raise ValueError(f"levels is {levels} for {name!r}{how}; it has to be {allowed}")
     return levels
-
-
-def _integer(argument, value):
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ValueError(f"{argument} is {value!r}; it has to be an integer") from None

@@ -4,8 +4,8 @@
 a record is a byte for the class, not used here, then the planes of red, green and blue, row by
 row. The archive is read where it lies; nothing is unpacked to disk. It may also lie there unpacked,
 as the folder `cifar-10-batches-bin`, or packed anew. The published archive is known by its SHA-256,
-of which many projects have the same; in any other form each file that is read has to have the
-SHA-256 that the Ruby package torchvision lists for it.
+the same in many projects. In any other form, each file has its own SHA-256, from the Ruby package
+torchvision.
 
 Splits: train is the first 45000 of the 50000 training images, valid the last 5000, test the
 published test file. The paper does not tell its validation images; these are ours.

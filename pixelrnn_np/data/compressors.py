@@ -1,10 +1,10 @@
 """What general compressors make of images, for comparison with a model's nats. Not the paper.
 
 Each is given what suits it best: gzip and xz all images in one run, packed or a byte per value,
-whichever comes out smaller; the formats of pictures all images on tall sheets, so that their
-headers, which are longer than a compressed digit, are paid once and not per image. All of these
-see images beside each other, and profit where they are alike or overlap; a model takes each for
-itself, as PNG and WebP do where each image is a file of its own ("a file each").
+whichever comes out smaller; the formats of pictures all images on tall sheets. A header is longer
+than a compressed digit, and so it is paid once, not per image. All of these see images beside each
+other, and profit where they are alike or overlap. A model takes each image for itself, as PNG and
+WebP do where each image is a file of its own ("a file each").
 """
 
 import gzip

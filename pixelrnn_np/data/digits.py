@@ -7,6 +7,7 @@ has no splits: here a permutation with seed 0 deals 1297 images to train, 250 to
 
 import numpy as np
 
+from ..arguments import choose
 from .dataset import Dataset
 
 SEED = 0
@@ -17,12 +18,8 @@ def split_indices(split):
     """The indices (N,) into scikit-learn's 1797 images of one split; the three are disjoint."""
     # NumPy may change how a Generator permutes, but never these raw bits: the splits are for good.
     order = np.argsort(np.random.PCG64(SEED).random_raw(sum(SPLITS.values())), kind="stable")
-    start = 0
-    for name, count in SPLITS.items():
-        if name == split:
-            return order[start : start + count]
-        start += count
-    raise ValueError(f"split is {split!r}; it has to be one of {', '.join(map(repr, SPLITS))}")
+    place = list(SPLITS).index(choose("split", split, tuple(SPLITS)))
+    return np.split(order, np.cumsum(list(SPLITS.values())))[place]
 
 
 def load(split, levels, rng=None):

@@ -9,9 +9,9 @@ valid its last 10000, test the published test file.
 
 Each published file is found as it is, unpacked, packed anew, with a dot in its name
 (`t10k-images.idx3-ubyte`), in the folders that torchvision makes (`MNIST/raw`), or as the array in
-Keras's `mnist.npz`: verified is the SHA-256 of the unpacked IDX file, header and pixels. Those of
-the test files were computed from the published ones; that of the training file is the one that
-many projects list together with these.
+Keras's `mnist.npz`. The SHA-256 of the unpacked IDX file, header and pixels, is verified. For the
+test files it was computed from the published ones. For the training file it is the one in the lists
+of many projects.
 """
 
 import hashlib

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import check_number
 from .dataset import Dataset
 from .picture import FORMATS, open_picture
 from .quantise import quantise
@@ -67,9 +68,7 @@ def describe(path, *, size=None, grey=None, valid_share=None, seed=0):
 
     Raises ValueError, which names the file, for what is no such data; OSError if it cannot be read.
     """
-    share = VALID_SHARE if valid_share is None else valid_share
-    if not (isinstance(share, (int, float)) and 0 < share < 0.5):
-        raise ValueError(f"valid_share is {share!r}; it has to be above 0 and below 0.5")
+    share = check_number("valid_share", VALID_SHARE if valid_share is None else valid_share, 0, 0.5)
     if grey not in (None, False, True):
         raise ValueError(f"grey is {grey!r}; it has to be one of None, False, True")
     path = Path(path)
@@ -118,7 +117,7 @@ def parse_size(size):
 
 
 def deal(counts, share, seed, path):
-    """{split: (part, indices)}: which images of which part of the data each split has.
+    """{split: (part, indices)}: the images of each split, by their places in a part of the data.
 
     counts: {part: images}, train among them.
     """
@@ -146,7 +145,7 @@ def _stamp(path):
     elif path.exists():
         stats = [(path, path.stat())]
     else:
-        raise FileNotFoundError(f"{path} does not exist; data are named by a name or by their path")
+        raise FileNotFoundError(f"{path} does not exist; name a data set, or the path of your data")
     return tuple((str(p), s.st_size, s.st_mtime_ns) for p, s in stats)
 
 
@@ -164,7 +163,7 @@ def _read(path, size, grey, stamp):
     elif path.suffix in (".npy", ".npz") and path.is_file():
         own = _read_arrays(path, size, grey)
     else:
-        raise ValueError(f"{path} is no folder of pictures, .npy or .npz file")
+        raise ValueError(f"{path} is not a folder of pictures, an .npy or an .npz file")
     for images in own.parts.values():
         images.setflags(write=False)
     return own

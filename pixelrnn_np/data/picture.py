@@ -56,7 +56,7 @@ def open_picture(path, fit=None, formats=FORMATS):
         raise ValueError(f"{path} is not a plain file")
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-            raise ValueError(f"{path} has more than {LARGEST_FILE} bytes; that is no small picture")
+            raise ValueError(f"{path} has more than {LARGEST_FILE} bytes; save a smaller picture")
         try:
             # From memory: Pillow asks for as many bytes as a chunk claims, and a file object
             # would set them aside before it looks.
@@ -120,7 +120,7 @@ def _plain(picture):
         values = np.asarray(picture).astype(np.int64)
         return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
     if picture.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, whose black and white none tells")
+        raise ValueError("its pixels are floating-point numbers, and nothing says which is white")
     if picture.has_transparency_data:
         ink = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", ink.size, "white"), ink)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .grids import _frame, _ratio, cell, outline
-from .palette import CURRENT, FUTURE, SEEN, drawn, new, panels
+from .palette import CURRENT, FUTURE, SEEN, colour_legend, drawn, new, panels
 
 
 @drawn
@@ -54,19 +54,10 @@ def wavefront(height, width, t, mirrored=False):
     _frame(left, (height, width), "the image", None)
     flipped = "flipped, then skewed" if mirrored else "skewed"
     _frame(right, (height, height + width - 1), f"{flipped}: step {t} is column {t}", None)
-    _legend(figure)
+    names = {"computed now": CURRENT, "done": SEEN, "still to come": FUTURE, "padding": "white"}
+    colour_legend(figure, names)
     return figure
 
 
 def _arrow(axes, start, end):
     axes.annotate("", end, start, zorder=4, arrowprops={"arrowstyle": "->", "lw": 1.6})
-
-
-def _legend(figure):
-    from matplotlib.patches import Patch
-
-    colours = {"computed now": CURRENT, "done": SEEN, "still to come": FUTURE, "padding": "white"}
-    figure.legend(
-        handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
-        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
-    )  # fmt: skip

@@ -11,6 +11,7 @@ from .palette import (
     SIGNED,
     SIZES,
     bare,
+    colour_legend,
     drawn,
     new,
     panels,
@@ -24,14 +25,14 @@ def fields(named, pixel, columns=None, own=False):
 
     pixel: (row, column) of that prediction. Pixels that come earlier and are not seen have a colour
     of their own, and so have later ones; a later one that is seen would be a leak: it gets a cross.
-    own: whether seeing the pixel itself is no leak, as inside the network behind mask B.
+    own: whether seeing the pixel itself is no leak, as inside the network, after a mask B.
     """
     figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
     for a, (title, reach) in zip(axes, named.items(), strict=True):
         _field(a, np.asarray(reach) != 0, pixel, own)
         a.set_title(title, fontsize=10)
-    _legend(figure, {"this pixel": CURRENT, "seen": SEEN, "earlier, not seen": MISSED,
-                     "later": FUTURE})  # fmt: skip
+    kinds = {"this pixel": CURRENT, "seen": SEEN, "earlier, not seen": MISSED, "later": FUTURE}
+    colour_legend(figure, kinds)
     return figure
 
 
@@ -51,15 +52,6 @@ def _field(axes, seen, pixel, own):
     axes.plot(leaks[:, 1], leaks[:, 0], "x", color="black")
     axes.set(xlim=(-0.5, W - 0.5), ylim=(H - 0.5, -0.5), aspect="equal")
     bare(axes)
-
-
-def _legend(figure, colours):
-    from matplotlib.patches import Patch
-
-    figure.legend(
-        handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
-        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
-    )  # fmt: skip
 
 
 @drawn

@@ -72,3 +72,13 @@ def bare(axes):
 def plain(axes):
     """Only the left and lower frame: for curves and bars."""
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def colour_legend(figure, colours):
+    """Below the figure: a patch of each colour, {label: colour}."""
+    from matplotlib.patches import Patch
+
+    figure.legend(
+        handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
+        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
+    )  # fmt: skip

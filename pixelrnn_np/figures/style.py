@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def own_settings():
-    """A context with the settings of all pictures; the user's come back behind it."""
+    """A context with the settings of all pictures; the user's come back after it."""
     return style.context("default")
 
 

@@ -54,10 +54,11 @@ def sources(folder):
             yield entry.name, entry.read_bytes()
 
 
-def content():
-    """A hash of all that the kernels are made of; None if that cannot be read."""
+@functools.cache
+def content(package=__package__):
+    """A hash of all that a package's functions are made of; None if that cannot be read."""
     with contextlib.suppress(OSError):
-        found = list(sources(resources.files(__package__)))
+        found = list(sources(resources.files(package)))
         return digest(repr(found).encode())[:16] if found else None
 
 
@@ -157,9 +158,12 @@ class KernelCache(Cache):
 
     @staticmethod
     def _own_content(function):
-        """A hash of the function's own file where CONTENT does not know it; None: unreadable."""
-        if function.__module__.startswith(f"{__package__}."):
+        """A hash of the function's package, or of its file if it is not ours; None: unreadable."""
+        package = function.__module__.rpartition(".")[0]
+        if f"{package}.".startswith(f"{__package__}."):
             return CONTENT
+        if package.startswith(__package__.partition(".")[0]):
+            return content(package)
         with contextlib.suppress(OSError):
             return digest(Path(function.__code__.co_filename).read_bytes())
 
@@ -199,14 +203,14 @@ class KernelCache(Cache):
         return None
 
     def save_overload(self, sig, compiled):
-        found = self._file(sig, compiled.codegen)
-        if found is None or compiled.lifted or compiled.library.has_dynamic_globals:
-            return
-        key, file = found
-        data = dumps(compiled._reduce())
         try:
+            found = self._file(sig, compiled.codegen)
+            if found is None or compiled.lifted or compiled.library.has_dynamic_globals:
+                return
+            key, file = found
+            data = dumps(compiled._reduce())
             folder().mkdir(parents=True, exist_ok=True)  # another process may have dropped it
             file.flush()  # what is there could not be read
             file.save(key, (digest(data), data))
-        except OSError as e:
-            tell_not_kept(e.strerror or str(e))
+        except Exception as e:  # a disk that is full, or a Numba that has other internals
+            tell_not_kept(getattr(e, "strerror", None) or str(e))

@@ -88,7 +88,7 @@ class DiagonalLSTM(Layer):
     def backward(self, dy, cache, into=None):
         """dy: (B, H, W, h) → dx like x, gradients of all parameters.
 
-        into: None, or an array like x to which dx is added, and which is returned for it.
+        into: None, or an array like x. Then dx is added to it, and it is returned.
         """
         ops, (x, K_is, K_ss, shifted, gates, c, h) = backend.ops(cache), cache[1:]
         dx = memory.zeros(x.shape, x.dtype) if into is None else into

@@ -1,7 +1,7 @@
 """§3.4 Masked convolution of any odd kernel size; a 1×1 convolution is its smallest case.
 
 The paper sets masked weights to zero after each update. Here the mask multiplies the weights in
-forward and their gradient in backward, which is equivalent, and whole taps that are masked are
+forward and their gradient in backward, to the same effect. Taps that are masked as a whole are
 never touched.
 """
 

@@ -2,8 +2,8 @@
 
 Every feature belongs to one of the image's colours. At the pixel itself a feature of colour o may
 read a feature of colour i if i comes earlier (mask A), or is o itself (mask B). Pixels above, and
-those to the left in the same row, may be read by all; later ones by none. How features that three
-does not divide are shared out, and that each gate is for itself, the paper leaves open.
+those to the left in the same row, may be read by all; later ones by none. The paper does not say
+how to share out features if three does not divide them, nor that each gate is shared out by itself.
 """
 
 import numpy as np

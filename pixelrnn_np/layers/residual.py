@@ -26,8 +26,8 @@ class ResidualBlock(Layer):
     x, y, skip: (B, H, W, 2h); features: None, or the map that the conditional networks of §3.6
     add inside. `forward((x, features), skips)` adds its skip to the sum of those before it, in
     place, and returns that sum for it: the model wants nothing else of them.
-    `backward(…, into)` writes dx into a map like x for the caller: dy itself, where that is no
-    longer wanted, saves memory that is in no cache yet.
+    `backward(…, into)` writes dx into a map like x for the caller. It may be dy itself, if nobody
+    wants dy after that: this saves memory.
     `forward(…, keep=)`: None, or (h,), the factors of dropout, 0 or 1/(1-p), one per feature of a.
     A subclass names its own layers (`inner`) and computes a from them.
     groups_h, groups_2h: colour groups of the inner and the trunk features; rng: Generator;
@@ -107,7 +107,7 @@ class ResidualBlock(Layer):
 
 
 class ConvBlock(ResidualBlock):
-    """Figure 5 left, with a taken behind the last ReLU:
+    """Figure 5 left, with a taken after the last ReLU:
 
         a = ReLU(conv(ReLU(down(ReLU(x)))))      down: 1×1, 2h → h;  conv: size×size, h → h; mask B
 
@@ -189,7 +189,7 @@ class ConvBlock(ResidualBlock):
 class LSTMBlock(ResidualBlock):
     """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, features).
 
-    Given features (§3.6) stand behind the trunk's in what the LSTM reads: there their 1×1 is a part
+    Given features (§3.6) come after the trunk's in what the LSTM reads: there their 1×1 is a part
     of the input-to-state product.
     """
 

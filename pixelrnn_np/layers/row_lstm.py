@@ -24,8 +24,8 @@ def lstm_parameters(mask, ss_shape, features, rng, dtype):
     """K_is like `mask`, K_ss of `ss_shape` (rows, cols, h, 4h), b (4h,), h0 and c0 (h,).
 
     With features (§3.6) also K_fs: (1, 1, features, 4h). The paper learns h0 and c0 and says no
-    more: that they start at 0, the forget gate's bias at 1, and that K_ss has no bias of its own
-    (it would double b) is this project's choice.
+    more. This project's choices: they start at 0, the forget gate's bias at 1, and K_ss has no
+    bias of its own, which would double b.
     """
     h = ss_shape[2]
     b = np.zeros(4 * h, dtype)
@@ -48,7 +48,7 @@ class RowLSTM(Layer):
 
     Parameters K_is: (1, k, 2h, 4h) mask B, K_ss: (1, k, h, 4h), b: (4h,), h0, c0: (h,).
     groups_in: colour of each input feature; h: features; channels: of the image; rng: Generator;
-    k: odd width of both kernels; features: number of given features (§3.6), which stand behind the
+    k: odd width of both kernels; features: number of given features (§3.6), which come after the
     trunk's in x and enter through an unmasked 1×1, K_fs: (1, 1, features, 4h). Raises ValueError if
     k is even.
 
@@ -91,7 +91,7 @@ class RowLSTM(Layer):
     def backward(self, dy, cache, into=None):
         """dy: (B, H, W, h) → dx like x, gradients of all parameters.
 
-        into: None, or an array like x to which dx is added, and which is returned for it.
+        into: None, or an array like x. Then dx is added to it, and it is returned.
         """
         ops, (x, h, K_is, K_ss, h0, c0, gates, c) = backend.ops(cache), cache[1:]
         dx = memory.zeros(x.shape, x.dtype) if into is None else into

@@ -1,10 +1,12 @@
 """`build_model` and `load`: the names of the models, and what each needs."""
 
 import inspect
+from os import PathLike
 
 from .. import checkpoint
-from ..backend import check_bool, choose
-from .base import Model, check_int, check_shape
+from ..arguments import check_bool, check_int, choose
+from .base import Model
+from .checks import check_shape
 from .multi_scale import MultiScale
 from .pixelcnn import PixelCNN
 from .pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN
@@ -19,32 +21,74 @@ __all__ = ["BASES", "MODELS", "Model", "build_model", "load"]
 
 
 def build_model(
-    name,
-    image_shape=(28, 28, 1),
-    levels=2,
-    h=16,
-    layers=None,
-    head=32,
-    seed=0,
-    dtype="float32",
+    name: str,
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    levels: int = 2,
+    h: int = 16,
+    layers: int | None = None,
+    head: int = 32,
+    seed: int = 0,
+    dtype: str = "float32",
     *,
-    residual=True,
-    skip=True,
-    base="diagonal_bilstm",
-    factor=2,
-    scales=2,
-    exact=False,
-):
+    residual: bool = True,
+    skip: bool = True,
+    base: str = "diagonal_bilstm",
+    factor: int = 2,
+    scales: int = 2,
+    exact: bool = False,
+) -> Model:
     """A new model with random weights.
 
-    name: "pixelcnn", "row_lstm", "diagonal_bilstm" or "multi_scale"; image_shape: (H, W, C);
-    levels: 2 (sigmoid) to 256 (softmax); h: features inside a block, the trunk has 2h; layers:
-    residual blocks (None: 15 for the PixelCNN, 7 for the others); head: width of the head's two
-    hidden 1×1 layers; seed: of the initial weights; dtype: "float32" or "float64"; residual, skip:
-    the connections of §3.3 and §5.4. For "multi_scale" (§3.6) only: base: which of the three every
-    network is; factor: even ratio of neighbouring sizes; scales: number of networks; exact: whether
-    pixels that the smaller image fixes cost nothing, which makes it a proper distribution.
-    Raises ValueError for an unknown name and for numbers out of range.
+    Parameters
+    ----------
+    name : {"pixelcnn", "row_lstm", "diagonal_bilstm", "multi_scale"}
+        The architecture.
+    image_shape : tuple of int
+        (H, W, C): height, width and channels in pixels.
+    levels : int
+        Values of a sub-pixel: 2 (a sigmoid) to 256 (a softmax).
+    h : int
+        Features inside a block. The trunk has 2h.
+    layers : int, optional
+        Residual blocks. None: 15 for the PixelCNN, 7 for the others.
+    head : int
+        Width of the two hidden 1×1 layers of the head.
+    seed : int
+        Of the initial weights.
+    dtype : {"float32", "float64"}
+        Of weights and maps.
+    residual, skip : bool
+        Whether there are residual connections (section 3.3) and skip connections to the output.
+    base : {"pixelcnn", "row_lstm", "diagonal_bilstm"}
+        "multi_scale" only: what each of its networks is.
+    factor : int
+        "multi_scale" only: the ratio of neighbouring sizes, even.
+    scales : int
+        "multi_scale" only: the number of networks.
+    exact : bool
+        "multi_scale" only: whether pixels that the smaller image fixes cost nothing. That makes
+        it a proper distribution.
+
+    Returns
+    -------
+    Model
+        See `pixelrnn_np.models.base.Model` for what it can do.
+
+    Raises
+    ------
+    ValueError
+        A name is unknown, or a number is out of range.
+
+    Notes
+    -----
+    Section 3 and Table 1: "row_lstm" is section 3.1, "diagonal_bilstm" 3.2, "pixelcnn" 3.5,
+    "multi_scale" 3.6. Section 5.4 compares the connections.
+
+    Examples
+    --------
+    >>> model = pr.build_model("diagonal_bilstm", (8, 8, 1), levels=17, h=4, layers=2)
+    >>> model.flat.size
+    3585
     """
     cls = MODELS[choose("model", name, tuple(MODELS))]
     residual, skip = check_bool("residual", residual), check_bool("skip", skip)
@@ -60,16 +104,47 @@ def build_model(
     return cls(**config)
 
 
+def same_weights(model, **options):
+    """A model with the weights of `model`, and with some other options of build_model."""
+    made = build_model(**{**model.config, **options})
+    made.flat[...] = model.flat
+    return made
+
+
 def is_bound(model):
     """Whether `nll` is an upper bound of the nats only: of an inexact multi-scale model (§3.6)."""
     return isinstance(model, MultiScale) and not model.exact
 
 
-def load(path):
-    """The model that `save` or a training run wrote to `path`.
+def load(path: str | PathLike) -> Model:
+    """The model that `Model.save` or a training run wrote.
 
-    Raises OSError if the file cannot be read and ValueError if it is not a model of this project
-    or is damaged; nothing in the file is executed.
+    Parameters
+    ----------
+    path : str or path
+        A safetensors file. Nothing in it is executed.
+
+    Returns
+    -------
+    Model
+        The model with its weights.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        The file is damaged, or holds no model of this package.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     again = pr.load(f"{folder}/model.safetensors")
+    >>> again.config == model.config
+    True
     """
     arrays, meta = checkpoint.load(path)
     return from_arrays(arrays, meta, path)

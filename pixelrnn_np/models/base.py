@@ -3,25 +3,22 @@
 §2: one parameter set for all pixel positions, and every conditional in one parallel pass.
 """
 
-import copy
-from types import MappingProxyType
+from os import PathLike
 
 import numpy as np
 
-from .. import checkpoint, likelihood
-from ..backend import check_int, choose
-from ..layers.base import Layer
-from ..parallel.threads import Pool, cut
+from .. import checkpoint
+from ..arguments import check_int, choose
+from ..console import plural
+from .checks import check_images, check_shape
+from .nats import Nats
+from .vector import Vector
 
 DTYPES = ("float32", "float64")
 SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why
 
 
-class NotFinite(ValueError):
-    """Logits, nats or gradients are NaN or infinite, as the weights are, or are too large."""
-
-
-class Model(Layer):
+class Model(Nats, Vector):
     """A layer of layers from images to logits, and its likelihood.
 
     A subclass sets `name`, builds its layers and calls `_finish`; it implements `forward_scaled`
@@ -50,188 +47,303 @@ class Model(Layer):
             **options,
         }
 
-    def _finish(self, **children):
-        super().__init__(**children)
-        self.move_to(np.empty(sum(a.size for _, a in self._named()), self.dtype))
-
-    def move_to(self, flat):
-        """Makes `flat` the vector that holds all parameters; their values move with them."""
-        self.bind(self.unflatten(flat, dict(self._named())))
-        self.flat = flat
-        self._params = MappingProxyType(dict(self._named()))
-
-    def __getstate__(self):
-        """For copy and pickle. A network of a multi-scale model takes its part of the vector."""
-        state = super().__getstate__()
-        del state["_params"]
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        self.move_to(self.flat.copy())  # what pickle gives may be read-only
-
-    def __copy__(self):
-        return copy.deepcopy(self)  # two models that share some of their arrays are none
-
     @property
-    def params(self):
-        """{dotted name: array}, read-only mapping; the arrays are views into the vector `flat`."""
-        return self._params
+    def dimensions(self) -> int:
+        """D, the number of sub-pixels of an image.
 
-    def unflatten(self, flat, like=None):
-        """Views of `flat` with the names and shapes of the parameters."""
-        views, start = {}, 0
-        for name, array in (like or self.params).items():
-            views[name] = flat[start : start + array.size].reshape(array.shape)
-            start += array.size
-        return views
+        Returns
+        -------
+        int
+            H · W · C. Nats per image divided by D · log 2 are bits per dimension (section 5.1).
 
-    @property
-    def dimensions(self):
-        """D, the number of sub-pixels of an image."""
+        Examples
+        --------
+        >>> pr.build_model("pixelcnn", (4, 4, 3), h=3, layers=1).dimensions
+        48
+        """
         return int(np.prod(self.image_shape))
 
     @property
-    def shard_size(self):
-        """Images per shard: it follows from the configuration, never from the threads."""
+    def shard_size(self) -> int:
+        """Images per shard of a batch.
+
+        Returns
+        -------
+        int
+            It follows from the configuration, never from the number of threads.
+
+        Examples
+        --------
+        >>> pr.build_model("pixelcnn", (28, 28, 1), layers=1).shard_size
+        4
+        """
         height, width, _ = self.image_shape
         images = max(1, SHARD_PIXELS // (height * width))
         return min(32, 1 << (images.bit_length() - 1))
 
-    def scale(self, x):
-        """§5.2 "inputs only scaled and centred": two levels stay {0, 1}, more go to [-1, 1]."""
+    def scale(self, x: np.ndarray) -> np.ndarray:
+        """The network's input of images.
+
+        Parameters
+        ----------
+        x : ndarray of int, any shape
+            Values in [0, levels).
+
+        Returns
+        -------
+        ndarray of the model's dtype, the same shape
+            Two levels stay 0 and 1. More are spread over [-1, 1].
+
+        Notes
+        -----
+        Section 5.2: inputs are "only scaled and centred".
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), levels=5, h=2, layers=1)
+        >>> model.scale(np.arange(5))
+        array([-1. , -0.5,  0. ,  0.5,  1. ], dtype=float32)
+        """
         y = x.astype(self.dtype, order="C")
         if self.levels > 2:
             y *= self.dtype.type(2 / (self.levels - 1))
             y -= 1
         return y
 
-    def forward(self, x):
-        """x: uint8 images, or the scaled input as floats, (B, H, W, C) → logits, cache.
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, tuple]:
+        """All conditionals in one pass.
 
-        logits: (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
+        Parameters
+        ----------
+        x : ndarray, (B, H, W, C)
+            uint8 images, or the scaled input in the model's dtype.
+
+        Returns
+        -------
+        logits : ndarray
+            (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
+        cache : tuple
+            What `backward` needs.
+
+        Raises
+        ------
+        ValueError
+            x has another dtype.
+
+        Notes
+        -----
+        Section 2.1: the logits of a pixel depend on earlier pixels only, in raster order.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> logits, cache = model.forward(x)
+        >>> logits.shape
+        (2, 4, 4, 1)
         """
         return self.forward_scaled(self.scaled(x))
 
-    def scaled(self, x):
-        """uint8 images scaled; what is scaled already, floats of this model's dtype, as it is."""
+    def scaled(self, x: np.ndarray) -> np.ndarray:
+        """Scales images that are not scaled yet.
+
+        Parameters
+        ----------
+        x : ndarray, (B, H, W, C)
+            uint8 images, or the scaled input in the model's dtype.
+
+        Returns
+        -------
+        ndarray of the model's dtype, (B, H, W, C)
+            `scale` of images. A scaled input comes back as it is.
+
+        Raises
+        ------
+        ValueError
+            x has another dtype.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> model.scaled(model.scaled(x)).dtype
+        dtype('float32')
+        """
         if x.dtype == np.uint8:
             return self.scale(x)
         if x.dtype != self.dtype:
             raise ValueError(f"x has dtype {x.dtype}; it has to be uint8, or scaled {self.dtype}")
         return np.ascontiguousarray(x)
 
-    def forward_scaled(self, x, keep=None):
+    def forward_scaled(
+        self, x: np.ndarray, keep: np.ndarray | None = None
+    ) -> tuple[np.ndarray, tuple]:
+        """`forward` of the scaled input.
+
+        Parameters
+        ----------
+        x : ndarray of the model's dtype, (B, H, W, C)
+            What `scale` gives. A conditional network (section 3.6) takes a pair of such arrays.
+        keep : ndarray, (layers, h), optional
+            Factors of dropout, from `draw_keep`. None: no dropout.
+
+        Returns
+        -------
+        logits : ndarray
+            As `forward` gives them.
+        cache : tuple
+            What `backward` needs.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> logits, cache = model.forward_scaled(np.zeros((2, 4, 4, 1), np.float32))
+        >>> logits.shape
+        (2, 4, 4, 1)
+        """
         raise NotImplementedError
 
-    def draw_keep(self, rng, rate):
-        """The factors of dropout for one shard, as `forward_scaled` takes them (not the paper's).
+    def draw_keep(self, rng: np.random.Generator, rate: float) -> np.ndarray | list[np.ndarray]:
+        """Factors of dropout for one shard. Not the paper's.
 
-        The inner features of each block are dropped with probability `rate`, for all pixels of the
-        shard at once.
+        Each inner feature of each block is dropped for all pixels of the shard at once.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws what is dropped.
+        rate : float
+            The probability to be dropped, in [0, 1).
+
+        Returns
+        -------
+        ndarray, (layers, h)
+            0 where dropped, else 1 / (1 - rate). Of a multi-scale model, a list with the array of
+            each network.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> model.draw_keep(np.random.default_rng(0), 0.5)
+        array([[2., 0.]], dtype=float32)
         """
         raise NotImplementedError
 
     @property
-    def untouched(self):
-        """Whether no training has begun: the logits' biases are still 0."""
-        raise NotImplementedError
+    def untouched(self) -> bool:
+        """Whether no training has begun.
 
-    def start_at(self, x):
-        """Makes the first prediction of each pixel the shares of the values in x (not the paper's).
+        Returns
+        -------
+        bool
+            True while the biases of the logits are 0.
 
-        x: uint8 (N, H, W, C), the training images. Sets the biases of the logits to the log-odds of
-        the values (with more than two levels, the log of each one's share), per colour. `fit` calls
-        it for a new model. Raises ValueError for bad images.
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> model.untouched
+        True
         """
         raise NotImplementedError
 
-    def logits(self, x, threads=None):
-        """The logits of uint8 images x (B, H, W, C); see `forward` for their shape.
+    def start_at(self, x: np.ndarray) -> None:
+        """Makes the first prediction of each pixel the shares of the values in x.
 
-        Raises ValueError as `nll` does.
+        It sets the biases of the logits: for two levels to the log-odds of a 1, for more to the
+        log of each value's share, per colour. `Trainer.fit` calls it for a new model.
+
+        Parameters
+        ----------
+        x : ndarray, uint8 (N, H, W, C)
+            The training images.
+
+        Raises
+        ------
+        ValueError
+            The images are not the model's.
+
+        Notes
+        -----
+        Not the paper's.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> before = model.nll(x).mean()
+        >>> model.start_at(x)
+        >>> bool(model.nll(x).mean() < before)
+        True
         """
-        x = self.check_images(x)
-        return self._mapped("logits", lambda s: self.forward(x[s])[0].copy(), len(x), threads)
+        raise NotImplementedError
 
-    def nll(self, x, threads=None):
-        """Nats per image, -ln p(x): float64 (B,). Works shard by shard, so memory stays small.
+    def check_images(self, x: np.ndarray) -> np.ndarray:
+        """Refuses what is no batch of this model's images.
 
-        x: uint8 (B, H, W, C) in [0, levels); threads: None for all processors. §5.1.
-        Raises ValueError for images of another dtype, shape or range, for an empty batch, and
-        (NotFinite) for weights with which the result is not finite.
+        Parameters
+        ----------
+        x : ndarray, uint8 (B, H, W, C)
+            Images, values in [0, levels).
+
+        Returns
+        -------
+        ndarray, uint8 (B, H, W, C)
+            x, contiguous.
+
+        Raises
+        ------
+        ValueError
+            x is no array, is empty, or has another dtype, shape or range.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> model.check_images(np.zeros((2, 5, 4, 1), np.uint8))
+        Traceback (most recent call last):
+        ...
+        ValueError: x has shape (2, 5, 4, 1); it has to be uint8 (B, 4, 4, 1)
         """
-        x = self.check_images(x)
-        return self._mapped("nats", lambda s: self.nll_forward(x[s])[0], len(x), threads)
-
-    def _mapped(self, what, function, count, threads):
-        with Pool(threads) as pool, np.errstate(all="ignore"):  # what overflows is said once
-            found = np.concatenate(pool.map(function, cut(count, self.shard_size)))
-        check_finite(what, found)
-        return found
-
-    def loss_and_grads(self, x, threads=None):
-        """Mean nats per image over the batch, and {name: gradient} of that mean.
-
-        x: as for `nll`, which says what is raised.
-        """
-        with Pool(threads) as pool, np.errstate(all="ignore"):
-            nats, flat = self.flat_gradient(self.check_images(x), pool)
-            loss = float(nats.mean())
-        check_finite("nats", loss)
-        check_finite("gradients", flat)
-        return loss, self.unflatten(flat)
-
-    def flat_gradient(self, x, pool, only=None, shards=None, keep=None):
-        """Nats of each image (B,), and the gradient of their mean as one vector like `flat`.
-
-        only: None, or the one network of a multi-scale model that counts; the others get zeros.
-        shards: None for all, or slices of x: nats are then of these images, and the gradient is
-        their part of the sum. keep: None, or a function from a shard's first image to `draw_keep`.
-        """
-        names = list(self.params)
-        chosen = {} if only is None else {"only": only}
-
-        def shard(s):
-            dropped = {} if keep is None else {"keep": keep(s.start)}
-            nats, cache = self.nll_forward(x[s], **chosen, **dropped)
-            grads = self.nll_backward(1 / len(x), cache)
-            return nats, np.concatenate([grads[name].ravel() for name in names])
-
-        parts = pool.map(shard, cut(len(x), self.shard_size) if shards is None else shards)
-        if not parts:
-            return np.empty(0), np.zeros_like(self.flat)
-        flat = parts[0][1]
-        for _, part in parts[1:]:
-            flat += part
-        return np.concatenate([nats for nats, _ in parts]), flat
-
-    def nll_forward(self, x, keep=None):
-        """Nats of each image of one shard, uint8 (B, H, W, C): float64 (B,), cache."""
-        logits, cache = self.forward_scaled(self.scaled(x), keep)
-        nats, loss_cache = likelihood.nll_forward(logits, x)
-        return nats, (loss_cache, cache)
-
-    def nll_backward(self, scale, cache):
-        """{name: gradient} of scale · Σ nats of that shard."""
-        loss_cache, cache = cache
-        return self.backward(likelihood.nll_backward(scale, loss_cache), cache, need_dx=False)[1]
-
-    def check_images(self, x):
-        """x, contiguous, if it is a batch of this model's images; else ValueError."""
         return check_images(x, self.image_shape, self.levels)
 
-    def receptive_field(self):
-        """One line: which earlier pixels a logit can see."""
+    def receptive_field(self) -> str:
+        """Which earlier pixels the logits of a pixel can see.
+
+        Returns
+        -------
+        str
+            One line. (r, q) is the pixel: row r, column q.
+
+        Notes
+        -----
+        Sections 3.1, 3.2 and 3.5; Figure 3.
+
+        Examples
+        --------
+        >>> model = pr.build_model("row_lstm", (4, 4, 1), h=2, layers=1)
+        >>> model.receptive_field()
+        'a triangle: row r-d for d >= 1: columns q-4-d to q+2+d; own row: q-4 to q-1'
+        """
         raise NotImplementedError
 
-    def summary(self):
-        """Shapes, parameters and receptive field, as text; ASCII, so that any file can hold it."""
+    def summary(self) -> str:
+        """Shapes, parameters and receptive field, as text.
+
+        Returns
+        -------
+        str
+            A table in ASCII, so that any file can hold it.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> print(model.summary().splitlines()[0])
+        pixelcnn: 4x4x1 images of 2 levels, sigmoid, h = 2, 1 block, float32
+        """
         height, width, channels = self.image_shape
         kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
         lines = [
             f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
-            f"h = {self.h}, {self.layers} blocks, {self.dtype.name}",
+            f"h = {self.h}, {plural(self.layers, 'block')}, {self.dtype.name}",
             f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
         ]
         for name, a in self.params.items():
@@ -240,56 +352,36 @@ class Model(Layer):
         lines.append(f"receptive field: {self.receptive_field()}")
         return "\n".join(lines)
 
-    def save(self, path):
-        """Writes weights and configuration to one safetensors file, atomically.
+    def save(self, path: str | PathLike) -> None:
+        """Writes weights and configuration to one safetensors file.
 
-        Raises OSError if that is not possible; a file that was there is then unchanged.
+        Parameters
+        ----------
+        path : str or path
+            The file, which `pr.load` reads. It appears as a whole or not at all.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written. One that was there is unchanged.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.safetensors")
+        ...     again = pr.load(f"{folder}/model.safetensors")
+        >>> np.array_equal(again.flat, model.flat)
+        True
         """
         checkpoint.save(path, dict(self.params), {"model": self.config})
 
 
-def check_finite(what, array):
-    if not np.isfinite(array).all():
-        raise NotFinite(
-            f"the model's {what} are not finite: its weights are damaged, or too large for "
-            "their dtype"
-        )
-
-
-def require_model(model):
-    """`model` if it is one; else ValueError."""
+def require_model(model, finite=False):
+    """`model` if it is one, with finite weights where `finite` says so. Else ValueError."""
     if not isinstance(model, Model):
         raise ValueError(f"model is a {type(model).__name__}; it has to be one of build_model's")
+    if finite and not np.isfinite(model.flat).all():
+        raise ValueError("the model's weights are not finite; its file is damaged")
     return model
-
-
-def check_shape(image_shape):
-    """(H, W, C) as a tuple of ints; else ValueError."""
-    try:
-        shape = tuple(image_shape)
-    except TypeError:
-        shape = ()
-    if len(shape) != 3:
-        raise ValueError(f"image_shape is {image_shape!r}; it has to be (height, width, channels)")
-    return tuple(
-        check_int(f"image_shape[{i}]", n, 1, top)
-        for i, (n, top) in enumerate(zip(shape, (4096, 4096, 64), strict=True))
-    )
-
-
-def check_images(x, image_shape, levels, name="x"):
-    """x, contiguous, if it is uint8 (B, *image_shape) in [0, levels), B > 0; else ValueError."""
-    wanted = "uint8 (B, {}, {}, {})".format(*image_shape)
-    if not isinstance(x, np.ndarray):
-        raise ValueError(f"{name} is a {type(x).__name__}; it has to be a NumPy array, {wanted}")
-    if x.dtype != np.uint8:
-        raise ValueError(
-            f"{name} has dtype {x.dtype}; it has to be {wanted}, values 0 to {levels - 1}"
-        )
-    if x.ndim != 4 or x.shape[1:] != tuple(image_shape):
-        raise ValueError(f"{name} has shape {x.shape}; it has to be {wanted}")
-    if len(x) == 0:
-        raise ValueError(f"{name} is empty; it has to hold at least one image")
-    if x.max() >= levels:
-        raise ValueError(f"{name} has a value of {x.max()}; {levels} levels are 0 to {levels - 1}")
-    return np.ascontiguousarray(x)

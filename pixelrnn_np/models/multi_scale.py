@@ -5,113 +5,179 @@ conditional on what network s-1 generates. An upsampler makes features of that i
 unmasked 1×1 adds them to the input-to-state map of every layer (to a PixelCNN's 3×3 maps).
 
 Subsampling is strided, x[:, ::f, ::f], so that the small image's pixels are pixels of the large one
-(Figure 2). Then p(small) · p(large | small) is the probability of a pair, of which only the pairs
-that agree are images: its nats are an upper bound of an image's nats, and over all images it sums
-to less than 1. With exact=True the conditional networks take the pixels that the small image fixes
-as given, at no cost, which makes it a distribution that sums to 1.
+(Figure 2). Then p(small) · p(large | small) is the probability of a pair. Only pairs that agree are
+images, so over all images it sums to less than 1, and its nats are an upper bound of an image's
+nats. With exact=True the conditional networks take the pixels of the small image as given, at no
+cost. Then the sum is 1: it is a distribution.
 """
 
 import numpy as np
 
 from .. import likelihood
-from ..layers.base import Sequential, prefixed
-from .base import Model, check_images, check_int
+from ..console import plural
+from ..layers.base import prefixed
+from .checks import check_images
+from .pyramid import Pyramid
 
 
-class MultiScale(Model):
-    """base: the class of the networks; factor: even f; scales: number of networks, at least 2.
+class MultiScale(Pyramid):
+    """A pyramid of networks, each conditional on the image of the next smaller one.
 
-    nll is the sum over all networks. `logits` and `forward` are those of the largest network, whose
-    small image is `given`, or by default x's own subsample. Raises ValueError for bad numbers.
+    `nll` is the sum over all networks. `logits` and `forward` are those of the largest network.
+
+    Parameters
+    ----------
+    base : type
+        The class of the networks.
+    factor : int
+        The ratio f of neighbouring sizes, even.
+    scales : int
+        The number of networks, at least 2.
+    exact : bool
+        Whether pixels that the smaller image fixes cost nothing.
+    **config
+        Arguments that every model has.
+
+    Raises
+    ------
+    ValueError
+        A number is out of range.
     """
 
     name = "multi_scale"
 
-    def __init__(self, *, base, factor, scales, exact, **config):
-        factor, scales = check_int("factor", factor, 2, 64), check_int("scales", scales, 2, 8)
-        if factor % 2:
-            raise ValueError(f"factor is {factor}; it has to be even: 2, 4, ...")
-        self.factor, self.exact = factor, bool(exact)
-        super().__init__(**config, base=base.name, factor=factor, scales=scales, exact=self.exact)
-        H, W, C = self.image_shape
-        self.shapes = [(-(-H // factor**k), -(-W // factor**k), C) for k in range(scales)][::-1]
-        seeds = np.random.default_rng(self.seed).integers(2**31, size=scales)
-        self.networks = [
-            base(
-                **{**config, "image_shape": shape, "seed": int(seed)},
-                given=factor if s else None,
-            )
-            for s, (shape, seed) in enumerate(zip(self.shapes, seeds, strict=True))
-        ]  # fmt: skip
-        self._finish(networks=Sequential(**{str(s): n for s, n in enumerate(self.networks)}))
+    def forward(self, x: np.ndarray, given: np.ndarray | None = None) -> tuple[np.ndarray, tuple]:
+        """All conditionals of the largest network in one pass.
 
-    def move_to(self, flat):
-        super().move_to(flat)
-        start = 0
-        for network in self.networks:
-            network.move_to(flat[start : start + network.flat.size])
-            start += network.flat.size
+        Parameters
+        ----------
+        x : ndarray, (B, H, W, C)
+            uint8 images, or the scaled input in the model's dtype.
+        given : ndarray, (B, ⌈H/f⌉, ⌈W/f⌉, C), optional
+            The small images, uint8 or scaled. None: those of x.
 
-    @property
-    def untouched(self):
-        return all(network.untouched for network in self.networks)
+        Returns
+        -------
+        logits : ndarray
+            (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
+        cache : tuple
+            What `backward` needs.
 
-    def start_at(self, x):
-        for network, images in zip(self.networks, self.pyramid(self.check_images(x)), strict=True):
-            network.start_at(images)
-
-    def pyramid(self, x):
-        """The images of all networks, smallest first: x[:, ::f^k, ::f^k], each contiguous."""
-        steps = [self.factor**k for k in range(len(self.networks))][::-1]
-        return [np.ascontiguousarray(x[:, ::k, ::k]) for k in steps]
-
-    def fixed(self, s):
-        """Which sub-pixels of network s's image cost nothing: bool (H, W, C), or None."""
-        if not self.exact or s == 0:
-            return None
-        mask = np.zeros(self.shapes[s], bool)
-        mask[:: self.factor, :: self.factor] = True
-        return mask
-
-    def given(self, x):
-        """The small image that the largest network is given with x."""
-        return np.ascontiguousarray(x[:, :: self.factor, :: self.factor])
-
-    def network_input(self, s, x, small):
-        """What network s's forward takes: x alone, or (x, small), scaled."""
-        scaled = self.networks[s].scaled
-        return scaled(x) if s == 0 else (scaled(x), scaled(small))
-
-    def forward(self, x, given=None):
-        """The largest network: x uint8 or scaled (B, H, W, C); given: uint8 or scaled, or None."""
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> logits, cache = model.forward(x)
+        >>> logits.shape
+        (2, 4, 4, 1)
+        """
         small = self.given(x) if given is None else given
         return self.networks[-1].forward_scaled(self.network_input(-1, x, small))
 
-    def backward(self, dy, cache, need_dx=True):
-        """Of the largest network, the small image held; the other networks' gradients are 0."""
+    def backward(
+        self, dy: np.ndarray, cache: tuple, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+        """The gradient through the largest network. The small images are data.
+
+        Parameters
+        ----------
+        dy : ndarray
+            The gradient of the logits of `forward`.
+        cache : tuple
+            From `forward`.
+        need_dx : bool
+            Whether dx is wanted.
+
+        Returns
+        -------
+        dx : ndarray, (B, H, W, C), or None
+            The gradient of the scaled input.
+        grads : dict of str to ndarray
+            With the names and shapes of `params`. Those of the other networks are 0.
+
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> logits, cache = model.forward(x)
+        >>> dx, grads = model.backward(np.ones_like(logits), cache)
+        >>> dx.shape, float(np.abs(grads["networks.0.first.K"]).max())
+        ((2, 4, 4, 1), 0.0)
+        """
         dx, top = self.networks[-1].backward(dy, cache, need_dx)
         grads = {name: np.zeros_like(a) for name, a in self.params.items()}
         return dx, grads | prefixed(f"networks.{len(self.networks) - 1}", top)
 
-    def logits(self, x, threads=None, *, given=None):
-        """The largest network's logits of x, given the small images `given` (x's own if None).
+    def logits(
+        self, x: np.ndarray, threads: int | None = None, *, given: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The logits of the largest network.
 
-        given: uint8 (B, ⌈H/f⌉, ⌈W/f⌉, C). Raises ValueError for bad images, as `nll` does.
+        Parameters
+        ----------
+        x : ndarray, uint8 (B, H, W, C)
+            Images, values in [0, levels).
+        threads : int, optional
+            None: all processors.
+        given : ndarray, uint8 (B, ⌈H/f⌉, ⌈W/f⌉, C), optional
+            The small images. None: those of x.
+
+        Returns
+        -------
+        ndarray
+            (B, H, W, C) for two levels, (B, H, W, C, levels) for more.
+
+        Raises
+        ------
+        ValueError
+            The images are not the model's, x and `given` differ in number, or the logits are not
+            finite (`NotFinite`).
+
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> model.logits(x, given=np.zeros((2, 2, 2, 1), np.uint8)).shape
+        (2, 4, 4, 1)
         """
         x = self.check_images(x)
         small = self.given(x) if given is None else given
         check_images(small, self.shapes[-2], self.levels, "given")
         if len(small) != len(x):
-            raise ValueError(f"given has {len(small)} images for {len(x)} in x")
+            raise ValueError(f"given has {plural(len(small), 'image')} for {len(x)} in x")
         return self._mapped(
             "logits", lambda s: self.forward(x[s], small[s])[0].copy(), len(x), threads
         )
 
-    def draw_keep(self, rng, rate):
-        return [network.draw_keep(rng, rate) for network in self.networks]
+    def stage_nll(
+        self, s: int, x: np.ndarray, keep: list[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, tuple]:
+        """Nats of one network, for one shard.
 
-    def stage_nll(self, s, x, keep=None):
-        """Nats of network s alone, for a shard of whole images x: (B,), cache."""
+        Parameters
+        ----------
+        s : int
+            The network, 0 the smallest.
+        x : ndarray, uint8 (B, H, W, C)
+            Whole images.
+        keep : list of ndarray, optional
+            Factors of dropout of all networks. None: no dropout.
+
+        Returns
+        -------
+        nats : ndarray, float64 (B,)
+            Nats of each image under that network alone.
+        cache : tuple
+            Its part of what `nll_backward` needs.
+
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> nats, cache = model.stage_nll(0, x)
+        >>> nats.shape
+        (2,)
+        """
         images = self.pyramid(x)
         logits, cache = self.networks[s].forward_scaled(
             self.network_input(s, images[s], images[s - 1] if s else None),
@@ -120,19 +186,78 @@ class MultiScale(Model):
         nats, loss_cache = likelihood.nll_forward(logits, images[s], self.fixed(s))
         return nats, (loss_cache, cache)
 
-    def stage_nats(self, s, x, threads=None):
-        """Nats of network s alone: whole images x, uint8 (B, H, W, C) → float64 (B,)."""
+    def stage_nats(self, s: int, x: np.ndarray, threads: int | None = None) -> np.ndarray:
+        """Nats of one network, for any number of images.
+
+        Parameters
+        ----------
+        s : int
+            The network, 0 the smallest.
+        x : ndarray, uint8 (B, H, W, C)
+            Whole images.
+        threads : int, optional
+            None: all processors.
+
+        Returns
+        -------
+        ndarray, float64 (B,)
+            Nats of each image under that network alone. Over all networks they sum to `nll`.
+
+        Raises
+        ------
+        ValueError
+            As `nll`.
+
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> parts = model.stage_nats(0, x) + model.stage_nats(1, x)
+        >>> np.allclose(parts, model.nll(x))
+        True
+        """
         x = self.check_images(x)
         return self._mapped("nats", lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
 
-    def nll_forward(self, x, only=None, keep=None):
-        """The sum over all networks, or the nats of network `only`."""
+    def nll_forward(
+        self, x: np.ndarray, only: int | None = None, keep: list[np.ndarray] | None = None
+    ) -> tuple[np.ndarray, dict]:
+        """Nats of one shard: the sum over all networks, or one of them.
+
+        Parameters
+        ----------
+        x : ndarray, uint8 (B, H, W, C)
+            The images of the shard.
+        only : int, optional
+            The one network that counts. None: all.
+        keep : list of ndarray, optional
+            Factors of dropout of all networks. None: no dropout.
+
+        Returns
+        -------
+        nats : ndarray, float64 (B,)
+            Nats of each image.
+        cache : dict
+            What `nll_backward` needs.
+
+        Notes
+        -----
+        Section 3.6: p(small) · p(large | small), so the nats of the networks add up.
+
+        Examples
+        --------
+        >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+        >>> x = np.ones((2, 4, 4, 1), np.uint8)
+        >>> nats, cache = model.nll_forward(x, only=1)
+        >>> nats.shape
+        (2,)
+        """
         chosen = range(len(self.networks)) if only is None else [only]
         parts = {s: self.stage_nll(s, x, keep) for s in chosen}
         return sum(nats for nats, _ in parts.values()), {s: part[1] for s, part in parts.items()}
 
-    def nll_backward(self, scale, cache):
-        """The networks share no parameter, so each has its own gradient."""
+    def nll_backward(self, scale: float, cache: dict) -> dict[str, np.ndarray]:
+        # The networks share no parameter, so each has its own gradient.
         grads = {}
         for s, network in enumerate(self.networks):
             if s in cache:
@@ -143,6 +268,3 @@ class MultiScale(Model):
                 g = {name: np.zeros_like(a) for name, a in network.params.items()}
             grads |= prefixed(f"networks.{s}", g)
         return grads
-
-    def receptive_field(self):
-        return f"the whole smaller image, and: {self.networks[-1].receptive_field()}"

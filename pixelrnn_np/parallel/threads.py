@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from .. import memory
-from ..backend import check_int
+from ..arguments import check_int
 
 MOST_THREADS = 1024
 

@@ -12,9 +12,9 @@ import json
 import math
 from importlib import resources
 
-from ..backend import choose
-from ..console import shown
-from ..models import load
+from ..arguments import choose
+from ..console import plural, shown
+from ..models import Model, load
 
 FOLDER = resources.files(__package__)  # a path, or a place in the zip file of the package
 WEIGHTS = ".safetensors"
@@ -22,8 +22,19 @@ _copies = contextlib.ExitStack()  # of what had to be unpacked
 atexit.register(_copies.close)
 
 
-def list_pretrained():
-    """The names that `load_pretrained` takes, sorted."""
+def list_pretrained() -> list[str]:
+    """The names of the trained models that come with the package.
+
+    Returns
+    -------
+    list of str
+        Sorted. A name is <data>-<model>, or <data>-<model>-<layers>x<h>.
+
+    Examples
+    --------
+    >>> "digits-diagonal_bilstm" in pr.list_pretrained()
+    True
+    """
     names = (entry.name for entry in FOLDER.iterdir())
     return sorted(name.removesuffix(WEIGHTS) for name in names if name.endswith(WEIGHTS))
 
@@ -37,23 +48,73 @@ def path_of(name, ending=WEIGHTS):
     return _copies.enter_context(resources.as_file(file))
 
 
-def load_pretrained(name):
-    """The trained model `name`, one of `list_pretrained()`; ValueError for another name."""
+def load_pretrained(name: str) -> Model:
+    """A trained model that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_pretrained()`.
+
+    Returns
+    -------
+    Model
+        The model with its weights.
+
+    Raises
+    ------
+    ValueError
+        There is no such name. The message has the nearest one.
+
+    Examples
+    --------
+    >>> pr.load_pretrained("digits-diagonal_bilstm").image_shape
+    (8, 8, 1)
+    """
     return load(path_of(name))
 
 
-def pretrained_card(name):
-    """All that is known about the model `name`: a dict, nats per image. ValueError: unknown name.
+def pretrained_card(name: str) -> dict:
+    """All that is known about a trained model that comes with the package.
 
-    data: arguments of `load_data`; splits: images in each; model: arguments of `build_model`;
-    recipe: those of `Trainer`; seen: updates, images, minutes and cpu_minutes up to these weights
-    (with validation, on `sessions`' machines; None or missing: not recorded); run: the same of the
-    whole run; nats, standard_error, bits_per_dim: of valid and test, which these very weights give,
-    and of train, on as many images as valid has, the first of a seed-0 permutation (older cards
-    lack it); bound: whether the nats are an upper bound; first: nats of the first images of test;
-    falling: how many nats validation fell in the last tenth of the run (None: too few validations);
-    schedule_done: share of the learning rate's schedule; sessions: the commands of the training,
-    and what each ran on.
+    Parameters
+    ----------
+    name : str
+        One of `list_pretrained()`.
+
+    Returns
+    -------
+    dict
+        With these keys, nats per image:
+
+        - data: arguments of `load_data`; splits: the images in each
+        - model: arguments of `build_model`; recipe: those of `Trainer`
+        - seen: updates, images, minutes and cpu_minutes up to these weights, validation
+          included, on the machines of `sessions`; None or missing: not recorded
+        - run: the same of the whole run
+        - nats, standard_error, bits_per_dim: of valid and test, and of train on as many images
+          as valid has, the first of a seed-0 permutation (older cards lack it)
+        - bound: whether the nats are an upper bound
+        - first: nats of the first images of test
+        - falling: how many nats validation fell in the last tenth of the run; None: too few
+          validations
+        - schedule_done: the share of the learning rate's schedule
+        - sessions: the commands of the training, and what each ran on
+
+    Raises
+    ------
+    ValueError
+        There is no such name. The message has the nearest one.
+
+    Notes
+    -----
+    Section 5.5, Table 4: the paper's numbers for the fixed binarisation of MNIST.
+
+    Examples
+    --------
+    >>> card = pr.pretrained_card("digits-diagonal_bilstm")
+    >>> card["data"]["name"], card["model"]["layers"] > 0
+    ('digits', True)
     """
     return json.loads(path_of(name, ".json").read_text(encoding="utf-8"))
 
@@ -87,7 +148,7 @@ def card_text(card):
     )
     lines = [
         f"# {name}", "",
-        f"- model: {model['name']}, {model['layers']} blocks, h = {model['h']}, "
+        f"- model: {model['name']}, {plural(model['layers'], 'block')}, h = {model['h']}, "
         f"head {model['head']}{options}, {card['parameters']:,} parameters, {model['dtype']}",
         f"- data: {_data(card)}; " + ", ".join(f"{n:,} {s}" for s, n in card["splits"].items()),
         *(f"- {split}: {_nats(card, split)}" for split in ("valid", "test")), *_gap(card),
@@ -104,7 +165,7 @@ def card_text(card):
             f"    {s['command']}", "",
             f"from update {s['from_update']:,} on, with commit {s['commit'] or 'unknown'} on "
             f"{s['processor'] or 'an unknown processor'}, {s['cores'] or '?'} cores, "
-            f"{s['threads']} threads; {made}.", "",
+            f"{plural(s['threads'], 'thread')}; {made}.", "",
         ]  # fmt: skip
     lines += ["To measure it again:", "",
               f"    python -m pixelrnn_np evaluate --pretrained {name} --split test"]  # fmt: skip

@@ -13,7 +13,7 @@ def conv_block_forward(x, K_down, b_down, K_conv, offsets, b_conv, given, K_out,
                        down, a, y, skips):  # fmt: skip
     """a = ReLU(conv(ReLU(down(ReLU(x)))) [+ given]), and what residual_forward makes of it.
 
-    `down` and `a`, both behind their ReLU, are for backward; an empty `given` adds nothing.
+    `down` and `a`, both after their ReLU, are for backward; an empty `given` adds nothing.
     """
     active = np.empty_like(x)
     relu_forward(x, active)

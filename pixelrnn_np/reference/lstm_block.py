@@ -12,7 +12,7 @@ def lstm_block_step(x, row, place, K_is, z, h_before, K_side, c_before, c, h, be
     row: (places, B, 2h), the block's inputs of this row, where x is put at `place`; K_is:
     (T·2h, 4h), the taps that end there; z: (B, 4h), the bias and what the row above gives;
     h_before, K_side: (B, h) and (h, 4h), the state of the pixel beside, or both empty; c_before:
-    (B, h); beside: (B, h), what is added to h behind the cell (§3.2, right to left), or empty.
+    (B, h); beside: (B, h), what is added to h after the cell (§3.2, right to left), or empty.
     """
     row[place] = x
     gates = z.copy()

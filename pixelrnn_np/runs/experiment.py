@@ -3,13 +3,13 @@
 import math
 from pathlib import Path
 
-from ..backend import choose
+from ..arguments import choose
 from ..data import DATASETS, OWN_OPTIONS, dataset_levels, find_dataset, is_own, known
 from ..models import MODELS, build_model
 from ..parallel.threads import Pool
 from ..training.optim import learning_rate
 from ..training.trainer import Trainer
-from .run import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
+from .reading import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
 # Schedule and average took RMSProp on digits from 84.5 to 80.0 nats (benchmarks/README.md).
 DEFAULTS = {
@@ -80,7 +80,7 @@ def start_from(net, path):
 def resumed(out, given, threads, unusable=None, ranks=None):
     """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
 
-    unusable: see `run.newest`. Raises ValueError if options disagree, or no checkpoint is whole.
+    unusable: see `newest`. Raises ValueError if options disagree, or no checkpoint is whole.
     """
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
     trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)
@@ -94,7 +94,7 @@ def resumed(out, given, threads, unusable=None, ranks=None):
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     epochs = given.get("epochs", meta.get("epochs"))
     if epochs is None:
-        raise ValueError(f"{out} does not say how many epochs it is to have; name --epochs")
+        raise ValueError(f"{out} does not say how many epochs to train; name --epochs")
     _find_best(trainer, out)
     trainer.total_steps = steps(trainer, data, meta.get("epochs"))
     return trainer, {"data": data, "epochs": epochs}
@@ -183,11 +183,11 @@ def source(path, net, meta, name=None, options=None, same=False):
         return found
     was = (saved or {}).get("fingerprint")
     if was not in (None, dataset.fingerprint) and (same or wanted is None):
-        instead = "begin anew with --init" if same else "name what to use with --data"
+        instead = "start a new run with --init" if same else "name what to use with --data"
         raise ValueError(
             f"{found['name']} is not what {path} was trained on: its fingerprint is "
             f"{dataset.fingerprint[:12]}..., it was {was[:12]}...; "
-            f"put back what it was, or {instead}"
+            f"put back the old data, or {instead}"
         )
     return {**found, "fingerprint": dataset.fingerprint}
 

@@ -1,13 +1,4 @@
-"""The folder of a training run: what is written there, and how a run goes on.
-
-config.json                      model, data, settings; command, commit, versions, machine of each
-                                 session
-checkpoint.safetensors           weights, best weights, optimiser, generator state, position,
-                                 history: all that --resume needs, and from which the rest is made
-checkpoint.previous.safetensors  the one before
-best.safetensors                 the weights with the lowest validation nats; a model file
-metrics.csv  loss.png  samples.png  scales.png (multi-scale)
-"""
+"""The folder of a training run: one writer, what it writes, and what it mends. Not the paper."""
 
 import csv
 import gc
@@ -22,38 +13,71 @@ from tqdm import tqdm
 
 from .. import checkpoint, figures
 from ..console import brief
-from ..models import from_arrays
 from ..training import session as training_session
 from ..training.state import COLUMNS
 from . import provenance
 from .folder import Lock, remove_leftovers, set_aside
-
-CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
-BEST, CONFIG, METRICS, CURVE = "best.safetensors", "config.json", "metrics.csv", "loss.png"
-FILES = (CHECKPOINT, PREVIOUS, BEST, CONFIG, METRICS, CURVE, "samples.png", "scales.png")
-LARGEST_CONFIG = 2**22  # bytes; a session takes up about one KiB
-
+from .reading import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    FILES,
+    METRICS,
+    PREVIOUS,
+    has_checkpoint,
+    load_run,
+    recorded,
+    sessions,
+)
 
 _left_open = weakref.WeakValueDictionary()  # {(process, folder): Run}
 
 
 class Run:
-    """The folder of a training run: `trainer.fit(train, valid, run=pr.Run("runs/x"))`.
+    """The folder of a training run, for `Trainer.fit`.
 
-    `fit` writes there, as it goes: `checkpoint.safetensors` (all that is needed to go on, and the
-    one before), `best.safetensors` (a model file: the weights with the lowest validation nats, for
-    `pr.load`), `config.json`, `metrics.csv` and `loss.png`; the commands `evaluate`, `sample` and
-    the others take the folder.
+    `fit` writes there as it goes. `checkpoint.safetensors` has all that is needed to go on.
+    `best.safetensors` is a model file: the weights with the lowest validation nats, for `pr.load`.
+    `config.json`, `metrics.csv` and `loss.png` tell what was done. The commands take the folder.
 
-    folder: its path; it is made if it is missing, and held until `close()`, or the end of a `with`
-    block, so that no other run writes there. A Run of the same folder that this process has left
-    open is closed: a notebook's cell can be run again. about: {"data": {"name": …, "levels": …}},
-    or what else JSON can hold, goes into every file. baselines: {name: nats per image}, lines in
-    the loss curve. Raises OSError if the folder cannot be made or written to, ValueError if another
-    run is writing there or `about` is nothing for JSON.
+    Parameters
+    ----------
+    folder : str or path
+        It is made if it is missing. No other run can write there until `close()`, or the end of
+        a `with` block. A Run of the same folder that this process has left open is closed, so
+        that a notebook's cell can be run again.
+    about : dict, optional
+        What JSON can hold, such as {"data": {"name": "digits", "levels": 17}}. It goes into every
+        file.
+    baselines : dict of str to float, optional
+        Nats per image by name: lines in the loss curve.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written to.
+    ValueError
+        Another run is writing there, or JSON cannot hold `about`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> x = np.ones((16, 4, 4, 1), np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder, pr.Run(folder) as run:
+    ...     records = pr.Trainer(model).fit(x, x, epochs=1, run=run, progress=False)
+    ...     best = pr.load(f"{folder}/best.safetensors")
+    >>> np.array_equal(best.flat, model.flat)
+    True
     """
 
-    def __init__(self, folder, about=None, baselines=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        about: dict | None = None,
+        baselines: dict[str, float] | None = None,
+    ) -> None:
         self.folder, self.about = Path(folder), checkpoint.as_json("about", about or {})
         self.baselines, self._in_block = baselines or {}, False
         self.sessions = []
@@ -68,7 +92,7 @@ class Run:
         self.close = weakref.finalize(self, lock.release)
         _left_open[place] = self
         if not lock.held:
-            self._say("its file system has no locks: see to it that no other run writes there")
+            self._say("its file system has no locks; make sure that no other run writes there")
         remove_leftovers(self.folder, FILES)
 
     def __enter__(self):
@@ -107,7 +131,7 @@ class Run:
         kept = [s for s in sessions(self.folder) if s["from_update"] < trainer.step_count]
         self.sessions = [*kept, session]
         path = self.folder / CONFIG
-        if path.exists() and _recorded(path) is None:
+        if path.exists() and recorded(path) is None:
             self._set_aside(path, "it is damaged")
         config = {
             "model": trainer.model.config, **self.about, "training": trainer.settings,
@@ -185,13 +209,13 @@ class Run:
         updates, known = meta.get("updates"), trainer.best_updates
         if model.config == trainer.model.config and known in (None, updates):
             return meta
-        self._set_aside(path, "it is another run's, or not of the same age as the checkpoint")
+        self._set_aside(path, "it belongs to another run, or to another checkpoint")
         return None
 
     def keep_old_best(self):
         """Before a run that starts afresh: best weights without a checkpoint keep their numbers."""
         if (self.folder / BEST).exists():
-            self._set_aside(self.folder / BEST, "there is no checkpoint that it goes with", "old")
+            self._set_aside(self.folder / BEST, "it has no checkpoint", "old")
 
     def _set_aside(self, path, why, kind="damaged"):
         self._say(f"{path} is set aside as {set_aside(path, kind).name}: {why}")
@@ -244,112 +268,3 @@ def _table(history):
     for h in history:
         writer.writerow({k: "" if v != v else v for k, v in h.items()})
     return text.getvalue().encode()
-
-
-def has_checkpoint(folder):
-    return any((Path(folder) / name).exists() for name in (CHECKPOINT, PREVIOUS))
-
-
-def sessions(folder):
-    """What config.json, or else the checkpoint, says of each `train` command, oldest first."""
-    found = _recorded(Path(folder) / CONFIG)
-    if found is None:
-        try:
-            found = _valid(load_checkpoint(folder)[3].get("sessions"))
-        except (OSError, ValueError):
-            found = None
-    return found or []
-
-
-def _recorded(path):
-    """The sessions in config.json; None if it cannot be read."""
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST_CONFIG:
-            return None
-        config = json.loads(path.read_text())
-        first = {k: config.get(k) for k in ("command", "versions", "threads", "epochs")}
-        found = config.get("sessions", [{**first, "from_update": 0}])  # as it was before sessions
-        json.dumps(found, indent=2)  # what is nested too deeply cannot be written again
-        return _valid(found)
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
-
-
-def _valid(found):
-    if not isinstance(found, list):
-        return None
-    good = all(isinstance(s, dict) and isinstance(s.get("from_update"), int) for s in found)
-    return found if good else None
-
-
-def newest(folder, read, unusable=None):
-    """read(path) of the newest checkpoint that `read` can read; nothing is changed.
-
-    unusable: a dict that receives {path: why} of one that is newer, but damaged or missing. Raises
-    OSError or ValueError, which say what to do, if there is none.
-    """
-    path, previous = (Path(folder) / name for name in (CHECKPOINT, PREVIOUS))
-    errors = {}
-    for candidate in (path, previous) if previous.exists() else (path,):
-        try:
-            found = read(candidate)
-        except PermissionError:
-            raise
-        except (OSError, ValueError) as e:
-            errors[candidate] = e
-        else:
-            if unusable is not None:
-                unusable.update(errors)
-            return found
-    if not has_checkpoint(folder):
-        raise errors[path]
-    init = f" --init {Path(folder) / BEST}" if (Path(folder) / BEST).exists() else ""
-    why = "; ".join(str(e) for e in errors.values())
-    raise ValueError(
-        f"{why}. Nothing was changed: put back a copy of it, or begin anew with another --out{init}"
-    )
-
-
-def load_checkpoint(folder):
-    """The model, trainer arrays, trainer meta and the rest of a run's newest whole checkpoint.
-
-    Raises OSError if there is none that can be read, ValueError if all are damaged or foreign.
-    """
-    return newest(folder, read_checkpoint)
-
-
-def read_checkpoint(path):
-    """The same of one file. Raises OSError and ValueError."""
-    arrays, meta = checkpoint.load(path)
-    start = "weights."
-    weights = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
-    model = from_arrays(weights, meta, path)
-    state = meta.get("trainer")
-    if not isinstance(state, dict) or not isinstance(state.get("settings"), dict):
-        raise ValueError(f"{path} holds a model but no state of a trainer")
-    rest = {k: a for k, a in arrays.items() if not k.startswith(start)}
-    return model, rest, state, meta
-
-
-def load_run(path):
-    """(model, meta) of a run's folder (its best weights) or of a model file."""
-    path = Path(path)
-    if path.is_dir():
-        if (path / BEST).exists():
-            return _load_best(path)
-        if has_checkpoint(path):
-            model, _, _, meta = load_checkpoint(path)
-            return model, meta
-        raise FileNotFoundError(f"{path} holds no {BEST}; name the folder of a training run")
-    arrays, meta = checkpoint.load(path)
-    return from_arrays(arrays, meta, path), meta
-
-
-def _load_best(folder):
-    try:
-        return load_run(folder / BEST)
-    except ValueError as e:
-        if not has_checkpoint(folder):
-            raise
-        again = f"train --out {folder} --resume makes it again from the checkpoint"
-        raise ValueError(f"{e}; {again}") from None

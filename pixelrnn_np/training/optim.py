@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..backend import choose
+from ..arguments import choose
 
 
 class RMSProp:
@@ -132,8 +132,8 @@ def matrices(model):
     """Where the matrices of `model` stand in its flat vector: [(n, rows, cols), …], n of one shape.
 
     Each is a kernel as (taps · in, out) with the layer's bias as its last row. What a mask closes
-    stands in none: a kernel whose columns have unlike masks (colours) is cut into their groups, and
-    each group has the rows that its mask leaves.
+    stands in none. A kernel whose columns have unlike masks (colours) is cut into groups of
+    columns, each with the rows that its mask leaves.
     """
     places, masks = model.unflatten(np.arange(model.flat.size)), dict(model.masks())
     found, taken = {}, set()

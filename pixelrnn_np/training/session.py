@@ -1,13 +1,24 @@
 """What `fit(run=…)` takes: a Run, the path of one, or None. Not the paper.
 
-Training knows no files. A run is what has `save_checkpoint`, `save_best` and, if it likes, `begin`;
-runs/run.py puts its own in `open_run`, so that a path is enough.
+Training knows no files. runs/run.py puts its own Run in `open_run`, so that a path is enough.
 """
 
 import contextlib
 import os
+from typing import Protocol
 
 open_run = None
+
+
+class Keeps(Protocol):
+    """A run: it keeps what a trainer hands it. `begin(trainer, epochs)`, if it has that, is first.
+
+    Each raises OSError if it cannot write.
+    """
+
+    def save_checkpoint(self, trainer) -> None: ...
+
+    def save_best(self, trainer, nats: float) -> None: ...
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..backend import check_int
+from ..arguments import check_int
 
 COLUMNS = ("step", "epoch", "images", "seconds", "cpu_seconds", "lr", "train", "valid")
 
@@ -52,7 +52,7 @@ def restore(trainer, arrays, meta):
         for record in trainer.history:
             record.update({k: int(record[k]) for k in ("step", "epoch", "images")})
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as e:
-        raise ValueError(f"the checkpoint lacks or garbles the trainer's state: {e}") from None
+        raise ValueError(f"the checkpoint's trainer is damaged or incomplete: {e}") from None
 
 
 def _restore_best(trainer, arrays, meta):

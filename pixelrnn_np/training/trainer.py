@@ -1,35 +1,29 @@
-"""§5.2 Training: one update, and the loop around it.
-
-The gradient is that of the mean nats per image over the batch, divided by D (so per dimension) and
-clipped elementwise; the paper gives neither a clip nor a learning rate.
-"""
+"""§5.2 Training: a trainer's settings and state, and the loop. update.py has one update."""
 
 import contextlib
 import copy
 import math
 import time
+from collections.abc import Callable
+from os import PathLike
 
 import numpy as np
 
-from ..backend import check_int, check_number, choose
-from ..models.base import NotFinite, check_images, require_model
-from ..parallel.ranks import Alone
-from ..parallel.threads import Pool, cut, one_blas_thread
+from ..arguments import check_int, check_number, choose
+from ..models.base import Model, require_model
+from ..models.checks import check_images
+from ..parallel.alone import Alone
+from ..parallel.threads import Pool
 from . import state
 from .interrupts import stop_requests
-from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, learning_rate, matrices
+from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, matrices
 from .progress import Progress
-from .session import opened
+from .records import Records
+from .session import Keeps, opened
 from .state import COLUMNS
+from .update import Diverged, Update
 
 __all__ = ["COLUMNS", "Diverged", "Trainer"]
-
-
-class Diverged(ArithmeticError):
-    """The loss, a gradient or a weight became NaN or infinite.
-
-    The weights are those before that update.
-    """
 
 
 def _nobody():
@@ -37,25 +31,82 @@ def _nobody():
     return False
 
 
-class Trainer:
+class Trainer(Update, Records):
     """Updates a model, one batch at a time, and keeps all that a resumed run needs.
 
-    optimizer: "rmsprop" (the paper's), "adam" or "soap"; lr: learning rate; threads: None for all
-    processors, changes speed only; batch_size: images per update (16 in the paper); clip: bound of
-    each entry of the gradient per dimension; schedule: "constant" or "cosine", after `warmup`
-    updates of linear growth; weight_decay: each update takes lr · weight_decay of every kernel off
-    it (0: none); dropout: share of each block's inner features that a shard of the batch leaves out
-    (not the paper's); total_steps: where "cosine" ends, which `fit` fills in; ema: decay of
-    the moving average of the weights (0: none), which is then what is validated and kept; seed: of
-    the shuffling; scale: None, or the one network of a multi-scale model to train, 0 the smallest;
-    ranks: None for one process, or `ranks.world()`: all of them then call the same methods with
-    the same arguments, and hold the same weights after each.
-    Raises ValueError for values out of range.
+    Parameters
+    ----------
+    model : Model
+        What to train, in place.
+    optimizer : {"rmsprop", "adam", "soap"}
+        "rmsprop" is the paper's.
+    lr : float
+        Learning rate, above 0.
+    threads : int, optional
+        None: all processors. It changes speed, and not one bit of the result.
+    batch_size : int
+        Images per update in `fit`. The paper has 16.
+    clip : float
+        Bound of each entry of the gradient of the nats per dimension.
+    schedule : {"constant", "cosine"}
+        How the rate goes on after `warmup` updates of linear growth.
+    warmup : int
+        Updates of growing rate.
+    weight_decay : float
+        Each update takes lr · weight_decay of every kernel off it. 0: none.
+    dropout : float
+        Share of each block's inner features that a shard of the batch leaves out. 0: none.
+    total_steps : int, optional
+        The update at which "cosine" ends. `fit` fills it in.
+    ema : float
+        Decay of the moving average of the weights, which is then what is validated and kept.
+        0: none.
+    seed : int
+        Of the shuffling and of dropout.
+    scale : int, optional
+        Of a multi-scale model, the one network to train; 0 is the smallest. None: all.
+    ranks : Ranks, optional
+        None: this process alone. `pixelrnn_np.parallel.ranks.world()`: all ranks of an MPI job.
+        They call the same methods with the same arguments, and hold the same weights after each.
+
+    Raises
+    ------
+    ValueError
+        A value is out of range. The message says what is allowed.
+
+    Notes
+    -----
+    Section 5.2. Averaging, SOAP, weight decay, dropout and the cosine are not the paper's.
+
+    Examples
+    --------
+    >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+    >>> trainer = pr.Trainer(model, "adam", 0.003)
+    >>> x = np.random.default_rng(0).integers(0, 2, (32, 4, 4, 1), np.uint8)
+    >>> records = trainer.fit(x, epochs=2, progress=False)
+    >>> [record["step"] for record in records]
+    [2, 4]
     """
 
-    def __init__(self, model, optimizer="rmsprop", lr=1e-3, threads=None, *, batch_size=16,
-                 clip=1.0, schedule="constant", warmup=0, weight_decay=0.0, dropout=0.0,
-                 total_steps=None, ema=0.0, seed=0, scale=None, ranks=None):  # fmt: skip
+    def __init__(
+        self,
+        model: Model,
+        optimizer: str = "rmsprop",
+        lr: float = 1e-3,
+        threads: int | None = None,
+        *,
+        batch_size: int = 16,
+        clip: float = 1.0,
+        schedule: str = "constant",
+        warmup: int = 0,
+        weight_decay: float = 0.0,
+        dropout: float = 0.0,
+        total_steps: int | None = None,
+        ema: float = 0.0,
+        seed: int = 0,
+        scale: int | None = None,
+        ranks: Alone | None = None,
+    ) -> None:
         self.model, self.ranks = require_model(model), ranks or Alone()
         self.settings = {
             "optimizer": choose("optimizer", optimizer, tuple(OPTIMIZERS)),
@@ -107,107 +158,67 @@ class Trainer:
     def __copy__(self):
         return copy.deepcopy(self)  # two trainers of one model would undo each other's work
 
-    @property
-    def lr(self):
-        """The learning rate of the next update."""
-        s = self.settings
-        if s["schedule"] == "cosine" and self.total_steps is None:
-            raise ValueError("total_steps is None; the cosine schedule needs it, or use fit")
-        return learning_rate(s["schedule"], s["lr"], self.step_count, s["warmup"], self.total_steps)
-
-    def step(self, x):
-        """One update on the batch x; returns the mean nats per image before it.
-
-        x: uint8 (B, H, W, C). Raises ValueError for bad images, Diverged for a loss or gradient
-        that is not finite; the weights are then unchanged.
-        """
-        nats, g = self._loss_and_gradient(x)
-        self._update(g)
-        return nats
-
-    def _loss_and_gradient(self, x):
-        """Mean nats per image, and the gradient of that mean: forward and backward, by shards."""
-        x = self.model.check_images(x)
-        shards = self.ranks.part(cut(len(x), self.model.shard_size))
-        keep = self._keep if self.settings["dropout"] else None
-        with np.errstate(all="ignore"):  # what overflows is reported below, once
-            nats, g = self.model.flat_gradient(x, self.pool, self.settings["scale"], shards, keep)
-            nats, g, self._agreed = self.ranks.sum_step(
-                nats, g, shards[0].start if shards else 0, len(x), self._asked()
-            )
-            nats = float(nats.mean())
-        self._require_finite(nats, f"the loss is {nats}")
-        self._require_finite(g, "the gradient is not finite")
-        return nats, g
-
-    def _update(self, g):
-        """Clips the gradient per dimension, moves the weights, and the average after them."""
-        w, before = self.model.flat, self.model.flat.copy()
-        g = np.clip(g / self.model.dimensions, -self.settings["clip"], self.settings["clip"])
-        with np.errstate(all="ignore"), one_blas_thread():
-            self.optimizer.update(w, g, self.lr, self.step_count)
-            self._decay_kernels(before)
-            if not np.isfinite(w).all():
-                w[...] = before
-                raise self._diverged("the weights are not finite")
-            self.step_count += 1
-            self._update_average()
-
-    def _decay_kernels(self, before):
-        """w ← w - lr · weight_decay · w, beside the gradient (Loshchilov and Hutter, 2019)."""
-        share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
-        old = self.model.unflatten(before)
-        for name, array in self.model.params.items() if share else ():
-            if array.ndim > 1:  # biases and initial states stay
-                array -= share * old[name]
-
-    def _update_average(self):
-        """A young average would remember the random start: it forgets faster at first."""
-        if self.average is not None:
-            t = self.step_count
-            decay = min(self.settings["ema"], (1 + t) / (10 + t))
-            self.average += self.model.dtype.type(1 - decay) * (self.model.flat - self.average)
-
-    def _keep(self, place):
-        """The shard's factors of dropout: from seed, update and place, so that threads are free."""
-        rng = np.random.default_rng([self.settings["seed"], self.step_count, place])
-        return self.model.draw_keep(rng, self.settings["dropout"])
-
-    def _require_finite(self, numbers, what):
-        if not np.isfinite(numbers).all():
-            raise self._diverged(what)
-
-    def _diverged(self, what):
-        return Diverged(
-            f"{what} after {self.step_count} updates; "
-            f"a lower learning rate than {self.settings['lr']:g} may help"
-        )
-
-    @contextlib.contextmanager
-    def averaged(self):
-        """Within the block the model has the averaged weights, if there is an average."""
-        if self.average is None:
-            yield self.model
-            return
-        kept = self.model.flat.copy()
-        self.model.flat[...] = self.average
-        try:
-            yield self.model
-        finally:
-            self.model.flat[...] = kept
-
-    def fit(self, train, valid=None, epochs=10, *, run=None, on_record=None, log_every=100,
-            checkpoint_every=500, progress=True):  # fmt: skip
+    def fit(
+        self,
+        train: np.ndarray,
+        valid: np.ndarray | None = None,
+        epochs: int = 10,
+        *,
+        run: Keeps | str | PathLike | None = None,
+        on_record: Callable[[dict], object] | None = None,
+        log_every: int = 100,
+        checkpoint_every: int = 500,
+        progress: bool = True,
+    ) -> list[dict]:
         """Trains until `epochs` passes over `train` are done, counted from the very first.
 
-        train, valid: uint8 (N, H, W, C); run: a `Run` whose folder receives checkpoints, metrics
-        and pictures, or the path of such a folder, "runs/x"; on_record: a function that is handed
-        each record; log_every, checkpoint_every: updates between records and checkpoints; progress:
-        whether a bar is shown. Of several ranks only rank 0 has a run, records to hand on, a bar.
-        A new model first predicts the shares of the values in `train` (Model.start_at).
         Ctrl-C ends the update under way, saves, and returns.
-        Returns the records: dicts with the keys of COLUMNS, nats per image, NaN where absent.
-        Raises ValueError for bad arguments and Diverged; the last good checkpoint is then kept.
+
+        Parameters
+        ----------
+        train : ndarray, uint8 (N, H, W, C)
+            The training images. A new model first predicts the shares of their values
+            (`Model.start_at`).
+        valid : ndarray, uint8 (N, H, W, C), optional
+            The validation images. They choose the best weights.
+        epochs : int
+            Passes over `train`.
+        run : Run, str or path, optional
+            A `Run`, or the path of its folder. It receives checkpoints, metrics and pictures.
+        on_record : callable, optional
+            It is given each record as it is made.
+        log_every : int
+            Updates between records. Each epoch ends with one.
+        checkpoint_every : int
+            Updates between checkpoints. Each epoch ends with one.
+        progress : bool
+            Whether to show a bar.
+
+        Returns
+        -------
+        list of dict
+            The records, with the keys of `COLUMNS`. Losses are in nats per image, NaN where
+            there is none.
+
+        Raises
+        ------
+        ValueError
+            An argument is bad, or `run` is in use by another run.
+        Diverged
+            The loss, the gradient or a weight is not finite. The last good checkpoint stays.
+
+        Notes
+        -----
+        Section 5.2. Of several ranks only rank 0 writes the run, hands on records, shows a bar.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> x = np.random.default_rng(0).integers(0, 2, (32, 4, 4, 1), np.uint8)
+        >>> trainer = pr.Trainer(model, "soap", 0.003)
+        >>> records = trainer.fit(x[:16], x[16:], epochs=3, progress=False)
+        >>> len(records), trainer.best == min(record["valid"] for record in records)
+        (3, True)
         """
         epochs = check_int("epochs", epochs, 1, 10**6)
         log_every = check_int("log_every", log_every, 1, 10**9)
@@ -269,57 +280,6 @@ class Trainer:
         self.order_state = self.rng.bit_generator.state
         self.epoch, self.position = self.epoch + 1, 0
 
-    def _count(self, nats, images):
-        """After an update on so many images, with that loss before it."""
-        self.position += images
-        self.images += images
-        self.sums = [self.sums[0] + nats * images, self.sums[1] + images]
-        self._clock()
-        self._bar.update(images, nats)
-
-    def _clock(self):
-        self.seconds = time.monotonic() - self._begun[0]
-        self.cpu_seconds = time.process_time() - self._begun[1]
-
-    def _validate(self, valid, run):
-        score = math.nan
-        if valid is not None:
-            with self.averaged() as model, np.errstate(all="ignore"):
-                score = self._valid_nats(model, valid)
-                self._require_finite(score, f"the validation loss is {score}")
-                if score < self.best:
-                    self.best, self.best_updates = score, self.step_count
-                    self.best_weights = model.flat.copy()
-                    if run is not None:
-                        run.save_best(self, score)
-        self._clock()
-        self._record(score)
-
-    def _valid_nats(self, model, valid):
-        scale, threads = self.settings["scale"], self.pool.threads
-
-        def nats(part):
-            try:
-                if scale is None:
-                    return model.nll(valid[part], threads)
-                return model.stage_nats(scale, valid[part], threads)
-            except NotFinite:
-                return np.full(len(valid[part]), math.nan)
-
-        return float(self.ranks.nats(nats, len(valid), model.shard_size).mean())
-
-    def _record(self, valid):
-        nats, images = self.sums
-        record = {
-            "step": self.step_count, "epoch": self.epoch, "images": self.images,
-            "seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "lr": self.lr,
-            "train": nats / images if images else math.nan, "valid": valid,
-        }  # fmt: skip
-        self.sums = [0.0, 0]
-        self.history.append(record)
-        if self._on_record is not None and self.ranks.first:
-            self._on_record(dict(record))
-
     def _save(self, run):
         self._unite()
         self._require_finite(self.model.flat, "the weights are not finite")
@@ -328,10 +288,45 @@ class Trainer:
         if run is not None:
             run.save_checkpoint(self)
 
-    def state(self):
-        """Everything a resumed run needs besides the weights: arrays, and what JSON holds."""
+    def state(self) -> tuple[dict, dict]:
+        """Everything besides the weights that a resumed run needs.
+
+        Returns
+        -------
+        arrays : dict of ndarray
+            The optimiser's arrays, the average, the best weights, the records.
+        meta : dict
+            Settings, position, generator state: what JSON can hold.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> arrays, meta = pr.Trainer(model).state()
+        >>> sorted(arrays), meta["step_count"]
+        (['history', 'optimizer.square'], 0)
+        """
         return state.gather(self)
 
-    def restore(self, arrays, meta):
-        """The inverse of `state`; ValueError if the state is another trainer's or damaged."""
+    def restore(self, arrays: dict, meta: dict) -> None:
+        """The inverse of `state`.
+
+        Parameters
+        ----------
+        arrays, meta : dict
+            What `state` gave, from a trainer with the same settings and a model of the same size.
+
+        Raises
+        ------
+        ValueError
+            The state is another trainer's, or damaged.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> trainer, other = pr.Trainer(model), pr.Trainer(model)
+        >>> nats = trainer.step(np.ones((2, 4, 4, 1), np.uint8))
+        >>> other.restore(*trainer.state())
+        >>> other.step_count
+        1
+        """
         state.restore(self, arrays, meta)

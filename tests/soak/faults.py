@@ -31,7 +31,15 @@ from tqdm import tqdm
 
 from pixelrnn_np import checkpoint
 from pixelrnn_np.cli import app as cli
-from pixelrnn_np.runs.run import BEST, CHECKPOINT, CONFIG, CURVE, METRICS, PREVIOUS, load_checkpoint
+from pixelrnn_np.runs.reading import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    METRICS,
+    PREVIOUS,
+    load_checkpoint,
+)
 from pixelrnn_np.training.state import COLUMNS
 
 RUN = ["--model", "pixelcnn", "--h", "2", "--layers", "1", "--head", "4", "--epochs", "4",
@@ -227,7 +235,7 @@ class Soak:
 
     def full_disk_simulated(self, folder):
         said = end(start(folder, "full", self.rng.integers(1, 60)), 0, 2)
-        must("No space left on device" in said or "epochs already" in said or not said.count(
+        must("No space left on device" in said or "raise --epochs" in said or not said.count(
             "error:"), said)  # fmt: skip
 
     def permission_lost(self, folder):

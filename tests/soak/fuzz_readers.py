@@ -25,8 +25,8 @@ from pixelrnn_np.cli import coding as cli_coding
 from pixelrnn_np.container import CHECKSUM, checksum
 from pixelrnn_np.data import binarized_mnist, cifar10, mnist
 from pixelrnn_np.data.picture import read_picture
-from pixelrnn_np.models.base import NotFinite
-from pixelrnn_np.runs import experiment, run
+from pixelrnn_np.models.checks import NotFinite
+from pixelrnn_np.runs import experiment, reading, run
 from pixelrnn_np.training.trainer import Diverged
 
 from . import fuzz_bytes as fuzz
@@ -212,7 +212,7 @@ class CheckpointFile(Safetensors):
         for path in self.folder.glob("*.safetensors"):
             if path != self.path:
                 path.unlink()  # no other checkpoint stands in for this one
-        model, _ = run.load_run(self.folder)
+        model, _ = reading.load_run(self.folder)
         use(model)
         trainer, about = experiment.resumed(self.folder, {}, 1)
         if isinstance(about["epochs"], int) and about["epochs"] > 0:
@@ -249,7 +249,7 @@ class ConfigFile(Reader):
         return damage(text, rng) if kind > 0.5 else text
 
     def read(self):
-        assert all(isinstance(s["from_update"], int) for s in run.sessions(self.folder))
+        assert all(isinstance(s["from_update"], int) for s in reading.sessions(self.folder))
         self.run.write_config(self.trainer, 3)
         assert len(json.loads(self.path.read_text())["sessions"]) >= 1
         for path in self.folder.glob("config.damaged-*"):

@@ -23,7 +23,7 @@ import numpy as np
 
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.runs import experiment
-from pixelrnn_np.runs.run import CHECKPOINT, load_checkpoint
+from pixelrnn_np.runs.reading import CHECKPOINT, load_checkpoint
 
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))
 TRAIN = [

@@ -15,7 +15,7 @@ import numpy as np
 
 import pixelrnn_np as pr
 from pixelrnn_np.models import MODELS
-from pixelrnn_np.models.base import NotFinite
+from pixelrnn_np.models.checks import NotFinite
 from pixelrnn_np.training.optim import OPTIMIZERS
 from pixelrnn_np.training.trainer import Diverged
 

@@ -23,7 +23,7 @@ def reads(lstm):
 
 
 def input_map(lstm, x):
-    """Σ_t x[p+t] (K_is ⊙ M)[t] + b, and the given features (§3.6), which stand behind in x."""
+    """Σ_t x[p+t] (K_is ⊙ M)[t] + b, and the given features (§3.6), which come last in x."""
     p = lstm.params
     K = (p["K_is"] * lstm.mask)[0]
     k, I, W = K.shape[0], K.shape[1], x.shape[2]

@@ -15,19 +15,46 @@ import numpy as np
 from ... import likelihood
 from ...layers.masked_conv import MaskedConv
 from ...layers.row_lstm import RowLSTM
-from ...models.base import require_model
+from ...models.base import Model, require_model
 from .lstm import scan, scan_back
 from .tape import Record, Tape
 
 
-def record(model, x):
-    """Runs images x forward and the mean of their nats backward; returns a `Record`.
+def record(model: Model, x: np.ndarray) -> Record:
+    """Every tensor of a forward and a backward pass, by name.
 
-    x: uint8 (B, H, W, C), as for `model.nll`. record["blocks.0.lstm.o"] is an array (a copy),
-    record["dblocks.0.lstm.o"] the gradient of the mean nats with respect to it; `forward`,
-    `backward` and `grads` hold them apart and in order. All networks of a multi-scale model are
-    run, each under its prefix "networks.0.". Raises ValueError as `model.nll` does, RuntimeError if
-    this interpreter and the model disagree.
+    Parameters
+    ----------
+    model : Model
+        What to run. All networks of a multi-scale model are run, the first with names that begin
+        with "networks.0.".
+    x : ndarray, uint8 (B, H, W, C)
+        A few small images, values in [0, levels).
+
+    Returns
+    -------
+    Record
+        A mapping of str to ndarray, which shows itself as a table. Its names are those of the
+        layers, "blocks.0.lstm.o". With a "d" before it, a name is that of the gradient of the
+        mean nats: "dblocks.0.lstm.o". `forward`, `backward` and `grads` have them apart.
+
+    Raises
+    ------
+    ValueError
+        The images are not the model's.
+    RuntimeError
+        The recorded pass and the model disagree.
+
+    Notes
+    -----
+    Section 3, Figure 5 and Table 1.
+
+    Examples
+    --------
+    >>> model = pr.build_model("row_lstm", (4, 4, 1), h=2, layers=1)
+    >>> record = pr.record(model, np.ones((1, 4, 4, 1), np.uint8))
+    >>> record["blocks.0.lstm.o"].shape, record["dblocks.0.lstm.o"].shape
+    ((1, 4, 4, 2), (1, 4, 4, 2))
     """
     x = require_model(model).check_images(x)
     tape = Tape()
@@ -183,7 +210,7 @@ def conv_inner(tape, layer, x, features):
 
 
 def lstm_inner(tape, layer, x, features):
-    """§3.1, §3.2: a = lstm(x), and what happens inside; features stand behind x's own."""
+    """§3.1, §3.2: a = lstm(x), and what happens inside; features come after x's own."""
     lstm, width = layer.lstm, x.shape[3]
     x = x if features is None else np.concatenate([x, features], axis=3)
     y, cache = lstm.forward(x)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...console import shown
+from ...figures.charts import Table
 
 
 class Tape:
@@ -84,24 +84,11 @@ class Record(Mapping):
             for k, (name, a) in enumerate(both.items())
         ]  # fmt: skip
 
+    def _table(self):
+        return Table(("step", "tensor", "shape", "min", "max", "how"), self.rows(), "{:.3g}")
+
     def __repr__(self):
-        lines = [f"{'step':>4}  {'tensor':<26}{'shape':<16}{'min':>10}{'max':>10}  how"]
-        for k, name, shape, low, high, how in self.rows():
-            lines.append(f"{k:>4}  {name:<26}{shape:<16}{low:>10.3g}{high:>10.3g}  {how}".rstrip())
-        return shown("\n".join(lines))
+        return repr(self._table())
 
     def _repr_html_(self):
-        from html import escape
-
-        left, right = "style='text-align:left'", "style='text-align:right'"
-        head = "".join(
-            f"<th {left if k in (1, 5) else right}>{title}</th>"
-            for k, title in enumerate(("step", "tensor", "shape", "min", "max", "how"))
-        )
-        body = "".join(
-            f"<tr><td {right}>{k}</td><td {left}><code>{escape(name)}</code></td>"
-            f"<td {right}>{shape}</td><td {right}>{low:.3g}</td><td {right}>{high:.3g}</td>"
-            f"<td {left}>{escape(how)}</td></tr>"
-            for k, name, shape, low, high, how in self.rows()
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return self._table()._repr_html_()
