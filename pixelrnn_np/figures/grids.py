@@ -3,6 +3,7 @@
 import numpy as np
 
 from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, panels
+from .words import rows_of
 
 
 @drawn
@@ -20,6 +21,8 @@ def masks(named, labels=None, centre=True):
         if centre and labels is None:
             outline(a, mask.shape[0] // 2, mask.shape[1] // 2)
         _frame(a, mask.shape, title, labels)
+    what = "Rows are outputs, columns inputs. " if labels is not None else ""
+    figure.alt = what + " ".join(f"{t}: {rows_of(m)}." for t, m in named.items())
     return figure
 
 
@@ -42,6 +45,7 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
         if current is not None:
             outline(a, *current)
         _frame(a, values.shape, title, labels)
+    figure.alt = " ".join(f"{t}: {rows_of(np.asarray(a) + 0.0, form)}." for t, a in named.items())
     return figure
 
 
