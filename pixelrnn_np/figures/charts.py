@@ -60,13 +60,21 @@ def bars(named, xlabel, highlight=(), form="{:.4g}"):
 
 
 class Table:
-    """A table with headers and rows of values; numbers stand right. Shows itself."""
+    """A table with headers and rows of values; numbers stand right. Shows itself.
+
+    form: how floats are written, in all columns, or a list with one for each.
+    """
 
     def __init__(self, headers, rows, form="{:.4g}"):
         self.headers = [str(h) for h in headers]
         self.values = [list(row) for row in rows]
+        forms = [form] * len(headers) if isinstance(form, str) else form
         self.rows = [
-            [form.format(v) if isinstance(v, float) else str(v) for v in row] for row in self.values
+            [
+                f.format(v) if isinstance(v, float) else str(v)
+                for f, v in zip(forms, row, strict=True)
+            ]
+            for row in self.values
         ]
         self.right = [
             all(isinstance(row[k], (int, float)) for row in self.values)
