@@ -14,8 +14,8 @@
 # digit; what might the lower half be? And what did you look at?
 #
 # **What you will learn.** What it means for a network to *be* a distribution over images, and what
-# that is good for. How it is done is the matter of the other eleven notebooks; at the end of this
-# one there is a map of them.
+# that is good for. How it is done is the matter of the other notebooks; at the end of this one there
+# is a map of them.
 #
 # **What you need.** Nothing but some Python. If a word is new, read on: each has its notebook.
 
@@ -32,29 +32,39 @@ from pixelrnn_np.likelihood import probabilities
 rng = np.random.default_rng(0)
 
 # %% [markdown]
-# The package carries trained weights. We take those that are best on handwritten digits, and images
-# to show to them.
-# What follows says nothing about a particular model, so it reads the same with any of them.
+# No hand has written these digits. A network has drawn them, pixel by pixel, and each is a new one.
 
 # %%
 name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
-images, what = check.pictures(card)
 H, W, C = model.image_shape
+figures.sheet(pr.sample(model, 24, seed=2), model.levels, columns=12)
+
+# %% [markdown]
+# The network comes with the package, with its weights; of those for handwritten digits we take the
+# best. What follows says nothing about a particular network, so it reads the same with any of them.
+
+# %%
 figures.Table(
     ["", ""],
     [
         ["weights", name],
-        ["kind of network", f"{model.name}, {model.layers} blocks, h = {model.h}"],
+        ["kind of network", model.name],
+        ["blocks of layers", model.layers],
         ["numbers in it", f"{card['parameters']:,}"],
         ["trained on", f"{card['splits']['train']:,} images of {card['data']['name']}"],
         ["an image", f"{H}×{W} pixels of {model.levels} values"],
-        ["nats per test image", f"{card['nats']['test']:.2f}"],
-        ["images below", what],
+        ["nats per image of that set's test split", f"{card['nats']['test']:.2f}"],
     ],
 )
 
+# %% [markdown]
+# And here are images to show to it. It has never seen them, nor their like: the set that it was
+# trained on has to be downloaded, and this page needs no network.
+
 # %%
+images, what = check.pictures(card)
+print(what)
 figures.sheet(images[:24], model.levels, columns=12)
 
 # %% [markdown]
@@ -65,9 +75,10 @@ figures.sheet(images[:24], model.levels, columns=12)
 # for each that it could have. Whoever is good at this game knows a lot about images: that strokes
 # go on, that they end, that a loop that has begun will close.
 #
-# A PixelRNN is a player of this game. Here is one of its guesses. In the left picture the pixels
-# that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the right is its answer;
-# the triangle marks the truth. Move the pixel to where a stroke begins, goes on, or stops.
+# A PixelRNN is a player of this game. Here are two of its guesses. In the left picture the pixels
+# that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the
+# right is its answer; the triangle marks the truth. The second picture shows the pixel of this digit
+# that surprised it most. Move the pixel to where a stroke begins, goes on, or stops.
 
 
 # %%
@@ -87,19 +98,22 @@ def draw_guess(row=H // 2, column=W // 2, image=3):
     return figures.guess(images[image], (row, column), p, model.levels)
 
 
+costs = explain.pixel_nats(model, images[3:4])[0]  # -ln of what each pixel's true value got
+row, column = map(int, np.unravel_index(costs.argmax(), costs.shape))
 course.interactive(
     draw_guess,
     row=(0, H - 1),
     column=(0, W - 1),
     image=(0, 49),
-    static=[{"row": H // 4, "column": W // 2}, {"row": 5 * H // 8, "column": 3 * W // 8}],
+    static=[{"row": H // 4, "column": W // 2}, {"row": row, "column": column}],
 )
 
 # %% [markdown]
 # ## What the paper says, in one line
 #
-# This is equation (1) of the paper, and [01](01_pixel_by_pixel.ipynb) takes it apart. Number the $n^2$ pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the
-# product of the guesses, each made with the earlier pixels known:
+# This is equation (1) of the paper, and [01](01_pixel_by_pixel.ipynb) takes it apart. Number the $n^2$
+# pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the product of the
+# guesses, each made with the earlier pixels known:
 #
 # $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
 #
@@ -114,16 +128,18 @@ course.interactive(
 # ## Slowly
 #
 # Play the game as it is told: for each pixel, hide it and all that come later, ask the network, and
-# look up what it gave to the truth.
+# look up what it gave to the truth. (A coloured pixel has three values, red, green and blue, which are
+# guessed one after the other; each of them is called a *sub-pixel*. In grey a pixel has one.)
 
 
 # %%
 def nats_slowly(image):
     """-ln p of one image: the network is run once for every sub-pixel."""
     nats = 0.0
-    for r, q, k in np.ndindex(H, W, C):
+    for r, q, k in np.ndindex(H, W, C):  # row, column, colour
+        before = (r * W + q) * C + k
         seen = np.zeros_like(image)
-        seen.reshape(-1)[: (r * W + q) * C + k] = image.reshape(-1)[: (r * W + q) * C + k]
+        seen.reshape(-1)[:before] = image.reshape(-1)[:before]
         p = probabilities(model.logits(seen[None])[0, r, q, k], model.levels)
         nats -= np.log(p[image[r, q, k]])
     return nats
@@ -165,19 +181,15 @@ def variants(image):
 odd = variants(images[13])
 several = np.stack(list(odd.values()))
 nats = model.nll(several)
-figures.Table(["", "nats"], [[title, f"{v:.1f}"] for title, v in zip(odd, nats, strict=True)])
-
-# %% [markdown]
-# Where do the nats come from? Below each image is what its pixels cost (the scale ends at 4 nats,
-# though some of the shuffled ones cost more). Paper that stays paper and strokes that go on are
-# cheap; one pays where something begins or ends, which is where the information is.
-
-# %%
 per_pixel = explain.pixel_nats(model, several)
 assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
 figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 
 # %% [markdown]
+# Below each image is what its pixels cost (the scale ends at 4 nats, though some of the shuffled ones
+# cost more). Paper that stays paper and strokes that go on are cheap; one pays where something begins
+# or ends, which is where the information is.
+#
 # Compare the others with the first. A move by one column is something that a hand might do: where
 # digits have room it changes little, and may even make the image more probable. A mirrored or an
 # upturned digit costs somewhat more. Swapped halves, with a stroke that begins out of nothing in the
@@ -201,6 +213,35 @@ figures.bars(
     "nats per image, mean of 100",
     form="{:.1f}",
 )
+
+# %% [markdown]
+# The network's number here is *lower* than the one on its card, on images of a kind that it has not
+# learned from. Is it better than it says? No, the images are easier. They are small digits, enlarged,
+# and have smoother outlines than real handwriting, and outlines are what costs. Count the pairs of
+# neighbouring pixels that differ, here and in the network's own drawings, which are like what it
+# learned from:
+
+
+# %%
+def outline(images):
+    """Pairs of neighbours that differ, mean per image."""
+    x = images.astype(int)
+    return float(sum(np.abs(np.diff(x, axis=axis)).sum() for axis in (1, 2)) / len(x))
+
+
+drawn = pr.sample(model, 100, seed=3)
+assert outline(some) < outline(drawn)
+figures.Table(
+    ["", "outline, pixels", "nats per image"],
+    [
+        ["the 100 images", outline(some), float(model.nll(some).mean())],
+        ["100 drawn by the network", outline(drawn), float(model.nll(drawn).mean())],
+    ],
+    form="{:.1f}",
+)
+
+# %% [markdown]
+# Two numbers of nats can be compared only if they are of the same images.
 
 # %% [markdown]
 # ## Exercise 0.1 · How much more probable?
@@ -241,8 +282,9 @@ figures.frames(np.stack(film), model.levels, rows)
 # the strokes close all the same is due to guesses that take the past into account.
 #
 # The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
-# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below 1 likely values become likelier, above 1 everything becomes
-# possible. $T = 1$ is the model itself, and the nats above the images are always its own.
+# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below
+# 1 likely values become likelier, above 1 everything becomes possible. $T = 1$ is the model itself,
+# and the nats above the images are always its own.
 
 
 # %%
@@ -342,8 +384,8 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed. Nothing at it or after it has any influence, which must be so; before it, the nearest
-# count most.
+# guessed. Nothing at it or after it has any influence, because the network is built so: a guess that
+# knew its own pixel would be none. Before it, the nearest count most.
 
 
 # %%
@@ -366,6 +408,7 @@ course.interactive(
 # |---|---|---|
 # | [01 · Pixel by pixel](01_pixel_by_pixel.ipynb) | §2, §2.1 | What is a likelihood, and in which unit? |
 # | [02 · Softmax pixels](02_softmax_pixels.ipynb) | §2.2, §5.3 | Why 256 classes for a brightness? |
+# | [02b · Networks in ten minutes](02b_networks_in_ten_minutes.ipynb) | | What is a layer, a kernel, backpropagation? |
 # | [03 · Masked convolution](03_masked_convolution.ipynb) | §3.4 | How can a guess be kept from its answer? |
 # | [04 · PixelCNN](04_pixelcnn.ipynb) | §3.5 | How far do convolutions see, and what never? |
 # | [05 · Row LSTM](05_row_lstm.ipynb) | §3.1 | What if a memory runs down the image? |
@@ -376,6 +419,7 @@ course.interactive(
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
 # | [12 · Bits on disk](12_bits_on_disk.ipynb) | | How does a likelihood become a file? |
+# | [90 · Appendix to 02](90_bells.ipynb) | §5.3 | How far do mixtures of bell curves get? |
 #
 # In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:
 # `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.

@@ -10,15 +10,16 @@
 # # 01 · Pixel by pixel: an image as a chain of small decisions
 #
 # **What you will do.** Turn one function that guesses one pixel into a distribution over whole
-# images: add up the probabilities of all 512 images of 3×3 pixels, write a sampler by hand, measure
-# real digits with it, and split a coloured pixel into its three values.
+# images: add up the probabilities of all 512 images of 3×3 pixels, write a sampler by hand, let a
+# model learn from real digits, and split a coloured pixel into its three values.
 #
 # **What you will learn.** What the chain rule gives for free (probabilities that sum to one, exact
 # likelihoods, exact samples) and what it asks in return (an order, and one step per pixel when
-# drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means.
+# drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means; what
+# maximum likelihood is, and how a model follows a gradient to it, batch by batch.
 #
-# **What you need.** Conditional probabilities, logarithms and NumPy. Nothing here needs the internet
-# or more than a minute.
+# **What you need.** Conditional probabilities, logarithms, derivatives and NumPy. Nothing here needs
+# the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -154,7 +155,8 @@ print(f"sum of the probabilities of all images: {total:.4f}")
 # ## Nats, bits, and bits per dimension
 #
 # Products of many small numbers are a trap of their own. A colour image of CIFAR-10 has
-# $32 \cdot 32 \cdot 3 = 3072$ values, each with a probability around $1/8$:
+# $32 \cdot 32 \cdot 3 = 3072$ values. A good model gives each a probability around $1/8$, as if eight
+# of the 256 values were left and equally likely. The product of these:
 
 # %%
 print("a product of 3072 factors 1/8:", np.prod(np.full(3072, 1 / 8)))
@@ -170,8 +172,9 @@ print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 # got $\tfrac12$ costs $\ln 2 = 0.69$; a surprise is expensive.
 #
 # The unit of a natural logarithm is the **nat**. With base 2 it is the **bit**, and
-# $1 \text{ nat} = 1/\ln 2 = 1.4427$ bits. Bits have a meaning that one can hold on to: with $p$ at
-# hand, a compressor can store the image in about $-\log_2 p(\mathbf{x})$ bits. A better model makes
+# $1 \text{ nat} = 1/\ln 2 = 1.4427$ bits. A probability of $\tfrac12$ costs one bit, $\tfrac14$ two,
+# and the $\tfrac18$ from above three. Bits have a meaning that one can hold on to: with $p$ at hand, a
+# compressor can store the image in about $-\log_2 p(\mathbf{x})$ bits. A better model makes
 # smaller files, and the likelihood says how small.
 #
 # **Bits per dimension** divide by $D$, the number of values ($n^2$, or $3n^2$ in colour), so that
@@ -191,9 +194,12 @@ for name, D, nats in [
     ("CIFAR-10, 256 equal values", 3072, 3072 * np.log(256)),
     ("CIFAR-10, Diagonal BiLSTM", 3072, 3.00 * 3072 * np.log(2)),
 ]:
-    bits = nats / np.log(2)
-    rows.append([name, f"{nats:.2f}", f"{bits:.1f}", f"{likelihood.bits_per_dim(nats, D):.4f}"])
-figures.Table(["", "nats per image", "bits per image", "bits/dim"], rows)
+    rows.append([name, float(nats), float(nats / np.log(2)), likelihood.bits_per_dim(nats, D)])
+figures.Table(
+    ["", "nats per image", "bits per image", "bits/dim"],
+    rows,
+    form=["", "{:.2f}", "{:.1f}", "{:.4f}"],
+)
 
 # %% [markdown]
 # ## Exercise 1.1 · How many choices are left?
@@ -298,7 +304,8 @@ for _ in range(20000):
     counts[int("".join(map(str, x.ravel())), 2)] += 1
 figures.Table(
     ["image", "p", "share of 20,000 draws"],
-    [[f"number {k + 1}", f"{p[i]:.4f}", f"{counts[i] / 20000:.4f}"] for k, i in enumerate(best)],
+    [[number, float(p[i]), float(counts[i] / 20000)] for number, i in enumerate(best, 1)],
+    form="{:.4f}",
 )
 
 # %% [markdown]
@@ -309,6 +316,11 @@ figures.Table(
 # pass of the network; drawing one is as many steps as there are values.** That asymmetry stays with all
 # models of the paper. A network does not change it, as this shows: draw from a PixelCNN by running
 # all of it for every pixel, and only ever use the one logit that is due.
+#
+# One line needs a word. Our coin fell on 1 where $u < p$. The package lays the values end to end
+# from 0 to 1, as [00](00_tour.ipynb) does with its weighted die: first the part of 0, whose length is
+# $1 - p$, then that of 1. So the pixel is 1 where $u \ge 1 - p$, which has probability $p$ as well, and
+# works for 256 values too. With $p = \sigma(z)$, and $\sigma$ the sigmoid, $1 - p$ is $\sigma(-z)$.
 
 # %%
 network = checks.small_model("pixelcnn", rng, (6, 6, 1), 2)
@@ -325,10 +337,8 @@ print(f"drawn in {passes} passes of the network; pr.sample gives the same image"
 print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 
 # %% [markdown]
-# (`u >= p(0)` is a coin as well. The package uses this form, since it goes on to 256 values: it
-# walks along the values until their probabilities have added up to more than $u$. `pr.sample` also
-# keeps what earlier pixels have computed, so that its 36 steps together cost little more than a few
-# passes. It draws the same images.)
+# (`pr.sample` keeps what earlier pixels have computed, so that its 36 steps together cost little more
+# than a few passes. It draws the same images.)
 #
 # ## Exercise 1.2 · Fill in
 #
@@ -359,24 +369,29 @@ check.fill(fill)
 # that needs no network: **count**. For every pattern of $k$ near earlier neighbours, how
 # often was the pixel white?
 #
-# The digits are 8×8, black and white. Here are the neighbours, in the order in which we take them
-# into account, as steps (row, column) from the pixel.
+# The digits are 8×8, black and white. Of the pixels that come earlier we take those at most three
+# rows and three columns away, 24 of them, the nearest first, as steps (row, column) from the pixel.
 
 # %%
 train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
-NEIGHBOURS = [
-    (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, -2), (-1, 2), (-2, -1), (-2, 1),
-    (0, -3), (-3, 0), (-2, -2), (-2, 2),
-]  # fmt: skip
+window = [(row, column) for row in (0, -1, -2, -3) for column in range(-3, 4)]
+earlier = [step for step in window if step < (0, 0)]
+NEIGHBOURS = sorted(earlier, key=lambda step: step[0] ** 2 + step[1] ** 2)
+
+
+def neighbours(x, k):
+    """The first k neighbours of every pixel of images x (B, H, W, 1): (B, H, W, k)."""
+    H, W = x.shape[1:3]
+    wide = np.pad(x[..., 0], ((0, 0), (3, 0), (3, 3)))
+    found = np.zeros((*x.shape[:3], k))
+    for n, (row, column) in enumerate(NEIGHBOURS[:k]):
+        found[..., n] = wide[:, 3 + row : 3 + row + H, 3 + column : 3 + column + W]
+    return found
 
 
 def patterns(x, k):
     """The pattern of the first k neighbours at every pixel, as a number in [0, 2^k)."""
-    (H, W), found = x.shape[1:3], np.zeros(x.shape[:3], int)
-    wide = np.pad(x[..., 0], ((0, 0), (3, 0), (3, 3)))
-    for dr, dc in NEIGHBOURS[:k]:
-        found = 2 * found + wide[:, 3 + dr : 3 + dr + H, 3 + dc : 3 + dc + W]
-    return found
+    return (neighbours(x, k) @ 2 ** np.arange(k)).astype(int)
 
 
 def count(x, k):
@@ -399,7 +414,7 @@ def nats_of(table, x, k):
 # each position (it knows that corners are black).
 
 # %%
-ks = list(range(len(NEIGHBOURS) + 1))
+ks = list(range(15))
 tables = {k: count(train, k) for k in ks}
 curves = {
     name: (ks, [float(nats_of(tables[k], x, k).sum(axis=(1, 2)).mean()) for k in ks])
@@ -411,14 +426,197 @@ levels = {f"a coin: {coin:.1f}": coin, f"one histogram per position: {histogram:
 figures.lines(curves, "earlier neighbours that the model looks at", "nats per image", levels=levels)
 
 # %% [markdown]
-# Two neighbours do most of the work: ink continues. None of the others helps nearly as much, and from about ten
-# on the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14 neighbours most
-# never occur in the 1297 training images. The table begins to know these images by heart.
+# Two neighbours do most of the work: ink continues. None of the others helps nearly as much, and from
+# about ten on the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14
+# neighbours most never occur in the 1297 training images. The table begins to know these images by
+# heart.
 #
-# This is the wall that tables run into. To see a whole 8×8 image a table would need up to $2^{63}$
-# entries. A network is a way to share what is learned among patterns that are alike, and it sees
-# much more with a few thousand numbers. A small PixelCNN ([04](04_pixelcnn.ipynb)), after a few
-# seconds of training with Adam ([09](09_training_and_results.ipynb)):
+# And a histogram that sees *no* neighbour beats nine of them. It knows something else: *where* it is.
+# Digits of this set stand in the middle and fill their square from top to bottom, so that a pixel
+# near the left or right edge is black in nearly every image. The table is asked the same question at
+# all places, and cannot tell a blank edge from the blank inside of a zero. The best model would use
+# both.
+#
+# ## Let it learn
+#
+# Tables run into a wall. To see all 24 neighbours one would need $2^{24}$ entries, to see a whole
+# 8×8 image up to $2^{63}$. So write down a function with a few numbers in it, its **parameters**, and
+# look for the values of the parameters that suit the data. Our first model was such a function. With
+# neighbours $x_1, \dots, x_k$ of a pixel, weights $w_1, \dots, w_k$ and a *bias* $b$,
+#
+# $$p(\text{the pixel is } 1) = \sigma(z), \qquad z = b + \sum_{j=1}^{k} w_j\, x_j .$$
+#
+# By hand we took two neighbours, weights 2 and 2 and bias $-1.5$. Here the data choose. (Statisticians
+# call this *logistic regression*.) It has $k + 1$ parameters where the table had $2^k$.
+#
+# What does "suit" mean? **Maximum likelihood**: of all values that the parameters could have, take
+# those for which the images that were really seen are the most probable. The most probable is what
+# costs the fewest nats, so we look for the minimum of the mean nats per training image. A number to
+# be made small by learning is called a **loss**. (The counted table was maximum likelihood already:
+# if a pattern was followed by a 1 in 30 of 100 cases, then $p^{30}(1-p)^{70}$ is largest at
+# $p = 0.3$. The added ones only keep it off 0 and 1.)
+#
+# No formula gives the best weights. But the loss can tell in which direction it falls: its gradient.
+#
+# **1. From the loss to the logit.** A pixel of value $v$ costs $\ell = -\ln \sigma(z)$ if $v = 1$ and
+# $\ell = -\ln(1 - \sigma(z))$ if $v = 0$. The sigmoid has the derivative $\sigma(1 - \sigma)$. So
+# $d\ell/dz$ is $-(1 - \sigma)$ in the first case, $\sigma$ in the second, and in both
+#
+# $$dz = \sigma(z) - v :$$
+#
+# *what the model said, minus what happened*. (In this course the gradient of anything is written with
+# a $d$ before it: $dz$ is the derivative of the loss with respect to $z$.)
+#
+# **2. From the logit to the weights.** $w_j$ comes into $z$ multiplied by $x_j$, the bias by 1:
+#
+# $$dw_j = \sum dz\; x_j, \qquad db = \sum dz,$$
+#
+# summed over all pixels of an image, and averaged over the images.
+
+
+# %%
+def loss_and_gradient(w, b, seen, x):
+    """Mean nats per image, dw (k,) and db; seen (B, H, W, k), x (B, H, W) of 0 and 1."""
+    z = b + seen @ w
+    nats = np.where(x == 1, -np.log(sigmoid(z)), -np.log(sigmoid(-z)))
+    dz = (sigmoid(z) - x) / len(x)  # 1
+    return nats.sum() / len(x), np.tensordot(dz, seen, 3), dz.sum()  # 2
+
+
+seen, ones, eps = neighbours(train, 24), train[..., 0], 1e-5
+w, b = rng.standard_normal(24), -0.5
+_, dw, db = loss_and_gradient(w, b, seen, ones)
+for j in (0, 5):
+    step = eps * (np.arange(24) == j)
+    up, down = (loss_and_gradient(w + s, b, seen, ones)[0] for s in (step, -step))
+    assert np.isclose((up - down) / (2 * eps), dw[j], rtol=1e-6)
+    print(f"weight {j}: numerically {(up - down) / (2 * eps):.6f}, by hand {dw[j]:.6f}")
+
+# %% [markdown]
+# The gradient points uphill. So take a small **step** against it,
+#
+# $$w \leftarrow w - \eta\, dw, \qquad b \leftarrow b - \eta\, db,$$
+#
+# ask for the gradient at the new place, and go on. $\eta$ is the **learning rate**. And there is no
+# need to ask all 1297 images before each step: 32 of them give nearly the same direction for a
+# fortieth of the work. Such a handful is a **batch**. The images are shuffled and dealt in batches,
+# and one round through all of them is an **epoch**. This is *stochastic gradient descent*, SGD, and
+# every network of this course is trained by it or by a relative.
+
+
+# %%
+def learn(features, rate=0.03, epochs=12, batch=32):
+    """w, b by SGD from zeros, and the test nats at first and after each epoch.
+
+    features: images (B, H, W, 1) → the inputs of each pixel's weighted sum (B, H, W, k).
+    """
+    seen, x, deal = features(train), train[..., 0], np.random.default_rng(0)
+    seen_test, x_test = features(test), test[..., 0]
+    w, b = np.zeros(seen.shape[-1]), 0.0
+    nats = [float(loss_and_gradient(w, b, seen_test, x_test)[0])]
+    for _ in range(epochs):
+        order = deal.permutation(len(x))
+        for start in range(0, len(x), batch):
+            some = order[start : start + batch]
+            _, dw, db = loss_and_gradient(w, b, seen[some], x[some])
+            w, b = w - rate * dw, b - rate * db
+        nats.append(float(loss_and_gradient(w, b, seen_test, x_test)[0]))
+    return w, b, nats
+
+
+def near(x):
+    return neighbours(x, 24)
+
+
+rates = {rate: learn(near, rate)[2] for rate in (0.0003, 0.003, 0.03, 0.1)}
+print("after 12 epochs:", {rate: round(nats[-1], 1) for rate, nats in rates.items()})
+epochs = list(range(13))
+figures.lines(
+    {f"rate {rate}": (epochs, nats) for rate, nats in rates.items()},
+    "epochs",
+    "nats per image, test",
+    ylim=(25, 46),
+)
+
+# %% [markdown]
+# The rate matters more than anything else here. With 0.0003 the loss falls and has far to go; with
+# 0.03 it is down after three epochs. With 0.1 the steps are too long: each leaps across the valley
+# and lands on the other slope, and nothing settles.
+#
+# The 24 weights can be looked at, each where its neighbour lies. The orange frame is the pixel.
+
+# %%
+w, b, learned = learn(near)
+kernel = np.zeros((7, 7))
+for weight, (row, column) in zip(w, NEIGHBOURS, strict=True):
+    kernel[3 + row, 3 + column] = weight
+figures.numbers({f"what it learned; bias {b:.1f}": kernel}, form="{:.1f}", current=(3, 3))
+
+# %% [markdown]
+# Our guess was not bad: above and left weigh most, and the bias is near $-1.5$. But a second white
+# pixel to the left speaks *against* ink, which nobody thought of: strokes are narrow, so one that is
+# two pixels wide already is likely to end.
+#
+# Remember this picture. The same weights at every pixel, each times what lies under it, zero for all
+# that comes later: this is a *masked convolution*, 7×7, with mask A, the first layer of every network
+# in the paper ([03](03_masked_convolution.ipynb)).
+#
+# What goes into the sum is up to us; such an input is called a **feature**. The histogram knew the
+# place of the pixel. So give the sum 64 features more, one for each place, of which one is 1 and the
+# others are 0: then every place has a bias of its own.
+
+
+# %%
+def near_and_place(x):
+    place = np.broadcast_to(np.eye(64).reshape(8, 8, 64), (len(x), 8, 8, 64))
+    return np.concatenate([neighbours(x, 24), place], axis=-1)
+
+
+placed = learn(near_and_place)[2]
+figures.Table(
+    ["model", "parameters", "nats per image, test"],
+    [
+        ["one histogram per position", 64, histogram],
+        ["5 neighbours, counted", 2**5, curves["test"][1][5]],
+        ["14 neighbours, counted", 2**14, curves["test"][1][14]],
+        ["24 neighbours, learned", 24 + 1, learned[-1]],
+        ["24 neighbours and the place, learned", 24 + 64 + 1, placed[-1]],
+    ],
+    form="{:.1f}",
+)
+
+# %% [markdown]
+# Two lessons. A weighted sum of 24 neighbours is worse than a table of 5: each neighbour can only
+# add its share, whatever the others are. And the right features are worth more than many parameters:
+# with the place, 89 numbers beat 16,384.
+#
+# ## Exercise 1.4 · Where does it rest?
+#
+# With no neighbour at all, only the bias is left, and every pixel has the logit $b$. Given images `x`
+# of zeros and ones, an array of any shape with at least one of each, return the $b$ at which
+# learning stops, because the gradient of the loss is zero.
+#
+# <details><summary>Hint</summary>
+#
+# $db$ is a sum of $\sigma(b) - v$ over all pixels. When is it zero? And $\sigma(b) = p$ has to be
+# solved for $b$: a bias is a logit, not a probability.
+# </details>
+
+
+# %%
+def resting_bias(x):
+    b = ...  # your code
+    return b
+
+
+check.resting_bias(resting_bias)
+
+# %% [markdown]
+# ## And a network
+#
+# A network makes its features itself, in layers of weighted sums, and learns all of their weights by
+# the same gradient descent; [02b](02b_networks_in_ten_minutes.ipynb) is about that. Here is a small
+# PixelCNN ([04](04_pixelcnn.ipynb)) after a few seconds of learning:
 
 # %%
 model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
@@ -428,6 +626,7 @@ found = {
     "one histogram per position": histogram,
     "2 neighbours, counted": curves["test"][1][2],
     "14 neighbours, counted": curves["test"][1][14],
+    "24 neighbours and the place, learned": placed[-1],
     "a small PixelCNN": float(model.nll(test).mean()),
 }
 figures.bars(found, "nats per image, test", highlight=("a small PixelCNN",), form="{:.1f}")
@@ -489,8 +688,8 @@ turned = {
 rows = []
 for name, turn in turned.items():
     a, b = turn(train), turn(test)
-    rows.append([name, f"{nats_of(count(a, 4), b, 4).sum(axis=(1, 2)).mean():.2f}"])
-figures.Table(["order", "nats per image, test"], rows)
+    rows.append([name, float(nats_of(count(a, 4), b, 4).sum(axis=(1, 2)).mean())])
+figures.Table(["order", "nats per image, test"], rows, form="{:.2f}")
 
 # %% [markdown]
 # In each order below, the blue pixels are what pixel 18 may know. Along the snake its own row comes
@@ -503,8 +702,9 @@ snake[1::2] = snake[1::2, ::-1]
 figures.raster({"raster": order, "columns": column_order, "snake": snake}, 18)
 
 # %% [markdown]
-# The differences in the table above are small. Samples are another matter: with the raster order you can complete
-# the lower half of an image and not the upper one, since a pixel knows only what came before it.
+# The differences in the table above are small. Samples are another matter: with the raster order you
+# can complete the lower half of an image and not the upper one, since a pixel knows only what came
+# before it.
 #
 # ## Three colours: equation (2)
 #
@@ -542,7 +742,8 @@ figures.Table(["", "each for itself, bits", "equation (2), bits"], table, form="
 
 # %% [markdown]
 # Green costs two fifths less once red is known; blue, with both known, costs little more than a third
-# of what it costs alone. A model that predicted the three side by side would pay the left column for every pixel.
+# of what it costs alone. A model that predicted the three side by side would pay the left column for
+# every pixel.
 #
 # And the order of the colours? Blue first gives other rows and the same sum, which is the price of
 # the joint table itself:
@@ -588,6 +789,8 @@ check.split_colours(split_colours)
 #   model could make of the image; bits divided by the number of values are bits/dim.
 # - With the image given, all factors are computed in one pass. Drawing goes pixel by pixel, and value
 #   by value in colour.
+# - Maximum likelihood makes the images that were seen as probable as it can: the fewest mean nats.
+#   The gradient of a logit is $\sigma(z) - v$, and SGD follows it, batch by batch.
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),

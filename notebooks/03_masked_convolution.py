@@ -16,14 +16,16 @@
 # each may see only earlier ones; why the first layer needs another mask than all later ones; how
 # red, green and blue wait for each other inside one pixel.
 #
-# **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), the chain rule
-# of derivatives, and NumPy. Nothing here needs the internet or more than a minute.
+# **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), what a layer, a
+# kernel and a convolution are ([02b](02b_networks_in_ten_minutes.ipynb)), and NumPy. Nothing here
+# needs the internet or more than a minute.
 
 # %%
 import numpy as np
 
 import pixelrnn_np as pr
 from pixelrnn_np import course, figures
+from pixelrnn_np.course import n00
 from pixelrnn_np.course import n03 as check
 from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.masked_conv import MaskedConv
@@ -61,17 +63,18 @@ figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for ki
 #
 # With kernel $K$, mask $M$ and bias $b$, features being row vectors, a masked convolution is
 #
-# $$y_{r,q} = b + \sum_{u,v} x_{r+u,\,q+v}\,(K \odot M)_{u,v},$$
+# $$y_{r,q} = b + \sum_t x_{r+t_r,\,q+t_q}\,(K \odot M)_t,$$
 #
-# where $u$ and $v$ run over the kernel with $(0,0)$ in its middle, and $x$ is zero outside the
-# image. For one colour, $M_{u,v}$ is 1 where $u < 0$, or $u = 0$ and $v < 0$; in the middle it is 0
-# (A) or 1 (B); elsewhere 0.
+# where $r$ is a row, $q$ a column, and the *tap* $t = (t_r, t_q)$ runs over the kernel with $(0,0)$ in
+# its middle. $x$ is zero outside the image, and $\odot$ multiplies entry by entry. For one colour, $M_t$
+# is 1 for taps that come before the middle in raster order, $t_r < 0$, or $t_r = 0$ and $t_q < 0$; in
+# the middle it is 0 (A) or 1 (B); elsewhere 0.
 #
 # With three colours, a pixel is predicted in three steps: R from earlier pixels, G from those and
 # R, B from those and both ([01](01_pixel_by_pixel.ipynb), equation 2). Therefore **every feature
 # of every layer belongs to a colour**. A feature of R may never know the pixel's G; a feature of G
-# may. In the middle of the kernel the mask becomes a small table between colours: may a feature of
-# this colour (row) read one of that (column)?
+# may. In the middle of the kernel the mask becomes a small table between colours: may an output of
+# this colour (row) read an input of that colour (column)?
 
 # %%
 colours = [0, 1, 2]
@@ -84,17 +87,22 @@ figures.masks(
 )
 
 # %% [markdown]
-# Writing $g(\cdot)$ for the colour of a feature, with R, G, B as 0, 1, 2:
+# With R, G, B as 0, 1, 2, for an output feature $k$ and an input feature $j$:
 #
-# $$M_{0,0}[\text{in}, \text{out}] = \begin{cases} 1 \text{ if } g(\text{out}) > g(\text{in}) &
-#   \text{mask A}\\ 1 \text{ if } g(\text{out}) \ge g(\text{in}) & \text{mask B.}\end{cases}$$
+# $$M_{(0,0)}[j, k] = \begin{cases} 1 \text{ if } \operatorname{colour}(k) > \operatorname{colour}(j) &
+#   \text{mask A}\\ 1 \text{ if } \operatorname{colour}(k) \ge \operatorname{colour}(j) &
+#   \text{mask B.}\end{cases}$$
+#
+# Mind the order. Features are row vectors and a product is $x K$, so in the *array* the input comes
+# first, $[j, k]$. The *table* above, as is usual, has a row for each output: it is the transpose, which
+# is why its code says `.T`.
 #
 # The rest of the kernel does not ask for colours: an earlier pixel is finished, all of it may be
 # read.
 #
 # How many features does each colour get when three does not divide their number? The paper does not
-# say. Here they are contiguous and as equal as possible, $g(k) = \lfloor C k / m \rfloor$ for
-# feature $k$ of $m$ and $C$ colours.
+# say. Here they are contiguous and as equal as possible: of $m$ features and $C$ colours, feature $k$
+# has colour $\lfloor C k / m \rfloor$.
 
 # %%
 figures.Table(
@@ -109,19 +117,17 @@ figures.Table(
 
 
 # %%
-def mask_slow(kind, rows, cols, groups_in, groups_out):
-    """0/1 array (rows, cols, in, out); groups: the colour of each feature."""
-    M = np.zeros((rows, cols, len(groups_in), len(groups_out)))
-    for a, b in np.ndindex(rows, cols):
-        u, v = a - rows // 2, b - cols // 2
-        for i, colour_in in enumerate(groups_in):
-            for o, colour_out in enumerate(groups_out):
-                if u < 0 or (u == 0 and v < 0):
-                    M[a, b, i, o] = 1
-                elif u == v == 0 and kind == "A":
-                    M[a, b, i, o] = colour_out > colour_in
-                elif u == v == 0 and kind == "B":
-                    M[a, b, i, o] = colour_out >= colour_in
+def mask_slow(kind, rows, cols, colours_in, colours_out):
+    """0/1 array (rows, cols, in, out), from the colour of each feature."""
+    M = np.zeros((rows, cols, len(colours_in), len(colours_out)))
+    for place in np.ndindex(M.shape):
+        i, j, feature_in, feature_out = place
+        tap = (i - rows // 2, j - cols // 2)
+        reads, writes = colours_in[feature_in], colours_out[feature_out]
+        if tap < (0, 0):  # Python compares rows first, then columns: the raster order
+            M[place] = 1
+        elif tap == (0, 0):
+            M[place] = writes > reads if kind == "A" else writes >= reads
     return M
 
 
@@ -132,11 +138,11 @@ def mask_slow(kind, rows, cols, groups_in, groups_out):
 
 # %%
 def windows(r, q, rows, cols, H, W):
-    """Pairs (a, b), (row, column): tap of the kernel, pixel of the image under it."""
-    for a, b in np.ndindex(rows, cols):
-        row, column = r + a - rows // 2, q + b - cols // 2
+    """Pairs (i, j), (row, column): a place in the kernel, the pixel of the image under it."""
+    for i, j in np.ndindex(rows, cols):
+        row, column = r + i - rows // 2, q + j - cols // 2
         if 0 <= row < H and 0 <= column < W:
-            yield (a, b), (row, column)
+            yield (i, j), (row, column)
 
 
 def conv_slow(x, K, M, b):
@@ -145,8 +151,8 @@ def conv_slow(x, K, M, b):
     y = np.zeros((H, W, K.shape[3]))
     for r, q in np.ndindex(H, W):
         y[r, q] = b
-        for tap, pixel in windows(r, q, *K.shape[:2], H, W):
-            y[r, q] += x[pixel] @ (K * M)[tap]
+        for place, pixel in windows(r, q, *K.shape[:2], H, W):
+            y[r, q] += x[pixel] @ (K * M)[place]
     return y
 
 
@@ -222,8 +228,8 @@ course.interactive(draw_stack, first=["A", "B"], layers=(1, 5))
 # %% [markdown]
 # ## Exercise 3.1 · How much is left?
 #
-# A kernel of $k \times k$ with $m$ features in and $m$ out has $k^2 m^2$ weights, for three colours
-# with $m$ divisible by 3. How many of them does the mask let live? Return a whole number.
+# A kernel of $k \times k$ with $m$ features in and $m$ out has $k^2 m^2$ weights; there are three
+# colours, and 3 divides $m$. How many of the weights does the mask let live? Return a whole number.
 #
 # <details><summary>Hint</summary>
 #
@@ -267,27 +273,28 @@ figures.masks(
 # order, and a model without leaks fills nothing on or above its diagonal. Every model in this
 # project has to pass it, and [11](11_catch_the_leak.ipynb) shows bugs that do not.
 #
-# ## Exercise 3.2 · Four gates
+# ## Exercise 3.2 · A table for a whole stack
 #
-# An LSTM makes $4h$ features in one convolution: $h$ for each of its gates o, f, i, g, one gate after
-# the other. Later, feature $k$ of every gate is multiplied with feature $k$ of the others. Return the
-# colour of each of the $4h$ features, an array of ints, for $C$ colours.
+# Each layer has a table of what may be read on the same pixel. What does a stack of layers let
+# through? Given their masks from the first layer on, a string such as `"ABB"`, return the $3 \times 3$
+# table of 0 and 1 for the whole stack: a row for each colour of the last layer's output, a column for
+# each colour of the image. Try `"BBB"` and `"AA"`, and say what is wrong with each.
 #
 # <details><summary>Hint</summary>
 #
-# If a feature of o belongs to G while the same feature of g belongs to R, their product knows what
-# only G may know, and hands it to R. So what has to be the same for all four gates? `feature_groups`
-# gives the colours of $h$ features.
+# From the image's R to the output's B there may be several ways, such as R → G → B, one step in each
+# layer. Which operation on two tables adds up, over all colours in between, the products of the
+# steps? `np.tri(3)` and `np.tri(3, k=-1)` are the two tables.
 # </details>
 
 
 # %%
-def gate_colours(h, C):
-    colours = ...  # your code
-    return colours
+def stack_table(kinds):
+    table = ...  # your code: an array (3, 3) of 0 and 1
+    return table
 
 
-check.gate_colours(gate_colours)
+check.stack_table(stack_table)
 
 # %% [markdown]
 # ## Backwards, step by step
@@ -301,9 +308,9 @@ check.gate_colours(gate_colours)
 #
 # **1. The bias** is in every output once: $db = \sum_p dy_p$.
 #
-# **2. The kernel.** $\hat K_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = x \hat K$ of a row
-# vector and a matrix $d\hat K = x^\top dy$, so over all of them
-# $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
+# **2. The kernel.** $\hat K_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = x \hat K$
+# of a row vector and a matrix $d\hat K = x^\top dy$ ([02b](02b_networks_in_ten_minutes.ipynb)), so over
+# all of them $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
 #
 # **3. The input.** A pixel $p'$ was read by every $p$ with $p + t = p'$. For one product
 # $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$. Forward reads at $p+t$, backward collects
@@ -324,9 +331,9 @@ def conv_slow_backward(dy, x, K, M):
     dx, dK, db = np.zeros_like(x), np.zeros_like(K), np.zeros(K.shape[3])
     for r, q in np.ndindex(H, W):
         db += dy[r, q]  # 1
-        for tap, pixel in windows(r, q, *K.shape[:2], H, W):
-            dK[tap] += np.outer(x[pixel], dy[r, q])  # 2
-            dx[pixel] += dy[r, q] @ (K * M)[tap].T  # 3
+        for place, pixel in windows(r, q, *K.shape[:2], H, W):
+            dK[place] += np.outer(x[pixel], dy[r, q])  # 2
+            dx[pixel] += dy[r, q] @ (K * M)[place].T  # 3
     return dx, dK * M, db  # 4
 
 
@@ -379,25 +386,38 @@ figures.Table(
 # %% [markdown]
 # ## A mask that training undoes
 #
-# A kernel of one feature, 3×3, masked when it is made. Then one step of gradient descent on half the
-# squared distance to a random target, once with step 4 and once without it.
+# A kernel of one feature, 3×3, with mask A, masked when it is made. Its task is the one that every
+# model here has: from a digit, predict that digit, each pixel from earlier ones. 200 steps of
+# gradient descent on half the squared error follow, once without step 4 and once with it.
 
 # %%
+picture = pr.load_data("digits", "train")[10] / 16
 mask = conv_mask("A", 3, 3, [0], [0])
-kernel = rng.standard_normal((3, 3, 1, 1)) * mask
-picture, target = rng.standard_normal((2, 8, 8, 1))
-error = conv_slow(picture, kernel, np.ones_like(kernel), 0.0) - target
-_, without_mask, _ = conv_slow_backward(error, picture, kernel, np.ones_like(kernel))
-after = {
-    "masked when made": kernel,
-    "one step, dK": kernel - 0.005 * without_mask,
-    "one step, dK ⊙ M": kernel - 0.005 * without_mask * mask,
-}
-figures.numbers({title: a[..., 0, 0] for title, a in after.items()}, form="{:.2f}", current=(1, 1))
+start = 0.3 * rng.standard_normal((3, 3, 1, 1)) * mask
+
+
+def descend(kernel, gradient_mask, steps=200):
+    """The kernel after training, and its mean squared error; the kernel is not masked again."""
+    everything = np.ones_like(kernel)
+    for _ in range(steps):
+        error = conv_slow(picture, kernel, everything, 0.0) - picture
+        _, dK, _ = conv_slow_backward(error, picture, kernel, everything)
+        kernel = kernel - 0.02 * dK * gradient_mask
+    return kernel, float((error**2).mean())
+
+
+trained = {"200 steps, dK": descend(start, 1.0), "200 steps, dK ⊙ M": descend(start, mask)}
+for title, (_, error) in trained.items():
+    print(f"{title}: mean squared error {error:.4f}")
+shown = {"masked when made": start, **{title: kernel for title, (kernel, _) in trained.items()}}
+figures.numbers({title: a[..., 0, 0] for title, a in shown.items()}, form="{:.2f}", current=(1, 1))
 
 # %% [markdown]
-# In the picture in the middle the future has come in through the back door: five weights that were
-# zero are not.
+# In the middle the future has come in by the back door: the weight of the pixel itself, masked when
+# the kernel was made, has grown to 1, and all others have gone. The kernel has learned to copy. Its
+# error is zero, and it knows nothing. On the right, step 4 has kept it honest: what is above and to
+# the left has to do.
+#
 # Masking $K$ in every forward pass as well, as the layer here does, makes it certain: whatever is in
 # the masked places, nobody reads it.
 #
@@ -426,32 +446,38 @@ check.input_gradient(input_gradient)
 # %% [markdown]
 # ## Where in a network
 #
-# Every masked convolution of Table 1 is this one layer, in other sizes: 7×7 with mask A at the
-# entrance, 3×3 or 1×1 with mask B after it. Here are eight of the first layer's sixteen kernels as they
-# act, $K \odot M$, in a small PixelCNN that was trained for a second on 8×8 digits.
+# The masked convolutions of Table 1 are this one layer in other sizes. At the entrance of all networks
+# stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3 before the states of
+# the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM, and 1×1 wherever
+# features are only mixed. What runs from state to state has no mask: it reads finished rows or
+# diagonals alone.
+#
+# Here are eight of the 32 first kernels of a trained network, those with the largest weights, as they
+# act: $K \odot M$. It is the Diagonal BiLSTM that the package carries, trained on the paper's MNIST.
 
 # %%
-model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
-train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
-pr.Trainer(model, optimizer="adam").fit(train, epochs=8, progress=False)
-kernels = model.params["first.K"] * model.first.mask
-print(f"{model.nll(test).mean():.1f} nats per image, a coin has {64 * np.log(2):.1f}")
+model = pr.load_pretrained("binarized_mnist-diagonal_bilstm-7x16")
+kernels = (model.params["first.K"] * model.first.mask)[:, :, 0]
+largest = np.argsort(-np.abs(kernels).max(axis=(0, 1)))[:8]
 figures.feature_maps(
-    {f"feature {k}": kernels[:, :, 0, k] for k in range(8)},
-    columns=4,
-    pixel=(3, 3),
-    label="weight",
+    {f"feature {k}": kernels[..., k] for k in largest}, columns=4, pixel=(3, 3), label="weight"
 )
 
 # %% [markdown]
-# And what the prediction of one pixel makes of all this: how strongly it depends on each earlier
-# one, averaged over test images.
+# The pixel to the left and the one above have the largest weights; the further away, the less. Kernels
+# 18, 2 and 4 weigh the left pixel *against* those before it: a difference, which answers where a
+# stroke has just begun or ended. 8 and 27 weigh the left pixel against, or together with, what lies
+# above and to the right, where a stroke may come down.
+#
+# And what the prediction of one pixel makes of all layers together: how strongly it depends on each
+# earlier pixel, averaged over handwritten digits.
 
 # %%
+digits = n00.like_mnist(pr.load_data("digits", "test", levels=17)[:40])
 figures.feature_maps(
-    {"pixel (5, 4)": explain.influence(model, test[:100], 5, 4)},
+    {"pixel (17, 14)": explain.influence(model, digits, 17, 14)},
     signed=False,
-    pixel=(5, 4),
+    pixel=(17, 14),
     label="|d logit / d pixel|",
 )
 
@@ -461,8 +487,7 @@ figures.feature_maps(
 # - A masked convolution computes all pixels at once, and each sees earlier ones only.
 # - Mask A at the entrance, where the middle is the value itself; mask B after it, where the middle is
 #   a feature made from earlier values.
-# - Every feature has a colour, and inside a pixel colours are read in the order R, G, B. In an LSTM
-#   each gate is split for itself.
+# - Every feature has a colour, and inside a pixel colours are read in the order R, G, B.
 # - The mask acts on the weights in forward and on their gradients in backward.
 #
 # In the package: `layers/masks.py`, `layers/masked_conv.py` (with this derivation in its docstring),

@@ -22,8 +22,8 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 def sources(chosen=()):
     """The .py files of the notebooks and their solutions, in order; those named, or all."""
-    paths = sorted(FOLDER.glob("[0-9][0-9]_*.py")) + sorted(FOLDER.glob("solutions/[0-9]*.py"))
-    return [p for p in paths if not chosen or p.name.startswith(tuple(chosen))]
+    paths = sorted(FOLDER.glob("[0-9][0-9]*_*.py")) + sorted(FOLDER.glob("solutions/[0-9]*.py"))
+    return [p for p in paths if not chosen or p.name.startswith(tuple(f"{c}_" for c in chosen))]
 
 
 def read(path):

@@ -9,6 +9,7 @@ import posixpath
 import re
 
 import nbformat
+from docutils import nodes
 from files import keep_only, write
 from sources import page_of
 
@@ -20,7 +21,7 @@ PAGES = {  # files outside of the course that are pages too
 }
 # An unhurried reader of a text with formulas, and of code that does something new.
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 20
-TABLE_ROW = re.compile(r"^\|\s*`(\d\d_\w+)`\s*\|(.*)\|(.*)\|$", re.M)
+TABLE_ROW = re.compile(r"^\|\s*`(\d\d\w+)`\s*\|(.*)\|(.*)\|$", re.M)
 
 
 def minutes(notebook):
@@ -91,7 +92,7 @@ def table(notebooks, readme):
 def write_pages(root, docs):
     """docs/course/*.ipynb, docs/course/solutions/ and docs/generated/course.md."""
     pages, notebooks = [], {}
-    for source in sorted((root / "notebooks").glob("**/[0-9][0-9]_*.ipynb")):
+    for source in sorted((root / "notebooks").glob("**/[0-9][0-9]*_*.ipynb")):
         path = source.relative_to(root).as_posix()
         notebook = nbformat.read(source, as_version=4)
         target = docs / "course" / source.relative_to(root / "notebooks")
@@ -102,3 +103,17 @@ def write_pages(root, docs):
     keep_only(docs / "course", "**/*.ipynb", pages)
     readme = (root / "notebooks" / "README.md").read_text(encoding="utf-8")
     write(docs / "generated" / "course.md", table(notebooks, readme))
+
+
+def describe_pictures(app, doctree):
+    """Gives each picture of a course's page the words that its output in the notebook carries."""
+    path = app.env.doc2path(app.env.docname)
+    if not app.env.docname.startswith("course/") or not path.endswith(".ipynb"):
+        return
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    for node, output in zip(list(doctree.findall(nodes.image)), pictures, strict=True):
+        alt = output.metadata.get("image/png", {}).get("alt")
+        if alt:
+            node["alt"] = alt

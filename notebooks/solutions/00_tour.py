@@ -42,7 +42,23 @@ def still_in_nats(a, b):
     return b - a
 
 
-course.show(check.powers_of_ten(the_wrong_way_round), check.powers_of_ten(still_in_nats))
+def whole_number(a, b):
+    return round((b - a) / np.log(10))
+
+
+course.show(*(check.powers_of_ten(f) for f in (the_wrong_way_round, still_in_nats, whole_number)))
+
+# %% [markdown]
+# To make the two probabilities first looks safe with 80 nats. With 1000 both are 0: the smallest
+# number of float64 is about $e^{-745}$. Logarithms are not only shorter to write.
+
+
+# %%
+def probabilities_first(a, b):
+    return np.log10(np.exp(-a) / np.exp(-b))
+
+
+check.powers_of_ten(probabilities_first)
 
 # %% [markdown]
 # ## Exercise 0.2 · The weighted die
@@ -108,12 +124,33 @@ def all_others(r, q, H, W):
     return H * W - 1
 
 
-course.show(check.steered(rows_below), check.steered(with_itself))
+def columns_first(r, q, H, W):
+    return H * W - 1 - (q * H + r)
+
+
+def rows_and_columns_swapped(r, q, H, W):
+    return H * W - 1 - (q * W + r)
+
+
+def rows_as_long_as_columns(r, q, H, W):
+    return H * W - 1 - (r * H + q)
+
+
+course.show(
+    *(check.steered(f) for f in (rows_below, with_itself, columns_first, rows_and_columns_swapped))
+)
 
 # %% tags=["answers"]
 RIGHT = {"powers_of_ten": powers_of_ten, "pick": pick, "steered": steered}
 WRONG = {
-    "powers_of_ten": [the_wrong_way_round, still_in_nats],
+    "powers_of_ten": [the_wrong_way_round, still_in_nats, whole_number, probabilities_first],
     "pick": [most_probable, nearest, includes_the_upper_end],
-    "steered": [rows_below, with_itself, all_others],
+    "steered": [
+        rows_below,
+        with_itself,
+        all_others,
+        columns_first,
+        rows_and_columns_swapped,
+        rows_as_long_as_columns,
+    ],
 }

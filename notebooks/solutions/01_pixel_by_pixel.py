@@ -97,7 +97,30 @@ def column_by_column(x, known, p_one, u):
     return image
 
 
-course.show(check.fill(all_at_once), check.fill(draws_known_ones), check.fill(column_by_column))
+def coin_the_other_way(x, known, p_one, u):
+    image = x.copy()
+    for r, q in np.ndindex(x.shape):
+        if not known[r, q]:
+            image[r, q] = u[r, q] > p_one(image, r, q)
+    return image
+
+
+def most_probable(x, known, p_one, u):
+    image = x.copy()
+    for r, q in np.ndindex(x.shape):
+        if not known[r, q]:
+            image[r, q] = p_one(image, r, q) > 0.5
+    return image
+
+
+course.show(*(check.fill(f) for f in (all_at_once, draws_known_ones, column_by_column)))
+
+# %% [markdown]
+# $u > p$ is as good a coin, but one that falls on 1 with probability $1 - p$. And without $u$ there
+# is no chance at all: the most probable pixels, one after the other, are one image and no sample.
+
+# %%
+course.show(check.fill(coin_the_other_way), check.fill(most_probable))
 
 # %% [markdown]
 # ## Exercise 1.3 · Split a colour
@@ -136,10 +159,52 @@ def each_for_itself(joint):
 
 course.show(check.split_colours(wrong_axis), check.split_colours(each_for_itself))
 
+# %% [markdown]
+# ## Exercise 1.4 · Where does it rest?
+#
+# $db = \sum (\sigma(b) - v)$ is zero when $\sigma(b)$ is the mean of the pixels: the model says "1" as
+# often as it happens. Solve $p = 1 / (1 + e^{-b})$ for $b$: $e^{-b} = (1 - p)/p$, and
+# $b = \ln \frac{p}{1 - p}$, the *log-odds*. This project starts its networks with such biases, so that
+# they need not spend their first steps on learning how much ink there is.
+
+
+# %%
+def resting_bias(x):
+    p = np.mean(x)
+    return np.log(p / (1 - p))
+
+
+check.resting_bias(resting_bias)
+
+# %% [markdown]
+# The share itself is a probability, between 0 and 1; a logit is any number, 0 at one half.
+
+
+# %%
+def the_share(x):
+    return np.mean(x)
+
+
+def log_of_the_share(x):
+    return np.log(np.mean(x))
+
+
+def upside_down(x):
+    return np.log((1 - np.mean(x)) / np.mean(x))
+
+
+course.show(*(check.resting_bias(f) for f in (the_share, log_of_the_share, upside_down)))
+
 # %% tags=["answers"]
-RIGHT = {"choices": choices, "fill": fill, "split_colours": split_colours}
+RIGHT = {
+    "choices": choices,
+    "fill": fill,
+    "split_colours": split_colours,
+    "resting_bias": resting_bias,
+}
 WRONG = {
     "choices": [of_the_whole_image, nats_for_bits],
-    "fill": [all_at_once, draws_known_ones, column_by_column],
+    "fill": [all_at_once, draws_known_ones, column_by_column, coin_the_other_way, most_probable],
     "split_colours": [wrong_axis, each_for_itself],
+    "resting_bias": [the_share, log_of_the_share, upside_down],
 }

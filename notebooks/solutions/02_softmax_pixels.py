@@ -54,8 +54,13 @@ def logarithm_afterwards(z):
     return np.log(e / e.sum(axis=-1, keepdims=True))
 
 
+def probabilities(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
 course.show(*(check.log_softmax(f) for f in (as_it_stands, one_maximum_for_all)))
-course.show(check.log_softmax(logarithm_afterwards))
+course.show(*(check.log_softmax(f) for f in (logarithm_afterwards, probabilities)))
 
 # %% [markdown]
 # ## Exercise 2.2 · The gradient of a batch
@@ -94,46 +99,48 @@ def uphill(logits, x):
 course.show(*(check.batch_gradient(f) for f in (divided_twice, of_the_sum, uphill)))
 
 # %% [markdown]
-# ## Exercise 2.3 · A bell in bins
+# ## Exercise 2.3 · On another scale
 #
-# Between `levels` bins there are `levels - 1` edges. Below the first bin the distribution function
-# counts from 0, above the last it ends at 1: so the tails are in the outer bins.
+# $y$ lives on an axis that is $s$ times shorter, so its density is $s$ times as high in each
+# dimension: $f(\mathbf y) = s^D f(\mathbf v + \mathbf u)$. The fair score is larger than the reported
+# one by $D \ln s$ nats. A model of $[-1, 1]$ has $s = 127.5$ (moving the axis changes nothing), and
+# its bits per dimension look seven too good.
 
 
 # %%
-def bins(cdf, levels):
-    below = [cdf(v - 0.5) for v in range(1, levels)]
-    return np.diff([0, *below, 1])
+def fair_bits(nats, D, s):
+    return (nats / D + np.log(s)) / np.log(2)
 
 
-check.bins(bins)
+check.fair_bits(fair_bits)
 
 # %% [markdown]
-# Edges all the way round leave the tails out, and the rest does not sum to one: such a model pays
-# for mass outside the scale. To take the curve's slope at the whole numbers instead is to mix up
-# density and mass: for a narrow curve it is far too much.
+# The sign is the usual mistake. A check for it: a scale of 256 must make a score *worse*, by 8 bits.
 
 
 # %%
-def without_the_tails(cdf, levels):
-    return np.diff([cdf(v - 0.5) for v in range(levels + 1)])
+def wrong_way_round(nats, D, s):
+    return (nats / D - np.log(s)) / np.log(2)
 
 
-def density_at_the_values(cdf, levels):
-    v, eps = np.arange(levels), 1e-4
-    return (cdf(v + eps) - cdf(v - eps)) / (2 * eps)
+def one_dimension(nats, D, s):
+    return (nats + np.log(s)) / D / np.log(2)
 
 
-def bins_from_v_to_v_plus_1(cdf, levels):
-    return np.diff([0, *(cdf(float(v)) for v in range(1, levels)), 1])
+def scale_forgotten(nats, D, s):
+    return nats / D / np.log(2)
 
 
-course.show(check.bins(without_the_tails), check.bins(density_at_the_values))
+def nats_and_bits(nats, D, s):
+    return nats / D + np.log2(s)
+
+
+course.show(*(check.fair_bits(f) for f in (wrong_way_round, one_dimension, nats_and_bits)))
 
 # %% tags=["answers"]
-RIGHT = {"log_softmax": log_softmax, "batch_gradient": batch_gradient, "bins": bins}
+RIGHT = {"log_softmax": log_softmax, "batch_gradient": batch_gradient, "fair_bits": fair_bits}
 WRONG = {
-    "log_softmax": [as_it_stands, one_maximum_for_all, logarithm_afterwards],
+    "log_softmax": [as_it_stands, one_maximum_for_all, logarithm_afterwards, probabilities],
     "batch_gradient": [divided_twice, of_the_sum, uphill],
-    "bins": [without_the_tails, density_at_the_values, bins_from_v_to_v_plus_1],
+    "fair_bits": [wrong_way_round, one_dimension, scale_forgotten, nats_and_bits],
 }

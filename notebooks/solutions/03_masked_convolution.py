@@ -17,7 +17,6 @@ import numpy as np
 
 from pixelrnn_np import course
 from pixelrnn_np.course import n03 as check
-from pixelrnn_np.layers.masks import feature_groups
 
 # %% [markdown]
 # ## Exercise 3.1 · How much is left?
@@ -51,33 +50,55 @@ def half_of_everything(kind, k, m):
 course.show(check.living_weights(as_for_one_colour), check.living_weights(half_of_everything))
 
 # %% [markdown]
-# ## Exercise 3.2 · Four gates
+# ## Exercise 3.2 · A table for a whole stack
 #
-# Each gate is divided for itself, so that feature $k$ has one colour in all four.
+# A way from an input colour to an output colour takes one step in each layer. The product of the
+# tables counts these ways: entry (output, input) of $M_2 M_1$ is a sum over the colours in between.
+# Later layers stand to the left. Where the count is not zero, there is a way.
 
 
 # %%
-def gate_colours(h, C):
-    return np.tile(feature_groups(h, C), 4)
+def stack_table(kinds):
+    table = np.eye(3)
+    for kind in kinds:
+        table = {"A": np.tri(3, k=-1), "B": np.tri(3)}[kind] @ table
+    return (table > 0).astype(int)
 
 
-check.gate_colours(gate_colours)
+check.stack_table(stack_table)
 
 # %% [markdown]
-# To cut all $4h$ features in three gives the whole of o to R and the whole of g to B. This is a real
-# bug of public implementations: R's prediction learns the pixel's own value.
+# `"AB"` gives the table of A again: B adds nothing that A did not let through, and takes nothing
+# away. `"BBB"` is the leak of the page. `"AA"` is safe, and blind: G no longer learns its pixel's R,
+# and with three A no colour knows any other. So A belongs in a network once; in which layer does not
+# matter for this table, but only at the entrance is the middle of the window the value itself.
 
 
 # %%
-def thirds_of_all(h, C):
-    return feature_groups(4 * h, C)
+def layer_by_layer(kinds):
+    table = np.ones((3, 3))
+    for kind in kinds:
+        table = table * {"A": np.tri(3, k=-1), "B": np.tri(3)}[kind]
+    return table
 
 
-def each_four_times(h, C):
-    return np.repeat(feature_groups(h, C), 4)
+def any_layer(kinds):
+    return sum({"A": np.tri(3, k=-1), "B": np.tri(3)}[kind] for kind in kinds) > 0
 
 
-course.show(check.gate_colours(thirds_of_all), check.gate_colours(each_four_times))
+def how_many_ways(kinds):
+    table = np.eye(3)
+    for kind in kinds:
+        table = {"A": np.tri(3, k=-1), "B": np.tri(3)}[kind] @ table
+    return table
+
+
+def inputs_in_rows(kinds):
+    return stack_table(kinds).T
+
+
+course.show(*(check.stack_table(f) for f in (layer_by_layer, any_layer)))
+course.show(*(check.stack_table(f) for f in (how_many_ways, inputs_in_rows)))
 
 # %% [markdown]
 # ## Exercise 3.3 · Back through a convolution
@@ -118,14 +139,35 @@ def keeps_the_margin(dy, K):
 
 course.show(check.input_gradient(not_flipped), check.input_gradient(keeps_the_margin))
 
+# %% [markdown]
+# `np.roll` moves an array in one call, and is wrong at every edge: what is pushed out on the right
+# comes in again on the left. A kernel's transpose is easily forgotten where it has as many features
+# in as out; with other numbers NumPy complains.
+
+
+# %%
+def rolled(dy, K):
+    rows, cols = K.shape[:2]
+    return sum(
+        np.roll(dy @ K[a, b].T, (a - rows // 2, b - cols // 2), axis=(0, 1))
+        for a, b in np.ndindex(rows, cols)
+    )
+
+
+def not_transposed(dy, K):
+    return input_gradient(dy, K.swapaxes(2, 3))
+
+
+course.show(check.input_gradient(rolled), check.input_gradient(not_transposed))
+
 # %% tags=["answers"]
 RIGHT = {
     "living_weights": living_weights,
-    "gate_colours": gate_colours,
+    "stack_table": stack_table,
     "input_gradient": input_gradient,
 }
 WRONG = {
     "living_weights": [as_for_one_colour, half_of_everything],
-    "gate_colours": [thirds_of_all, each_four_times],
-    "input_gradient": [not_flipped, keeps_the_margin],
+    "stack_table": [layer_by_layer, any_layer, how_many_ways, inputs_in_rows],
+    "input_gradient": [not_flipped, keeps_the_margin, rolled, not_transposed],
 }

@@ -3,12 +3,12 @@
 Importing it lets a notebook show every matplotlib Figure that a cell ends with.
 """
 
-from .checking import NotDone, Verdict, Wrong, exercise, same
+from .checking import NotDone, Verdict, Wrong, exercise, mistaken, same
 from .showing import fast, interactive, show, show_figures
 
 __all__ = [
-    "NotDone", "Verdict", "Wrong", "exercise", "fast", "interactive", "same", "show",
-    "show_figures",
+    "NotDone", "Verdict", "Wrong", "exercise", "fast", "interactive", "mistaken", "same",
+    "show", "show_figures",
 ]  # fmt: skip
 
 show_figures()

@@ -160,3 +160,20 @@ def same_columns(what, got, wanted, width, why=""):
     words = ("columns", "columns outside the image", "columns that cannot be seen",
              "columns that can be seen")  # fmt: skip
     same_places(what, got, wanted, width, words, why)
+
+
+def mistaken(what, got, wanted, mistakes, tolerance=1e-9):
+    """Raises `Wrong` if `got` is not `wanted` but what a known mistake gives.
+
+    mistakes: {how the sentence ends: what that mistake gives}.
+    """
+    try:
+        got, wanted = np.asarray(got, dtype=float), np.asarray(wanted, dtype=float)
+    except (TypeError, ValueError):
+        return
+    if got.shape != wanted.shape or np.allclose(got, wanted, rtol=tolerance, atol=tolerance):
+        return
+    for why, value in mistakes.items():
+        value = np.asarray(value, dtype=float)
+        if got.shape == value.shape and np.allclose(got, value, rtol=tolerance, atol=tolerance):
+            raise Wrong(f"{what} {why}")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import data, pretrained
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 def best():
@@ -56,11 +56,34 @@ def powers_of_ten(answer):
     for a, b in [(80.0, 80.0), (80.0, 103.02585), (103.02585, 80.0), (79.2, 543.43), (0.0, 7.5)]:
         wanted, got = (b - a) / np.log(10), answer(a, b)
         what = f"powers_of_ten({a}, {b})"
-        if np.ndim(got) == 0 and a != b and np.isclose(float(got), -wanted):
-            raise Wrong(f"{what} gives {got:.4g}: the image with fewer nats is the more probable.")
-        if np.ndim(got) == 0 and a != b and np.isclose(float(got), b - a):
-            raise Wrong(f"{what} gives {got:.4g}: that is still in nats, powers of e.")
+        if np.ndim(got) == 0 and a != b:
+            mistakes = {
+                "the image with fewer nats is the more probable.": -wanted,
+                "that is still in nats, powers of e.": b - a,
+                "the exponent may be a fraction; do not round it.": np.round(wanted),
+                "that is rounded down; the exponent may be a fraction.": np.floor(wanted),
+                "that is the ratio itself; its power of ten is asked for.": np.exp(b - a),
+                "that takes nats for bits, powers of 2.": (b - a) * np.log10(2),
+            }
+            mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes, 1e-6)
         same(what, got, wanted)
+    _without_exponentials(answer, 1000.0, 1300.0)
+
+
+def _without_exponentials(answer, a, b):
+    """Whoever makes the probabilities first divides 0 by 0."""
+    what = f"powers_of_ten({a}, {b})"
+    try:
+        with np.errstate(all="ignore"):
+            got = answer(a, b)
+    except (ArithmeticError, ValueError):
+        got = np.nan
+    if np.ndim(got) == 0 and not np.isfinite(float(got)):
+        raise Wrong(
+            f"{what} fails: e^-{a:.0f} is smaller than the smallest float64, so it becomes 0. Put "
+            "the exponents together before any exponential is taken."
+        )
+    same(what, got, (b - a) / np.log(10))
 
 
 @exercise("0.2")
@@ -76,17 +99,34 @@ def pick(answer):
                 raise Wrong(f"{what} gives {got}; values are 0 to {len(q) - 1}.")
             if q[int(got)] == 0:
                 raise Wrong(f"{what} gives {int(got)}, which has probability 0.")
+            if got == (np.cumsum(q) < u).sum() != wanted:
+                raise Wrong(f"{what} gives {int(got)}: a part includes its lower end.")
             if got != wanted:
                 raise Wrong(f"{what} gives {int(got)}, which is not right.")
 
 
 @exercise("0.3")
 def steered(answer):
-    for r, q, H, W in [(0, 0, 3, 4), (1, 2, 3, 4), (2, 3, 3, 4), (27, 0, 28, 28), (13, 27, 28, 28)]:
-        wanted, got = H * W - 1 - (r * W + q), answer(r, q, H, W)
-        what = f"steered({r}, {q}, {H}, {W})"
-        if np.ndim(got) == 0 and got == wanted + 1:
-            raise Wrong(f"{what} gives {got}: the pixel itself is known, it is not drawn.")
-        if np.ndim(got) == 0 and got == (H - 1 - r) * W and got != wanted:
-            raise Wrong(f"{what} gives {got}: there are also pixels to its right in its own row.")
-        same(what, got, wanted)
+    cases = [
+        (0, 0, 3, 4),
+        (1, 2, 3, 4),
+        (2, 3, 3, 4),
+        (1, 0, 2, 5),
+        (27, 0, 28, 28),
+        (13, 27, 28, 28),
+    ]
+    got = [answer(*case) for case in cases]
+    r, q, H, W = np.array(cases).T
+    mistakes = {
+        "counts the pixel itself; it is known, it is not drawn.": H * W - (r * W + q),
+        "leaves out the pixels to its right in its own row.": (H - 1 - r) * W,
+        "counts all other pixels, also those that are drawn before it.": H * W - 1,
+        "counts those that come before it; they are drawn without it.": r * W + q,
+        "takes r for the column and q for the row.": H * W - 1 - (q * W + r),
+        "goes down the columns; the raster order goes along the rows.": H * W - 1 - (q * H + r),
+        "skips H pixels for each row above; a row has W of them.": H * W - 1 - (r * H + q),
+    }
+    if all(np.ndim(g) == 0 for g in got):
+        mistaken("It", got, H * W - 1 - (r * W + q), mistakes)
+    for case, g in zip(cases, got, strict=True):
+        same(f"steered{case}", g, case[2] * case[3] - 1 - (case[0] * case[3] + case[1]))

@@ -2,20 +2,26 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("1.1")
 def choices(answer):
-    for nats, D in [
-        (784 * np.log(2), 784), (3072 * np.log(256), 3072), (79.20, 784), (0.0, 10), (5.0, 1),
-    ]:  # fmt: skip
+    cases = [(784 * np.log(2), 784), (3072 * np.log(256), 3072), (79.20, 784), (0.0, 10), (5.0, 1)]
+    for nats, D in cases:
         got, wanted = answer(nats, D), float(np.exp(nats / D))
         what = f"choices({nats:.2f}, {D})"
         if np.ndim(got) == 0 and D > 1 and got == np.inf:
             raise Wrong(f"{what} is infinite: the nats are those of {D} values, not of one.")
         if np.ndim(got) == 0 and nats and np.isclose(float(got), 2 ** (nats / D)):
             raise Wrong(f"{what} gives {got:.4g}: that takes nats for bits.")
+        if np.ndim(got) == 0 and nats and D > 1:
+            mistakes = {
+                "that is the probability of one value, not a number of choices.": np.exp(-nats / D),
+                "those are the nats of one value; how many choices cost as much?": nats / D,
+                "those are bits per value; how many choices cost as much?": nats / D / np.log(2),
+            }
+            mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes)
         same(what, got, wanted)
 
 
@@ -33,6 +39,7 @@ def fill(answer):
         if np.shape(got) == shape and (np.asarray(got)[known] != x[known]).any():
             raise Wrong(f"{what} changes known pixels.")
         if np.shape(got) == shape and not known.all():
+            _other_ways(what, got, wanted, x, known, u)
             at_once = np.where(known, x, [[u[r, q] < _model(x, r, q) for q in range(shape[1])]
                                           for r in range(shape[0])])  # fmt: skip
             if np.array_equal(got, at_once) and not np.array_equal(got, wanted):
@@ -41,6 +48,28 @@ def fill(answer):
                     "written down before the next one is asked for."
                 )
         same(f"{what} gives an image that", got, wanted)
+
+
+def _other_ways(what, got, wanted, x, known, u):
+    """The mistakes that fill the image pixel by pixel as well."""
+
+    def filled(one, order):
+        image = np.where(known, x, 0)
+        for r, q in order:
+            if not known[r, q]:
+                image[r, q] = one(u[r, q], _model(image, r, q))
+        return image
+
+    rows = list(np.ndindex(x.shape))
+    for why, image in {
+        "turns the coin round: u > p is true with probability 1 - p.":
+            filled(lambda v, p: v > p, rows),
+        "takes the more probable value each time; where is the chance in that?":
+            filled(lambda v, p: p > 0.5, rows),
+        "goes column by column; the raster order goes along the rows.":
+            filled(lambda v, p: v < p, sorted(rows, key=lambda place: place[::-1])),
+    }.items():  # fmt: skip
+        mistaken(what, got, wanted, {why: image})
 
 
 def _model(x, r, q):
@@ -78,3 +107,29 @@ def split_colours(answer):
             if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
                 raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")
             same(f"With m = {m}, {name}", a, b)
+
+
+@exercise("1.4")
+def resting_bias(answer):
+    rng = np.random.default_rng(0)
+    for x in (
+        np.array([0, 0, 0, 1]),
+        np.array([1, 0]),
+        (rng.random((5, 4, 4, 1)) < 0.8).astype("u1"),
+    ):
+        p, got = x.mean(), answer(x.copy())
+        what = (
+            f"For images of which {p:.0%} are 1 it gives {got if np.ndim(got) else f'{got:.4g}'}:"
+        )
+        if p != 0.5:
+            mistakes = {
+                "that is a probability; its logit is asked for.": p,
+                "that is the logarithm of a probability, not of the odds.": np.log(p),
+                "the odds are upside down; where 1 is frequent, b is positive.": np.log(
+                    (1 - p) / p
+                ),
+                "those are the odds; b is their logarithm.": p / (1 - p),
+                "that counts in powers of 2; the sigmoid has powers of e.": np.log2(p / (1 - p)),
+            }
+            mistaken(what, got, np.log(p / (1 - p)), mistakes)
+        same(f"resting_bias of images of which {p:.0%} are 1", got, np.log(p / (1 - p)))

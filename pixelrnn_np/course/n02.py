@@ -1,10 +1,8 @@
 """Checks of notebook 02, softmax and sigmoid likelihoods."""
 
-import math
-
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("2.1")
@@ -23,6 +21,12 @@ def log_softmax(answer):
         if np.shape(got) == z.shape and name == "large logits" and not np.isfinite(got).all():
             row = int(np.argmin(np.isfinite(got).all(axis=1)))
             raise Wrong(f"It is not finite for the logits {z[row].tolist()} in a row of three.")
+        mistakes = {
+            "gives probabilities; their logarithms are asked for.": np.exp(wanted),
+            "has the wrong sign: the logarithm of a probability is never positive.": -wanted,
+            "gives logarithms to base 2.": wanted / np.log(2),
+        }
+        mistaken(f"With {name}, it", got, wanted, mistakes)
         if np.shape(got) == z.shape and z.ndim > 1:
             sums = np.exp(got).sum(axis=-1)
             if not np.allclose(sums, 1):
@@ -50,26 +54,32 @@ def batch_gradient(answer):
             ]:
                 if factor != 1 and np.allclose(got, factor * wanted):
                     raise Wrong(f"{what} {why}")
+            p = e / e.sum(axis=-1, keepdims=True)
+            said = {"is what the model said; what happened is missing.": p / shape[0]}
+            mistaken(what, got, wanted, said)
         same(what, got, wanted)
 
 
 @exercise("2.3")
-def bins(answer):
-    def normal(mean, std):
-        return lambda y: np.vectorize(lambda v: 0.5 * math.erfc((mean - v) / std / 2**0.5))(y)[()]
-
-    def logistic(mean, std):
-        return lambda y: 1 / (1 + np.exp(-np.clip((np.asarray(y) - mean) / std, -500, 500)))
-
-    for name, cdf, levels in [
-        ("a Gaussian in the middle", normal(7.5, 1.0), 16), ("a narrow one", normal(3.0, 0.05), 8),
-        ("one that reaches out", normal(0.0, 4.0), 8), ("a logistic", logistic(250.0, 5.0), 256),
-        ("two values", normal(0.2, 1.0), 2),
-    ]:  # fmt: skip
-        edges = cdf(np.arange(1, levels) - 0.5)
-        wanted = np.diff(np.array([0, *np.atleast_1d(edges), 1]))
-        got = answer(cdf, levels)
-        what = f"For {name} on {levels} values the array"
-        if np.shape(got) == wanted.shape and not np.isclose(np.sum(got), 1):
-            raise Wrong(f"For {name} on {levels} values the masses sum to {np.sum(got):.4g}.")
+def fair_bits(answer):
+    for nats, D, s in [
+        (2000.0, 3072, 256.0),
+        (-9000.0, 3072, 256.0),
+        (100.0, 192, 127.5),
+        (9.0, 2, 1.0),
+    ]:
+        wanted, got = (nats / D + np.log(s)) / np.log(2), answer(nats, D, s)
+        what = f"fair_bits({nats:g}, {D}, {s:g})"
+        if s != 1 and np.ndim(got) == 0:
+            mistakes = {
+                "that is the score of y; the scale is not undone.": nats / D / np.log(2),
+                "the scale is undone the wrong way round: y's density is the higher one.":
+                    (nats / D - np.log(s)) / np.log(2),
+                "every one of the D dimensions is squeezed, not one.":
+                    (nats + np.log(s)) / D / np.log(2),
+                "those are nats per dimension; bits are asked for.": nats / D + np.log(s),
+                "that adds bits of the scale to nats of the score.": nats / D + np.log2(s),
+                "those are the bits of a whole image.": (nats + D * np.log(s)) / np.log(2),
+            }  # fmt: skip
+            mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes)
         same(what, got, wanted)

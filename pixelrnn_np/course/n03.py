@@ -2,49 +2,91 @@
 
 import numpy as np
 
-from ..layers.masks import conv_mask, feature_groups, gate_groups
-from .checking import Wrong, exercise, same
+from ..layers.masks import conv_mask, feature_groups
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("3.1")
 def living_weights(answer):
-    for kind, k, m in [("A", 1, 3), ("B", 1, 3), ("A", 3, 3), ("B", 3, 6), ("A", 7, 6)]:
+    cases = [("A", 1, 3), ("B", 1, 3), ("A", 3, 3), ("B", 3, 6), ("A", 7, 6)]
+    wanted = []
+    for kind, k, m in cases:
         groups = feature_groups(m, 3)
-        wanted = int(conv_mask(kind, k, k, groups, groups).sum())
-        what, got = f"living_weights({kind!r}, {k}, {m})", answer(kind, k, m)
-        if k == 1 and np.ndim(got) == 0 and got != wanted:
-            raise Wrong(f"{what} gives {got}: look at the middle of mask {kind} again.")
-        same(what, got, wanted)
+        wanted.append(int(conv_mask(kind, k, k, groups, groups).sum()))
+    got = [answer(*case) for case in cases]
+    B, k, m = np.array([(kind == "B", k, m) for kind, k, m in cases]).T
+    earlier = (k * k - 1) // 2
+    mistakes = {
+        "treats the middle as with one colour, all or nothing.": (earlier + B) * m * m,
+        "lets half of everything live; look at the middle.": k * k * m * m // 2,
+        "leaves out the middle, where some pairs of colours live.": earlier * m * m,
+        "counts pairs of colours in the middle; each pair has (m/3)² weights.":
+            earlier * m * m + np.where(B, 6, 3),
+        "counts taps; each of them has m² weights.": earlier + B,
+    }  # fmt: skip
+    if all(np.ndim(g) == 0 for g in got):
+        mistaken("It", got, wanted, mistakes)
+    for (kind, k, m), g, w in zip(cases, got, wanted, strict=True):
+        what = f"living_weights({kind!r}, {k}, {m})"
+        if k == 1 and np.ndim(g) == 0 and g != w:
+            raise Wrong(f"{what} gives {g}: look at the middle of mask {kind} again.")
+        same(what, g, w)
 
 
 @exercise("3.2")
-def gate_colours(answer):
-    for h, C in [(6, 1), (3, 3), (6, 3), (8, 3), (16, 3)]:
-        got, wanted = answer(h, C), gate_groups(h, C)
-        what = f"gate_colours({h}, {C})"
-        if np.shape(got) != wanted.shape:
-            raise Wrong(f"{what} has shape {np.shape(got)}; it should have {wanted.shape}.")
-        gates = np.asarray(got).reshape(4, h)
-        if (gates != gates[0]).any():
-            k = int(np.argmax((gates != gates[0]).any(axis=0)))
-            raise Wrong(
-                f"In {what}, feature {k} has the colours {gates[:, k].tolist()} in the gates "
-                "o, f, i, g. They are multiplied with each other: one colour would leak."
-            )
-        same(what, got, wanted)
+def stack_table(answer):
+    tables = {"A": np.tri(3, k=-1), "B": np.tri(3)}
+    for kinds in ("A", "B", "AB", "ABBB", "BBB", "BA", "AA", "AAB", "AAA"):
+        product = np.eye(3)
+        for kind in kinds:
+            product = tables[kind] @ product
+        wanted, got, what = (product > 0).astype(float), answer(kinds), f"stack_table({kinds!r})"
+        mistakes = {
+            "has rows and columns swapped: a row is an output.": wanted.T,
+            "counts the ways from input to output; whether there is one is asked for.": product,
+            "is what a single layer may do; a way needs one step in every layer.":
+                sum(tables[k] for k in kinds) > 0,
+            "keeps what each layer lets through by itself; a way may change its colour in between.":
+                np.prod([tables[k] for k in kinds], axis=0),
+        }  # fmt: skip
+        mistaken(what, got, wanted, mistakes)
+        same(what, np.asarray(got, float) if np.shape(got) == (3, 3) else got, wanted)
 
 
 @exercise("3.3")
 def input_gradient(answer):
     rng = np.random.default_rng(0)
-    for H, W, rows, cols in [(4, 5, 1, 1), (4, 5, 3, 3), (5, 4, 5, 3), (2, 3, 5, 7)]:
-        K, dy = rng.standard_normal((rows, cols, 2, 3)), rng.standard_normal((H, W, 3))
+    for H, W, rows, cols, inputs in [
+        (4, 5, 1, 1, 3), (4, 5, 3, 3, 3), (5, 4, 5, 3, 2), (2, 3, 5, 7, 2),
+    ]:  # fmt: skip
+        K, dy = rng.standard_normal((rows, cols, inputs, 3)), rng.standard_normal((H, W, 3))
         wanted, what = correct(dy, K), f"For a {rows}×{cols} kernel on {H}×{W} pixels dx"
         got = answer(dy.copy(), K.copy())
-        flipped = correct(dy, K[::-1, ::-1])
-        if rows * cols > 1 and np.shape(got) == wanted.shape and np.allclose(got, flipped):
-            raise Wrong("The taps act in the wrong direction: forward reads at p + t.")
+        if np.shape(got) == (H + rows - 1, W + cols - 1, inputs) != wanted.shape:
+            raise Wrong(f"{what} still has its margin; cut out the part that lies on the image.")
+        mistakes = {"comes from the wrong side of each tap: forward reads at p + t.":
+                    correct(dy, K[::-1, ::-1])}  # fmt: skip
+        if inputs == 3:
+            mistakes["takes K for its transpose: dx = dy Kᵀ."] = correct(dy, K.swapaxes(2, 3))
+        wrapped = {
+            "goes round the edges: np.roll brings back on the left what leaves on the right.":
+                _rolled(dy, K, 1),
+            "goes round the edges, and the wrong way: forward reads at p + t.":
+                _rolled(dy, K, -1),
+        }  # fmt: skip
+        if rows * cols > 1:
+            mistaken(what, got, wanted, {**mistakes, **wrapped})
+        elif inputs == 3:
+            mistaken(what, got, wanted, {w: v for w, v in mistakes.items() if "transpose" in w})
         same(what, got, wanted)
+
+
+def _rolled(dy, K, sign):
+    r, q = K.shape[0] // 2, K.shape[1] // 2
+    return sum(
+        np.roll(dy @ K[a, b].T, (sign * (a - r), sign * (b - q)), (0, 1))
+        for a, b in np.ndindex(K.shape[:2])
+    )
 
 
 def correct(dy, K):

@@ -19,12 +19,26 @@ def _shell():
 
 
 def show_figures():
-    """Lets IPython show each matplotlib Figure, at twice the resolution, without a time stamp."""
-    shell = _shell()
-    if shell is not None:
-        from IPython.core.pylabtools import select_figure_formats
+    """Lets IPython show each matplotlib Figure, at twice the resolution, without a time stamp.
 
-        select_figure_formats(shell, {"retina"}, metadata={"Software": None})
+    Its words (figures/words.py) go along as the picture's alternative text.
+    """
+    shell = _shell()
+    if shell is None:
+        return
+    from IPython.core.pylabtools import select_figure_formats
+    from matplotlib.figure import Figure
+
+    select_figure_formats(shell, {"retina"}, metadata={"Software": None})
+    formatter = shell.display_formatter.formatters["image/png"]
+    picture = formatter.lookup_by_type(Figure)
+
+    def with_words(figure):
+        data, about = picture(figure)
+        alt = getattr(figure, "alt", None)
+        return data, {**about, "alt": alt} if alt else about
+
+    formatter.for_type(Figure, with_words)
 
 
 def show(*things):

@@ -9,7 +9,7 @@ from .compare import sheets
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
-from .grids import masks, numbers, skewed
+from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
@@ -28,6 +28,7 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "convolution",
     "distributions",
     "enlarged",
     "feature_maps",

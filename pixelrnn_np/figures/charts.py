@@ -4,13 +4,16 @@ import numpy as np
 
 from ..console import shown
 from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
+from .words import listed, sentence, words
 
 
 @drawn
-def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside"):
+def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside",
+          logx=False, ylim=None):  # fmt: skip
     """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour.
 
-    legend: "inside" the axes where there is room, or "above" them.
+    legend: "inside" the axes where there is room, or "above" them; log, logx: powers of ten along
+    an axis; ylim: None or (low, high).
     """
     figure = new(height)
     axes = figure.subplots()
@@ -27,10 +30,15 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.xaxis.get_major_locator().set_params(integer=True)
     if log:
         axes.set_yscale("log")
+    if logx:
+        axes.set_xscale("log")
+    if ylim:
+        axes.set_ylim(ylim)
     if len(named) > 1 or levels:
         above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
         axes.legend(frameon=False, **(above if legend == "above" else {}))
     plain(axes)
+    figure.alt = words(figure) + (f" Dashed: {listed(levels)}." if levels else "")
     return figure
 
 
@@ -47,17 +55,26 @@ def bars(named, xlabel, highlight=(), form="{:.4g}"):
     axes.set_xlabel(xlabel)
     axes.tick_params(axis="y", length=0)
     plain(axes)
+    figure.alt = sentence(f"{xlabel}: " + listed(f"{k} {form.format(v)}" for k, v in named.items()))
     return figure
 
 
 class Table:
-    """A table with headers and rows of values; numbers stand right. Shows itself."""
+    """A table with headers and rows of values; numbers stand right. Shows itself.
+
+    form: how floats are written, in all columns, or a list with one for each.
+    """
 
     def __init__(self, headers, rows, form="{:.4g}"):
         self.headers = [str(h) for h in headers]
         self.values = [list(row) for row in rows]
+        forms = [form] * len(headers) if isinstance(form, str) else form
         self.rows = [
-            [form.format(v) if isinstance(v, float) else str(v) for v in row] for row in self.values
+            [
+                f.format(v) if isinstance(v, float) else str(v)
+                for f, v in zip(forms, row, strict=True)
+            ]
+            for row in self.values
         ]
         self.right = [
             all(isinstance(row[k], (int, float)) for row in self.values)

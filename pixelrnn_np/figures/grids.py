@@ -3,6 +3,7 @@
 import numpy as np
 
 from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, panels
+from .words import rows_of
 
 
 @drawn
@@ -20,6 +21,8 @@ def masks(named, labels=None, centre=True):
         if centre and labels is None:
             outline(a, mask.shape[0] // 2, mask.shape[1] // 2)
         _frame(a, mask.shape, title, labels)
+    what = "Rows are outputs, columns inputs. " if labels is not None else ""
+    figure.alt = what + " ".join(f"{t}: {rows_of(m)}." for t, m in named.items())
     return figure
 
 
@@ -29,20 +32,57 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
 
     form: how a number is written; current: None or (row, col), outlined.
     """
-    from matplotlib import colormaps
-
     top = max(max(np.abs(np.asarray(a)).max(initial=0) for a in named.values()), 1e-12)
-    colours = colormaps[SIGNED]
     figure, axes = panels(len(named), ratio=_ratio(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
         values = np.asarray(values) + 0.0  # no number is shown as -0
-        for (r, q), value in np.ndenumerate(values):
-            dark = abs(value) > 0.5 * top
-            cell(a, r, q, colours(0.5 + 0.5 * value / top), form.format(value), dark)
+        _signed(a, values, top, form)
         if current is not None:
             outline(a, *current)
         _frame(a, values.shape, title, labels)
+    figure.alt = " ".join(f"{t}: {rows_of(np.asarray(a) + 0.0, form)}." for t, a in named.items())
     return figure
+
+
+@drawn
+def convolution(image, kernel, place):
+    """One number of a convolution: the window of an image (H, W), the kernel, and their products.
+
+    place: (row, column) of the output; the image is 0 outside.
+    """
+    from matplotlib.patches import Rectangle
+
+    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
+    rows, cols = kernel.shape
+    r, q = place
+    wide = np.pad(image, ((rows // 2,) * 2, (cols // 2,) * 2))
+    products = wide[r : r + rows, q : q + cols] * kernel
+    figure, axes = panels(3, height=2.9)
+    titles = (f"the image; window of {(int(r), int(q))}", "the kernel",
+              f"products; their sum is {products.sum():g}")  # fmt: skip
+    for a, title, values in zip(axes, titles, (image, kernel, products), strict=True):
+        _signed(a, values + 0.0, np.abs(values).max(initial=0) or 1, "{:g}")
+        _frame(a, values.shape, title, None)
+    axes[0].add_patch(
+        Rectangle((q - cols / 2, r - rows / 2), cols, rows, fill=False, edgecolor=BLACK, lw=2.5)
+    )
+    axes[0].set(xlim=(-1.2, image.shape[1] + 0.2), ylim=(image.shape[0] + 0.2, -1.2))
+    outline(axes[0], r, q)
+    outline(axes[1], rows // 2, cols // 2)
+    figure.alt = (
+        f"An image, {rows_of(image)}. The kernel, {rows_of(kernel)}, laid on pixel "
+        f"{(int(r), int(q))}, gives the products {rows_of(products + 0.0)}; sum {products.sum():g}."
+    )
+    return figure
+
+
+def _signed(axes, values, top, form):
+    """Numbers on one colour scale around zero, which ends at ±top."""
+    from matplotlib import colormaps
+
+    for (r, q), value in np.ndenumerate(values):
+        colour = colormaps[SIGNED](0.5 + 0.5 * value / top)
+        cell(axes, r, q, colour, form.format(value), abs(value) > 0.5 * top)
 
 
 @drawn

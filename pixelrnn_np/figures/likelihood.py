@@ -18,6 +18,7 @@ from .palette import (
     plain,
 )
 from .tiles import to_rgb
+from .words import listed, rows_of, sentence, titles
 
 
 @drawn
@@ -36,6 +37,9 @@ def raster(named, place):
         a.set(xlim=(-0.6, order.shape[1] - 0.4), ylim=(order.shape[0] - 0.4, -0.6), aspect="equal")
         a.set_title(title, fontsize=10)
         bare(a)
+    figure.alt = f"Pixel {place} is orange, those before it are blue. " + " ".join(
+        f"{title}: {rows_of(order)}." for title, order in named.items()
+    )
     return figure
 
 
@@ -48,6 +52,7 @@ def gallery(named, levels, columns=8):
         a.set_title(title, fontsize=10)
         a.set(xticks=[], yticks=[])
         a.spines[:].set_color(GREY)
+    figure.alt = f"{len(named)} small images: {titles(named)}."
     return figure
 
 
@@ -91,7 +96,18 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9,
                       frameon=False)  # fmt: skip
+    figure.alt = " ".join(_peak(title, panel, values or {}) for title, panel in named.items())
     return figure
+
+
+def _peak(title, panel, values):
+    """Where the distributions of one panel are largest, and what happened."""
+    panel = panel if isinstance(panel, dict) else {"p": panel}
+    peaks = [
+        f"{k or 'p'} is largest, {max(p):.3f}, at {int(np.argmax(p))}" for k, p in panel.items()
+    ]
+    truth = f", the mark is at {int(values[title])}" if title in values else ""
+    return sentence(f"{title}: {listed(peaks)}{truth}")
 
 
 SKIN = "#9EC5DE"  # bars behind lines: BLUE, lighter

@@ -17,6 +17,7 @@ from .palette import (
     panels,
 )
 from .tiles import tile, to_rgb
+from .words import listed, pictures, sentence, titles
 
 
 @drawn
@@ -33,7 +34,19 @@ def fields(named, pixel, columns=None, own=False):
         a.set_title(title, fontsize=10)
     kinds = {"this pixel": CURRENT, "seen": SEEN, "earlier, not seen": MISSED, "later": FUTURE}
     colour_legend(figure, kinds)
+    figure.alt = f"What pixel {tuple(pixel)} sees. " + " ".join(
+        _counted(title, np.asarray(reach) != 0, pixel, own) for title, reach in named.items()
+    )
     return figure
+
+
+def _counted(title, seen, pixel, own):
+    """How many pixels of a field are seen, missed, or leak, in words."""
+    order = np.arange(seen.size).reshape(seen.shape) - (pixel[0] * seen.shape[1] + pixel[1])
+    earlier, leaks = order < 0, (seen & (order >= own)).sum()
+    crosses = f", and {leaks} that it must not see" if leaks else ""
+    found = f"{(seen & earlier).sum()} of {earlier.sum()} earlier pixels"
+    return sentence(f"{title}: {found}{crosses}")
 
 
 def _field(axes, seen, pixel, own):
@@ -74,6 +87,11 @@ def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
         if pixel is not None:
             outline(a, *pixel)
     figure.colorbar(shown, ax=axes, label=label, fraction=0.04, pad=0.02)
+    size = "{}×{}".format(*np.shape(values))
+    figure.alt = sentence(
+        f"{len(named)} map{'s' * (len(named) > 1)} of {size} on one scale, "
+        f"{'±' if signed else '0 to '}{top:.2g}{f' ({label})' if label else ''}: {titles(named)}"
+    )
     return figure
 
 
@@ -107,6 +125,10 @@ def nats(images, per_pixel, levels, titles=None, top=None):
         bare(axes[1, i])
     more = "max" if per_pixel.max() > top else "neither"
     figure.colorbar(shown, ax=axes[1].tolist(), label="nats", extend=more, fraction=0.05, pad=0.02)
+    totals = (
+        f"{t} {p.sum():.1f}".strip() for t, p in zip(titles or [""] * n, per_pixel, strict=True)
+    )
+    figure.alt = f"{pictures(images)}, and below each what its pixels cost: {listed(totals)} nats."
     return figure
 
 
@@ -122,6 +144,7 @@ def marked(image, pixels, levels):
         outline(axes, r, q)
         axes.text(image.shape[1] - 0.3, r, f"({r}, {q})", va="center", fontsize=9)
     bare(axes)
+    figure.alt = f"An image with frames at {listed((int(r), int(q)) for r, q in pixels)}."
     return figure
 
 
@@ -147,6 +170,10 @@ def sheet(images, levels, columns=8, waiting=None, generated=None, title=None):
     axes.imshow(picture, interpolation="nearest")
     axes.set_title(title or "", fontsize=10)
     bare(axes)
+    hidden = "; dark blue is not known" if waiting is not None else ""
+    tinted = "; tinted pixels were drawn" if generated is not None else ""
+    name = f"{title}: " if title else ""
+    figure.alt = sentence(f"{name}{pictures(images)}, {columns} in a row{hidden}{tinted}")
     return figure
 
 
@@ -162,6 +189,7 @@ def frames(film, levels, rows):
         a.imshow(tile(images, levels, columns, waiting=waiting), interpolation="nearest")
         a.set_title(title, fontsize=10)
         bare(a)
+    figure.alt = f"{pictures(film[0])} while they are drawn: {titles(stills)}."
     return figure
 
 

@@ -29,14 +29,22 @@ WIDTH = 7.6  # inches, at 100 dots each: what a notebook shows without scaling
 
 
 def drawn(function):
-    """Decorates what draws: matplotlib's defaults hold, not the user's settings (style.py)."""
+    """Decorates what draws: matplotlib's defaults hold, not the user's settings (style.py).
+
+    A figure gets words for those who do not see it, `figure.alt`: what the caller says (alt="…"),
+    else what the function says, else what can be read off the figure (words.py).
+    """
 
     @functools.wraps(function)
-    def draw(*args, **options):
+    def draw(*args, alt=None, **options):
         from .style import own_settings
+        from .words import words
 
         with own_settings():
-            return function(*args, **options)
+            found = function(*args, **options)
+        if hasattr(found, "axes"):
+            found.alt = alt or getattr(found, "alt", None) or words(found)
+        return found
 
     return draw
 

@@ -32,6 +32,10 @@ def guess(image, pixel, p, levels):
     if levels <= 20:
         right.set_xticks(range(0, levels, 1 if levels <= 8 else 2))
     plain(right)
+    figure.alt = (
+        f"Left, an image that is known up to pixel {tuple(pixel)}; right, the guess: the truth, "
+        f"{truth}, has probability {p[truth]:.3f}."
+    )
     return figure
 
 

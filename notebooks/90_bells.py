@@ -1,0 +1,343 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 90 · Appendix to 02: mixtures of bells
+#
+# **What you will do.** Let a mixture of bells compete with a free histogram for the next pixel of a
+# photograph, on few data and on many; derive the way back through a mixture; show that a density is
+# never cheaper than the mass of its bins.
+#
+# **What you will learn.** What a prior is worth, in bits and in data; why the paper's rival of the
+# softmax, the MCGSM, was a strong one; how a mixture is fitted, by expectation maximisation and by
+# gradient.
+#
+# **What you need.** [02](02_softmax_pixels.ipynb). Nothing later needs this page.
+
+# %%
+import numpy as np
+
+import pixelrnn_np as pr
+from pixelrnn_np import course, figures
+from pixelrnn_np.course import n90 as check
+from pixelrnn_np.course.n90 import gaussian_bins
+from pixelrnn_np.inspection import gradcheck
+
+rng = np.random.default_rng(90)
+values = np.arange(256)
+
+# %% [markdown]
+# ## The idea
+#
+# The paper's rival (§5.3) is no single bell. It is a mixture: several bells of different widths, each
+# with a weight. A narrow one makes a sharp top, a wide one long tails, and that is what differences of
+# neighbouring pixels look like. So much is *told* to such a model. A free distribution over 256
+# values is told nothing.
+#
+# `gaussian_bins(mean, std)` gives the masses that a Gaussian puts on the values 0 to 255: the bin of
+# $v$ goes from $v - \tfrac12$ to $v + \tfrac12$, and what lies off the scale is gathered in the two
+# outer bins.
+#
+# ## Exercise 90.1 · A bell in bins
+#
+# Write it, for **any** distribution function: `cdf(y)` gives the share below a number `y`. Return the
+# masses of the values $0, \dots, \text{levels} - 1$, an array `(levels,)` that sums to 1.
+#
+# <details><summary>Hint</summary>
+#
+# The mass between two edges is a difference of two values of `cdf`. How many edges lie *between*
+# `levels` bins, and which values of the distribution function stand at the two ends?
+# </details>
+
+
+# %%
+def bins(cdf, levels):
+    masses = ...  # your code: an array (levels,)
+    return masses
+
+
+check.bins(bins)
+
+# %% [markdown]
+# ## A contest by counting
+#
+# Predict the red of a pixel from its left neighbour, in three ways, all fitted to pairs from the
+# training crops and measured on pairs from other parts of the photographs. (The crops overlap, so
+# that pairs repeat, the more the more of them are taken.)
+#
+# - **A Gaussian** for every value of the neighbour, with its own mean and width.
+# - **A mixture** of four Gaussians around the neighbour's value: the widths are the same for all
+#   neighbours, the weights depend on the neighbour.
+# - **A free histogram** for every value of the neighbour: 256 numbers each, the softmax's way.
+#
+# The mixture is fitted by *expectation maximisation*, which takes turns. Given widths and weights,
+# every difference belongs to each bell with some share, the bell's part of the whole density there.
+# Given shares, a bell's weight is its mean share, and its width the root of the mean square of the
+# differences, each counted with its share. Each turn makes the data more probable.
+
+
+# %%
+def pairs(split):
+    """Red of every pixel and of its right neighbour: two uint8 arrays (N,)."""
+    red = pr.load_data("photos", split)[..., 0]
+    return red[:, :, :-1].ravel(), red[:, :, 1:].ravel()
+
+
+def counted(a, b):
+    """(256, 256): how often value b followed value a."""
+    return np.bincount(256 * a.astype(int) + b, minlength=65536).reshape(256, 256)
+
+
+def free(a, b):
+    table = counted(a, b) + 0.1  # nothing is impossible
+    return table / table.sum(axis=1, keepdims=True)
+
+
+def one_gaussian(a, b):
+    step = b.astype(float) - a
+    n, few = np.bincount(a, minlength=256), 10  # as if each had seen 10 average pairs as well
+    mean = (np.bincount(a, step, 256) + few * step.mean()) / (n + few)
+    square = (np.bincount(a, step**2, 256) + few * (step**2).mean()) / (n + few)
+    std = np.sqrt(square - mean**2)
+    return np.stack([gaussian_bins(v + mean[v], std[v]) for v in values])
+
+
+def four_widths(a, b, rounds=40):
+    counts, difference = counted(a, b), np.arange(-255, 256)
+    histogram = np.bincount((255 + values[None] - values[:, None]).ravel(), counts.ravel(), 511)
+    weight, std = np.full(4, 0.25), np.array([1.0, 4, 12, 40])
+    for _ in range(rounds):  # the widths, from all neighbours together
+        share = weight * np.exp(-(difference[:, None] ** 2) / (2 * std**2)) / std + 1e-300
+        share *= (histogram / share.sum(axis=1))[:, None]
+        weight = share.sum(axis=0) / share.sum()
+        std = np.sqrt((share * difference[:, None] ** 2).sum(axis=0) / share.sum(axis=0)).clip(0.4)
+    bells = np.stack([[gaussian_bins(v, s) for s in std] for v in values])  # (256, 4, 256)
+    weights = np.tile(weight, (256, 1))
+    for _ in range(rounds):  # each neighbour's weights, as if it had seen 20 average pairs as well
+        p = np.einsum("vk,vkx->vx", weights, bells) + 1e-300
+        weights = weights * np.einsum("vx,vkx->vk", counts / p, bells) + 20 * weight
+        weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("vk,vkx->vx", weights, bells)
+
+
+(left, right), (left_test, right_test) = pairs("train"), pairs("test")
+shuffled = rng.permutation(len(left))
+sizes = [300, 1000, 3000, 10_000, 30_000, 100_000, 300_000]
+ways = {"one Gaussian": one_gaussian, "four widths": four_widths, "free histogram": free}
+bits = {name: [] for name in ways}
+for n in sizes:
+    few = shuffled[:n]
+    for name, way in ways.items():
+        p = way(left[few], right[few])[left_test, right_test]
+        bits[name].append(float(-np.log2(np.maximum(p, 1e-12)).mean()))
+figures.lines(
+    {name: (sizes, found) for name, found in bits.items()},
+    "pairs to learn from",
+    "bits per value, test",
+    logx=True,
+    ylim=(4, 6.5),
+)
+
+# %% [markdown]
+# (Every value equally likely would cost 8 bits.) Read it from the right. With many pairs the free
+# histogram is far ahead of the Gaussian, which pays dearly for every edge: a value in its tails has
+# almost no mass. (It is even spared the worst: no value costs more than 40 bits here.) The mixture is
+# better still, because it was told what photographs are like: near the neighbour, and sometimes far
+# off.
+#
+# Read it from the left, and you see the price of having no prior. A free distribution learns every
+# value by itself. It needs 100,000 pairs for what the mixture knows after 300; with 300,000 it is
+# catching up.
+
+# %%
+assert bits["free histogram"][4] > bits["four widths"][0] >= bits["free histogram"][5] - 0.02
+assert bits["four widths"][-1] < bits["free histogram"][-1] < bits["one Gaussian"][-1] - 0.5
+figures.Table(
+    ["bits per value, test", "300 pairs", "100,000", "300,000"],
+    [[name, found[0], found[5], found[6]] for name, found in bits.items()],
+    form="{:.2f}",
+)
+
+# %% [markdown]
+# That is the trade, and it says when the softmax can win: when data are plenty, and when what there
+# is to learn goes beyond the prior. The paper has 150 million sub-pixels of CIFAR-10 and a network
+# that sees more than one neighbour, shares what it learns among all contexts, and then finds shapes
+# that no one had thought of.
+#
+# ## A density is never cheaper than its bins
+#
+# [02](02_softmax_pixels.ipynb) measured densities on data with noise, $v + u$ with $u$ from $[0, 1)$.
+# $-\ln$ is convex, and so (Jensen's inequality) the mean of $-\ln f$ over a bin is at least $-\ln$ of
+# the mean of $f$, which is the bin's mass:
+#
+# $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass of the bin}).$$
+#
+# Here for Gaussians around the middle of a bin:
+
+# %%
+rows = []
+noise = (np.arange(200) + 0.5) / 200  # evenly over [0, 1)
+for std in (0.2, 1.0, 5.0):
+    distance = (noise - 0.5) / std
+    on_noise = float(np.mean(distance**2 / 2 + np.log(std * np.sqrt(2 * np.pi))) / np.log(2))
+    in_bin = float(-np.log2(gaussian_bins(128, std)[128]))
+    assert on_noise >= in_bin
+    rows.append([f"{std:g}", on_noise, in_bin])
+figures.Table(
+    ["width of the Gaussian", "density on noisy data, bits", "mass of the bin, bits"],
+    rows,
+    form="{:.3f}",
+)
+
+# %% [markdown]
+# For wide curves both agree; narrow ones pay for their corners.
+#
+# ## Backwards through a mixture, step by step
+#
+# A network that ends in a mixture hands out three numbers for each bell $k$: the logarithm of a weight
+# $\omega_k$, a mean $\mu_k$ and the logarithm $\lambda_k$ of one over a width. With the distance
+# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$ of value $v$, which lies at $y_v$ on a scale from
+# $-1$ to 1, bell $k$ gives it the logarithmic height
+#
+# $$\tau_{k,v} = \omega_k + \lambda_k - \tfrac12 \delta_{k,v}^2, \qquad
+#   z_v = \ln \sum_k e^{\tau_{k,v}},$$
+#
+# and a softmax makes the heights into probabilities: $dz_v = p_v - [v = x]$ if $x$ happened.
+#
+# **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
+# softmax, now over the bells: each gets its *share* of the value,
+# $d\tau_{k,v} = \rho_{k,v}\, dz_v$ with $\rho_{k,v} = e^{\tau_{k,v}} / e^{z_v}$.
+#
+# **2. The weight** is in $\tau_{k,v}$ for all values: $d\omega_k = \sum_v d\tau_{k,v}$.
+#
+# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls with the mean:
+# $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
+#
+# **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
+# $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
+
+# %%
+LEVELS = 17
+scale = np.linspace(-1, 1, LEVELS)
+
+
+def mixture(count):
+    """A last step with `count` bells: outputs (…, 3, count) → logits (…, 17), and the way back."""
+    start = np.linspace(-1, 1, count + 2)[1:-1, None]  # the means begin spread out
+
+    def last(outputs):
+        log_weight, mean, log_s = (outputs[..., k, :, None] for k in range(3))
+        s = np.exp(log_s + 1)
+        distance = (scale - mean - start) * s
+        height = log_weight + log_s - distance**2 / 2
+        top = height.max(axis=-2, keepdims=True)
+        logits = top + np.log(np.exp(height - top).sum(axis=-2, keepdims=True))
+
+        def back(dlogits):
+            share = np.exp(height - logits)
+            dheight = share * dlogits[..., None, :]  # 1
+            return np.stack(
+                [
+                    dheight.sum(axis=-1),  # 2
+                    (dheight * distance * s).sum(axis=-1),  # 3
+                    (dheight * (1 - distance**2)).sum(axis=-1),  # 4
+                ],
+                axis=-2,
+            )
+
+        return logits[..., 0, :], back
+
+    return last
+
+
+outputs, weight = rng.standard_normal((4, 3, 5)) / 10, rng.standard_normal((4, LEVELS)) / 10
+exact = mixture(5)(outputs)[1](weight)
+error = gradcheck.compare(
+    lambda: (mixture(5)(outputs)[0] * weight).sum(), {"outputs": outputs}, {"outputs": exact}, rng
+)["outputs"]
+assert error < 1e-6
+print(f"the way back through five bells: relative error {error:.0e}")
+
+# %% [markdown]
+# ### How many bells make a histogram?
+#
+# Without a network: one distribution for each of the 64 places of the 8×8 digits, fitted to their
+# frequencies by gradient descent. The histogram of the place is the best that there can be.
+
+# %%
+digits = pr.load_data("digits", "train")[..., 0]
+frequency = np.eye(LEVELS)[digits].mean(axis=0)  # (8, 8, 17)
+
+
+def fitted(count, steps=2000):
+    """The distributions of all places by `count` bells each: (8, 8, 17)."""
+    outputs, last = np.zeros((8, 8, 3, count)), mixture(count)
+    for _ in range(steps):
+        logits, back = last(outputs)
+        p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        p /= p.sum(axis=-1, keepdims=True)
+        outputs -= 0.1 * np.clip(back(p - frequency), -1, 1)
+    return p
+
+
+places = {count: fitted(count) for count in (1, 2, 5)}
+costs = {
+    f"{count} bell{'s' * (count > 1)}": float(-(frequency * np.log2(p)).sum(axis=-1).mean())
+    for count, p in places.items()
+}
+best = -(frequency * np.log2(np.maximum(frequency, 1e-300))).sum(axis=-1).mean()
+costs["the histogram"] = float(best)
+assert list(costs.values()) == sorted(costs.values(), reverse=True)
+figures.bars(costs, "bits per pixel, training", form="{:.3f}")
+
+# %% [markdown]
+# Look at some places: paper and ink at once is what a single bell cannot say.
+
+
+# %%
+def draw_place(row=2, column=5):
+    here = {"counted": frequency[row, column]}
+    here |= {f"{count} bells": p[row, column] for count, p in places.items() if count > 1}
+    here["1 bell"] = places[1][row, column]
+    return figures.distributions({f"place ({row}, {column})": here}, top=0.6)
+
+
+course.interactive(draw_place, row=(0, 7), column=(0, 7), static=[{}, {"row": 3, "column": 3}])
+
+# %% [markdown]
+# ## Exercise 90.2 · How wide is a mixture?
+#
+# A mixture has weights `w` that sum to 1, means `m` and standard deviations `s`, three arrays of the
+# same length. Return its own mean and standard deviation, two floats.
+#
+# <details><summary>Hint</summary>
+#
+# The mean of $y^2$ in one bell is $s_k^2 + m_k^2$. A variance is the mean of $y^2$ minus the square of
+# the mean of $y$, in a mixture too.
+# </details>
+
+
+# %%
+def mean_and_std(w, m, s):
+    mean, std = ..., ...  # your code
+    return mean, std
+
+
+check.mean_and_std(mean_and_std)
+
+# %% [markdown]
+# ## What to take away
+#
+# - A prior is worth data: four widths know after 300 pairs what a free distribution learns from
+#   100,000.
+# - A free distribution has no ceiling: it ends at the histogram, whatever its shape.
+# - Each bell of a mixture gets its share of the gradient, $\rho_{k,v}\,dz_v$.
+# - Densities on noisy data cost at least as much as the masses of their bins.
+#
+# Solutions: [solutions/90_bells](solutions/90_bells.ipynb). Back to
+# [02 · Softmax pixels](02_softmax_pixels.ipynb).

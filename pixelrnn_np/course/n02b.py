@@ -1,0 +1,41 @@
+"""Checks of notebook 02b, networks in ten minutes."""
+
+import numpy as np
+
+from .checking import exercise, mistaken, same
+
+
+@exercise("2b.1")
+def parameter_count(answer):
+    cases = [(3, 3, 1, 1, 8, 8), (1, 1, 4, 6, 5, 5), (7, 7, 3, 32, 32, 32), (1, 3, 16, 64, 28, 28)]
+    for rows, cols, m, n, H, W in cases:
+        weights = rows * cols * m * n
+        what = f"parameter_count{(rows, cols, m, n, H, W)}"
+        got = answer(rows, cols, m, n, H, W)
+        mistakes = {
+            "leaves out the biases.": weights,
+            "has one bias for the whole layer; each new feature has its own.": weights + 1,
+            "gives each weight a bias; each new feature has one.": 2 * weights,
+            "gives the biases to the m features that are read, not to those that are made.":
+                weights + m,
+            "counts each pixel's weights; all pixels share them.": (weights + n) * H * W,
+            "forgets that each new feature reads all m.": rows * cols * n + n,
+        }  # fmt: skip
+        mistaken(what, got, weights + n, mistakes)
+        same(what, got, weights + n)
+
+
+@exercise("2b.2")
+def difference_kernel(answer):
+    got = answer()
+    wanted = np.zeros((3, 3))
+    wanted[1, 1:] = 1, -1
+    mistakes = {
+        "takes the left neighbour: the kernel is laid on as it is, not mirrored.": wanted[:, ::-1],
+        "takes the pixel below: rows come before columns.": wanted.T,
+        "takes the pixel above: rows come before columns.": wanted.T[::-1],
+        "has the wrong sign: the neighbour is taken from the pixel.": -wanted,
+        "adds the neighbour; a difference is asked for.": np.abs(wanted),
+    }
+    mistaken("It", got, wanted, mistakes)
+    same("The kernel", got, wanted)
