@@ -158,7 +158,7 @@ def test_another_process_reads_it(tmp_path):
 
 def test_an_inexact_multi_scale_model_is_refused_with_the_reason():
     model = small(name="multi_scale", base="pixelcnn")
-    with pytest.raises(ValueError, match=r"paid for twice; copy its weights to .*exact=True"):
+    with pytest.raises(ValueError, match=r"paid for twice. Copy its weights to .*exact=True"):
         pr.compress(model, images_of(model, 1, 0))
     with pytest.raises(ValueError, match="exact=False"):
         pr.decompress(model, b"")

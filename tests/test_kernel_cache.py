@@ -91,6 +91,17 @@ def test_numba_switches_that_change_the_code_belong_to_it(kept, monkeypatch):
     assert compiles() and not compiles()
 
 
+def test_a_numba_that_cannot_store_code_costs_time_only(kept, monkeypatch, capsys):
+    """The compiled twins, which stand in for the kernels then, are kept here too."""
+
+    def changed(_):
+        raise AttributeError("_reduce")
+
+    monkeypatch.setattr(cache, "dumps", changed)
+    assert compiles() and compiles()
+    assert "cannot be kept" in capsys.readouterr().err
+
+
 # Freshness
 
 GRADIENT = """

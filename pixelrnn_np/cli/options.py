@@ -60,7 +60,7 @@ def open_model(run, pretrained):
     """(model, meta, what to call it) of RUN or of --pretrained, whichever of the two is named."""
     if (run is None) == (pretrained is None):
         both = "" if run is None else ", not both"
-        raise UsageError(f"name a RUN or --pretrained NAME{both}; `pretrained` lists names")
+        raise UsageError(f"name a RUN or --pretrained NAME{both}; `pretrained` lists the names")
     path = shipped.path_of(pretrained) if run is None else run
     with world().mirrored(path, (CHECKPOINT, BEST)) as near:
         net, meta = load_run(near)
