@@ -38,7 +38,12 @@ rng = np.random.default_rng(0)
 name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
 H, W, C = model.image_shape
-figures.sheet(pr.sample(model, 24, seed=2), model.levels, columns=12)
+figures.sheet(
+    pr.sample(model, 24, seed=2),
+    model.levels,
+    columns=12,
+    alt="24 digits that a network has drawn.",
+)
 
 # %% [markdown]
 # The network comes with the package, with its weights; of those for handwritten digits we take the
@@ -65,7 +70,7 @@ figures.Table(
 # %%
 images, what = check.pictures(card)
 print(what)
-figures.sheet(images[:24], model.levels, columns=12)
+figures.sheet(images[:24], model.levels, columns=12, alt="24 handwritten digits, enlarged.")
 
 # %% [markdown]
 # ## The idea
@@ -393,7 +398,11 @@ def draw_influence(row=5 * H // 8, column=W // 2):
     found = explain.influence(model, images[:40], row, column)
     title = f"pixel ({row}, {column})"
     return figures.feature_maps(
-        {title: found}, signed=False, pixel=(row, column), label="|d logit / d pixel|"
+        {title: found},
+        signed=False,
+        pixel=(row, column),
+        label="|d logit / d pixel|",
+        alt=f"What {title} depends on: most on the pixels beside and above it, on no later one.",
     )
 
 

@@ -383,13 +383,14 @@ check.fair_bits(fair_bits)
 #   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
 # - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
 #   *logistic* bell is handiest: its share below $y$ is $\sigma((y - \text{mean})\,s)$, with $s$ one
-#   over its width, so the mass of a bin is a difference of two sigmoids, and $z_v = \ln
-#   \text{mass}_v$.
+#   over its width. The mass between the edges of a bin is a difference of two sigmoids, and for edges
+#   $l$ and $u = l + s$ a product too: $\sigma(u) - \sigma(l) = \sigma(u)\,\sigma(-l)\,(1 - e^{-s})$. So
+#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
 
 # %%
 LEVELS = 17
 shades = np.arange(LEVELS)
-edges, t = shades[1:] - 0.5, (shades - 8) / 4
+t, above_0, below_16 = (shades - 8) / 4, (shades > 0) * 1.0, (shades < 16) * 1.0
 
 
 def sigmoid(z):
@@ -410,22 +411,27 @@ def cut_off(outputs):
 
 
 def gathered(outputs):
-    """The same; the mean keeps within -16 and 32, the width within e^-3 and e^3."""
+    """The same; the mean keeps between -16 and 32, the logarithm of s between -3 and 3."""
     bend = np.tanh(outputs[..., :2].astype(float) / 3)
     mean, s = 8 + 24 * bend[..., :1], np.exp(3 * bend[..., 1:])
-    e = (edges - mean) * s
-    below = sigmoid(e)
-    mass = 1e-6 + np.diff(below, axis=-1, prepend=0, append=1)
+    upper, lower = (shades + 0.5 - mean) * s, (shades - 0.5 - mean) * s
+    logits = (
+        -below_16 * np.logaddexp(0, -upper)
+        - above_0 * np.logaddexp(0, lower)
+        + below_16 * above_0 * np.log(1 - np.exp(-s))
+    )
 
     def back(dz):
-        dmass = dz / mass
-        de = (dmass[..., :-1] - dmass[..., 1:]) * below * (1 - below)
+        dupper, dlower = dz * below_16 * sigmoid(-upper), -dz * above_0 * sigmoid(lower)
+        between = (dz * below_16 * above_0).sum(axis=-1) * (s / (np.exp(s) - 1))[..., 0]
+        dmean = -((dupper + dlower) * s).sum(axis=-1)
+        dlog_s = (dupper * upper + dlower * lower).sum(axis=-1) + between
         doutputs = np.zeros_like(outputs)
-        doutputs[..., 0] = (-s * de).sum(axis=-1) * 8 * (1 - bend[..., 0] ** 2)
-        doutputs[..., 1] = (de * e).sum(axis=-1) * (1 - bend[..., 1] ** 2)
+        doutputs[..., 0] = dmean * 8 * (1 - bend[..., 0] ** 2)
+        doutputs[..., 1] = dlog_s * (1 - bend[..., 1] ** 2)
         return doutputs
 
-    return np.log(mass), back
+    return logits, back
 
 
 def softmax(outputs):
