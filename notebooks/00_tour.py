@@ -38,7 +38,12 @@ rng = np.random.default_rng(0)
 name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
 H, W, C = model.image_shape
-figures.sheet(pr.sample(model, 24, seed=2), model.levels, columns=12)
+figures.sheet(
+    pr.sample(model, 24, seed=2),
+    model.levels,
+    columns=12,
+    alt="24 digits that a network has drawn.",
+)
 
 # %% [markdown]
 # The network comes with the package, with its weights; of those for handwritten digits we take the
@@ -65,7 +70,7 @@ figures.Table(
 # %%
 images, what = check.pictures(card)
 print(what)
-figures.sheet(images[:24], model.levels, columns=12)
+figures.sheet(images[:24], model.levels, columns=12, alt="24 handwritten digits, enlarged.")
 
 # %% [markdown]
 # ## The idea
@@ -77,8 +82,8 @@ figures.sheet(images[:24], model.levels, columns=12)
 #
 # A PixelRNN is a player of this game. Here are two of its guesses. In the left picture the pixels
 # that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the
-# right is its answer; the triangle marks the truth. The second picture shows the pixel of this digit
-# that surprised it most. Move the pixel to where a stroke begins, goes on, or stops.
+# right is its answer; the triangle marks the truth. The second picture shows the pixel of this digit's
+# lower half that surprised it most. Move the pixel to where a stroke begins, goes on, or stops.
 
 
 # %%
@@ -99,13 +104,14 @@ def draw_guess(row=H // 2, column=W // 2, image=3):
 
 
 costs = explain.pixel_nats(model, images[3:4])[0]  # -ln of what each pixel's true value got
-row, column = map(int, np.unravel_index(costs.argmax(), costs.shape))
+lower = costs[H // 2 :]
+row, column = map(int, np.unravel_index(lower.argmax(), lower.shape))
 course.interactive(
     draw_guess,
     row=(0, H - 1),
     column=(0, W - 1),
     image=(0, 49),
-    static=[{"row": H // 4, "column": W // 2}, {"row": row, "column": column}],
+    static=[{"row": H // 4, "column": W // 2}, {"row": H // 2 + row, "column": column}],
 )
 
 # %% [markdown]
@@ -393,7 +399,11 @@ def draw_influence(row=5 * H // 8, column=W // 2):
     found = explain.influence(model, images[:40], row, column)
     title = f"pixel ({row}, {column})"
     return figures.feature_maps(
-        {title: found}, signed=False, pixel=(row, column), label="|d logit / d pixel|"
+        {title: found},
+        signed=False,
+        pixel=(row, column),
+        label="|d logit / d pixel|",
+        alt=f"What {title} depends on: most on the pixels beside and above it, on no later one.",
     )
 
 

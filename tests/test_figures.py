@@ -103,3 +103,42 @@ def test_table():
 def test_labels_are_kept_apart():
     moved = apart({"a": 0.0, "b": 0.01, "c": 1.0}, 0.1)
     assert moved == {"a": 0.0, "b": pytest.approx(0.1), "c": 1.0}
+
+
+def test_every_figure_has_words():
+    """What the function says, what can be read off the figure, or what the caller says."""
+    assert figures.masks({"A": [[1, 0]]}).alt == "A: 1 0."
+    assert figures.numbers({"K": [[-0.04, 2]]}, form="{:.1f}").alt == "K: 0.0 2.0."
+    curves = figures.lines({"test": ([0, 3], [5.0, 2.5])}, "steps", "nats", levels={"coin": 4})
+    assert curves.alt == "Nats against steps; test: 5 at 0, 2.5 at 3. Dashed: coin."
+    assert figures.lines({"test": ([1, 2], [1, 2])}, "x", "y", alt="A rise.").alt == "A rise."
+    reach = np.zeros((3, 3))
+    reach[0] = reach[1, 1] = 1
+    assert (
+        "3 of 4 earlier pixels, and 1 that it must not see"
+        in figures.fields({"B": reach}, (1, 1)).alt
+    )
+    for figure in (
+        figures.skewed([list("abc"), list("def")]),
+        figures.distributions({"p": np.ones(4) / 4}),
+        figures.sheet(np.zeros((3, 5, 4, 1), np.uint8), 2),
+    ):
+        assert len(figure.alt) > 10
+
+
+def test_one_number_of_a_convolution():
+    image, kernel = np.arange(12.0).reshape(3, 4), np.ones((3, 3))
+    figure = drawn(figures.convolution(image, kernel, (1, 1)))
+    assert "sum 45." in figure.alt
+    assert "sum 10." in drawn(figures.convolution(image, kernel, (0, 0))).alt
+
+
+def test_a_table_has_a_form_for_each_column():
+    table = figures.Table(["", "a", "b"], [["x", 1.0, 2.0]], form=["", "{:.1f}", "{:.3f}"])
+    assert table.rows == [["x", "1.0", "2.000"]]
+
+
+def test_powers_of_ten_along_an_axis():
+    figure = drawn(figures.lines({"a": ([10, 1000], [1, 2])}, "x", "y", logx=True, ylim=(0, 3)))
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log" and axes.get_ylim() == (0, 3)

@@ -200,6 +200,43 @@ def test_same_compares_sets_and_lists():
             course.same("f", got, {1, 2})
 
 
+def test_mistaken_names_a_mistake_and_spares_the_right_answer():
+    mistakes = {"has the wrong sign.": -4, "is rounded.": 4}
+    course.mistaken("f", 4.0, 4.0, mistakes)
+    course.mistaken("f", 5.0, 4.0, mistakes)
+    course.mistaken("f", [4, 4], 4.0, mistakes)
+    course.mistaken("f", "four", 4.0, mistakes)
+    with pytest.raises(course.Wrong, match="f has the wrong sign"):
+        course.mistaken("f", -4.0, 4.0, mistakes)
+
+
+SENTENCES = {  # the mistakes that students make, and what they are told
+    "00": {
+        "whole_number": "do not round",
+        "probabilities_first": "smaller than the smallest float64",
+        "columns_first": "down the columns",
+        "rows_and_columns_swapped": "r for the column",
+    },
+    "01": {"coin_the_other_way": "turns the coin round", "the_share": "logit"},
+    "02": {"probabilities": "gives probabilities", "wrong_way_round": "wrong way round"},
+    "02b": {"mirrored": "not mirrored", "for_each_pixel": "all pixels share"},
+    "03": {"rolled": "np.roll", "not_transposed": "transpose", "how_many_ways": "counts the ways"},
+    "90": {"mean_of_the_variances": "means differ", "without_the_tails": "tails"},
+}
+
+
+@named([p for p in SOLUTIONS if p.name.split("_")[0] in SENTENCES])
+def test_each_typical_mistake_gets_its_own_sentence(path):
+    answers = runpy.run_path(str(path))
+    told = {
+        wrong.__name__: exercises(path)[name](wrong).message
+        for name, found in answers["WRONG"].items()
+        for wrong in found
+    }
+    for mistake, words in SENTENCES[path.name.split("_")[0]].items():
+        assert words in told[mistake], told[mistake]
+
+
 def test_figures_that_move_are_drawn_without_widgets():
     drawn = []
 

@@ -53,7 +53,7 @@ def like_mnist(digits, seed=0):
 
 @exercise("0.1")
 def powers_of_ten(answer):
-    for a, b in [(80.0, 80.0), (80.0, 103.02585), (103.02585, 80.0), (79.2, 543.43), (0.0, 7.5)]:
+    for a, b in [(80.0, 80.0), (80.0, 103.0), (103.0, 80.0), (79.2, 543.43), (0.0, 7.5)]:
         wanted, got = (b - a) / np.log(10), answer(a, b)
         what = f"powers_of_ten({a}, {b})"
         if np.ndim(got) == 0 and a != b:
@@ -90,6 +90,10 @@ def _without_exponentials(answer, a, b):
 def pick(answer):
     p = np.array([0.1, 0.0, 0.6, 0.0, 0.3])
     for q in (p, np.array([0.7, 0.3]), np.array([0.0, 1.0]), p[::-1]):
+        if q.max() < 1 and answer(q.copy(), 0.01) == answer(q.copy(), 0.99) == np.argmax(q):
+            raise Wrong(
+                "It takes the most probable value whatever u is: where is the chance in that?"
+            )
         for u in (0.0, 0.05, 0.35, 0.65, 0.75, 0.95, 0.9999):
             got, what = answer(q.copy(), u), f"pick({q.tolist()}, {u})"
             wanted = int((np.cumsum(q) <= u).sum())
@@ -97,10 +101,10 @@ def pick(answer):
                 raise Wrong(f"{what} gives {got!r}; it should be one whole number.")
             if not 0 <= got < len(q):
                 raise Wrong(f"{what} gives {got}; values are 0 to {len(q) - 1}.")
-            if q[int(got)] == 0:
-                raise Wrong(f"{what} gives {int(got)}, which has probability 0.")
             if got == (np.cumsum(q) < u).sum() != wanted:
                 raise Wrong(f"{what} gives {int(got)}: a part includes its lower end.")
+            if q[int(got)] == 0:
+                raise Wrong(f"{what} gives {int(got)}, which has probability 0.")
             if got != wanted:
                 raise Wrong(f"{what} gives {int(got)}, which is not right.")
 

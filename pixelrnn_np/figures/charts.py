@@ -55,7 +55,9 @@ def bars(named, xlabel, highlight=(), form="{:.4g}"):
     axes.set_xlabel(xlabel)
     axes.tick_params(axis="y", length=0)
     plain(axes)
-    figure.alt = sentence(f"{xlabel}: " + listed(f"{k} {form.format(v)}" for k, v in named.items()))
+    figure.alt = sentence(
+        f"{xlabel}: " + "; ".join(f"{k} {form.format(v)}" for k, v in named.items())
+    )
     return figure
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, panels
-from .words import rows_of
+from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, new, panels
+from .words import rows_of, written
 
 
 @drawn
@@ -35,12 +35,12 @@ def numbers(named, form="{:.2g}", current=None, labels=None):
     top = max(max(np.abs(np.asarray(a)).max(initial=0) for a in named.values()), 1e-12)
     figure, axes = panels(len(named), ratio=_ratio(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
-        values = np.asarray(values) + 0.0  # no number is shown as -0
+        values = np.asarray(values)
         _signed(a, values, top, form)
         if current is not None:
             outline(a, *current)
         _frame(a, values.shape, title, labels)
-    figure.alt = " ".join(f"{t}: {rows_of(np.asarray(a) + 0.0, form)}." for t, a in named.items())
+    figure.alt = " ".join(f"{t}: {rows_of(a, form)}." for t, a in named.items())
     return figure
 
 
@@ -57,11 +57,14 @@ def convolution(image, kernel, place):
     r, q = place
     wide = np.pad(image, ((rows // 2,) * 2, (cols // 2,) * 2))
     products = wide[r : r + rows, q : q + cols] * kernel
-    figure, axes = panels(3, height=2.9)
+    figure = new(2.6)
+    axes = figure.subplots(1, 3, width_ratios=[1.6, 1, 1])
+    shared = max(np.abs(kernel).max(), np.abs(products).max()) or 1
     titles = (f"the image; window of {(int(r), int(q))}", "the kernel",
               f"products; their sum is {products.sum():g}")  # fmt: skip
-    for a, title, values in zip(axes, titles, (image, kernel, products), strict=True):
-        _signed(a, values + 0.0, np.abs(values).max(initial=0) or 1, "{:g}")
+    scales = (np.abs(image).max() or 1, shared, shared)
+    for a, title, values, top in zip(axes, titles, (image, kernel, products), scales, strict=True):
+        _signed(a, values, top, "{:g}")
         _frame(a, values.shape, title, None)
     axes[0].add_patch(
         Rectangle((q - cols / 2, r - rows / 2), cols, rows, fill=False, edgecolor=BLACK, lw=2.5)
@@ -71,7 +74,7 @@ def convolution(image, kernel, place):
     outline(axes[1], rows // 2, cols // 2)
     figure.alt = (
         f"An image, {rows_of(image)}. The kernel, {rows_of(kernel)}, laid on pixel "
-        f"{(int(r), int(q))}, gives the products {rows_of(products + 0.0)}; sum {products.sum():g}."
+        f"{(int(r), int(q))}, gives the products {rows_of(products)}; sum {products.sum():g}."
     )
     return figure
 
@@ -82,7 +85,7 @@ def _signed(axes, values, top, form):
 
     for (r, q), value in np.ndenumerate(values):
         colour = colormaps[SIGNED](0.5 + 0.5 * value / top)
-        cell(axes, r, q, colour, form.format(value), abs(value) > 0.5 * top)
+        cell(axes, r, q, colour, written(value, form), abs(value) > 0.5 * top)
 
 
 @drawn

@@ -49,7 +49,13 @@ def titles(named):
 def rows_of(array, form="{:g}"):
     """A small array, row by row: 1 1 1 / 1 0 0 / 0 0 0."""
     rows = np.atleast_2d(np.asarray(array))
-    return " / ".join(" ".join(form.format(v) for v in row) for row in rows)
+    return " / ".join(" ".join(written(v, form) for v in row) for row in rows)
+
+
+def written(number, form):
+    """A number in a form; one that is rounded to zero has no sign."""
+    text = form.format(number)
+    return text.removeprefix("-") if text.startswith("-") and float(text) == 0 else text
 
 
 def pictures(images):
