@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
+SHIPPED := --pretrained binarized_mnist-pixelcnn-15x16
 # The oldest versions that pyproject.toml allows, on the oldest Python: later ones have no wheels.
 OLDEST := .venv-lowest
 OLDEST_PYTHON ?= python3.11
@@ -40,11 +41,25 @@ $(READY): pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[mpi]'
 	@touch $(READY)
 
+# The first picture is there in seconds, so its model is the one whose kernels compile fastest.
 demo: $(READY)
+	@mkdir -p $(RUN)
+	$(BIN)/python -m pixelrnn_np sample $(SHIPPED) -n 32 --quiet -o $(RUN)/mnist-drawn.png
+	$(BIN)/python -m pixelrnn_np complete $(SHIPPED) --data mnist5k --rows 12 --quiet \
+		-o $(RUN)/mnist-completed.png
 	$(BIN)/python -m pixelrnn_np train --out $(RUN) --resume
 	$(BIN)/python -m pixelrnn_np evaluate $(RUN)
-	$(BIN)/python -m pixelrnn_np complete $(RUN) --rows 4 -o $(RUN)/completions.png
-	@echo "Look at $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
+	$(BIN)/python -m pixelrnn_np complete $(RUN) --rows 4 --quiet -o $(RUN)/completions.png
+	@echo
+	@echo "Look at, of MNIST by weights that came with the package:"
+	@echo "  $(RUN)/mnist-drawn.png and $(RUN)/mnist-completed.png"
+	@echo "and of the model that was trained just now:"
+	@echo "  $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
+	@echo "What to try next:"
+	@echo "  the course:           $(BIN)/jupyter lab notebooks/README.md"
+	@echo "  watch it draw:        $(BIN)/python -m pixelrnn_np animate $(RUN) -o film.gif"
+	@echo "  train on MNIST's size: $(BIN)/python -m pixelrnn_np train --data mnist5k --levels 2 \\"
+	@echo "                          --epochs 2 --out runs/mnist5k"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto -m "not slow"
