@@ -44,7 +44,7 @@ $(READY): pyproject.toml requirements.txt
 # The first picture is there in seconds, so its model is the one whose kernels compile fastest.
 demo: $(READY)
 	@mkdir -p $(RUN)
-	$(BIN)/python -m pixelrnn_np sample $(SHIPPED) -n 32 --quiet -o $(RUN)/mnist-drawn.png
+	$(BIN)/python -m pixelrnn_np sample $(SHIPPED) -n 36 --quiet -o $(RUN)/mnist-drawn.png
 	$(BIN)/python -m pixelrnn_np complete $(SHIPPED) --data mnist5k --rows 12 --quiet \
 		-o $(RUN)/mnist-completed.png
 	$(BIN)/python -m pixelrnn_np train --out $(RUN) --resume

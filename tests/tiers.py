@@ -13,10 +13,14 @@ SLOW = {
     "test_interrupts.py",
     "test_nothing_runs.py",
     # invented inputs
+    "test_coding.py::test_round_trips",
     "test_fuzz.py",
     "test_properties.py",
     "test_properties_cli.py",
-    # other processes: ranks, terminals, forks, empty caches
+    # other processes: ranks, terminals, forks, empty caches, a Numba that lacks something
+    "test_backend.py::test_compiled_twins_are_kept_until_any_of_their_files_changes",
+    "test_backend.py::test_without_the_internals_of_numba_the_compiled_twins_compute",
+    "test_cli_exits.py",
     "test_consoles.py",
     "test_copies.py",
     "test_kernel_cache.py",
