@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
+SHIPPED := --pretrained binarized_mnist-pixelcnn-15x16
 # The oldest versions that pyproject.toml allows, on the oldest Python: later ones have no wheels.
 OLDEST := .venv-lowest
 OLDEST_PYTHON ?= python3.11
@@ -13,10 +14,13 @@ OLDEST_TESTS := $(addprefix tests/test_,$(addsuffix .py,checkpoint cli cli_exits
 
 NB ?=
 
-.PHONY: help demo test soak lint notebooks lowest golden torch bench breakdown docs print release-check clean
+.PHONY: help demo test test-slow test-all soak lint notebooks lowest golden torch bench breakdown docs \
+	test-site browser print release-check clean
 help:
-	@echo "make demo    train on 8x8 digits, evaluate, sample and complete: under two minutes"
-	@echo "make test    all tests"
+	@echo "make demo    28x28 digits from weights that are here; then train on 8x8 digits: a minute"
+	@echo "make test    every oracle, the commands' main paths, the exercises: four minutes"
+	@echo "make test-all          those and the slow ones (faults, fuzzing, ranks, notebooks): twelve"
+	@echo "make test-slow         the slow ones alone; tests/tiers.py lists them"
 	@echo "make soak    the long tests: faults, hostile files, numbers, memory, ranks; one of them by"
 	@echo '             OPTIONS="faults --faults 200 --seed 1"'
 	@echo "make lint    ruff: errors and format"
@@ -26,6 +30,7 @@ help:
 	@echo "make bench   training steps against PyTorch: 20 minutes; results into docs/speed.md and README.md"
 	@echo "make breakdown         where a training step's time goes: benchmarks/breakdown.md"
 	@echo "make docs    the site: docs/_build/html/index.html"
+	@echo "make test-site         its links, and each page in Chromium, which Debian's packages bring"
 	@echo "make print   the course as a PDF, by Chromium: docs/_build/course.pdf"
 	@echo "make release-check     build, metadata, and the wheel alone in a clean environment"
 	@echo "make clean   remove the environment, compiled kernels and caches; runs/ stays"
@@ -36,14 +41,33 @@ $(READY): pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[mpi]'
 	@touch $(READY)
 
+# The first picture is there in seconds, so its model is the one whose kernels compile fastest.
 demo: $(READY)
+	@mkdir -p $(RUN)
+	$(BIN)/python -m pixelrnn_np sample $(SHIPPED) -n 36 --quiet -o $(RUN)/mnist-drawn.png
+	$(BIN)/python -m pixelrnn_np complete $(SHIPPED) --data mnist5k --rows 12 --quiet \
+		-o $(RUN)/mnist-completed.png
 	$(BIN)/python -m pixelrnn_np train --out $(RUN) --resume
 	$(BIN)/python -m pixelrnn_np evaluate $(RUN)
-	$(BIN)/python -m pixelrnn_np complete $(RUN) --rows 4 -o $(RUN)/completions.png
-	@echo "Look at $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
+	$(BIN)/python -m pixelrnn_np complete $(RUN) --rows 4 --quiet -o $(RUN)/completions.png
+	@echo
+	@echo "Look at, of MNIST by weights that came with the package:"
+	@echo "  $(RUN)/mnist-drawn.png and $(RUN)/mnist-completed.png"
+	@echo "and of the model that was trained just now:"
+	@echo "  $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
+	@echo "What to try next:"
+	@echo "  the course:           $(BIN)/jupyter lab notebooks/README.md"
+	@echo "  watch it draw:        $(BIN)/python -m pixelrnn_np animate $(RUN) -o film.gif"
+	@echo "  train on MNIST's size: $(BIN)/python -m pixelrnn_np train --data mnist5k --levels 2 \\"
+	@echo "                          --epochs 2 --out runs/mnist5k"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n auto -m slow
+
+test-all: test test-slow
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak.run $(OPTIONS)
@@ -86,6 +110,14 @@ $(VENV)/docs-ready: $(READY)
 docs: $(VENV)/docs-ready
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "Look at docs/_build/html/index.html"
+
+# Selenium brings no browser. Where there is none and none can be had, no page is opened.
+browser:
+	@command -v chromedriver || { apt-get update && apt-get install --yes --no-install-recommends \
+		chromium chromium-driver; } || echo "no Chromium here: no page will be opened"
+
+test-site: $(VENV)/docs-ready browser
+	$(BIN)/python -m pytest tests/test_site.py -rs
 
 print: $(VENV)/docs-ready
 	$(BIN)/python -m sphinx -q -W --keep-going -b singlehtml -t print docs docs/_build/print

@@ -7,11 +7,18 @@ import pooch
 import pytest
 import requests
 from command_line import TINY, tree
+from tiers import is_slow
 
 from pixelrnn_np.cli import app as cli
 from pixelrnn_np.data import files
 
 pytest.register_assert_rewrite("data_checks", "small_trainer")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_slow(item):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

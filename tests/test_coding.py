@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tracemalloc
 
-import constriction
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +15,8 @@ import pixelrnn_np as pr
 from pixelrnn_np import coding
 from pixelrnn_np.container import CHECKSUM, FIELDS, LARGEST_GROUP, MAGIC, checksum, unpack
 from pixelrnn_np.models import is_bound
+
+constriction = pytest.importorskip("constriction", reason="the coder needs the extra `coding`")
 
 TOTAL = 2**coding.PRECISION
 

@@ -13,6 +13,8 @@ from pixelrnn_np.cli import coding as cli_coding
 from pixelrnn_np.data.compressors import pack, sizes
 from pixelrnn_np.data.picture import as_picture, read_picture
 
+pytest.importorskip("constriction", reason="the coder needs the extra `coding`")
+
 NAME = "digits-diagonal_bilstm"
 OTHERS = {"gzip -9", "xz -9e", "PNG", "PNG, a file each", "WebP", "WebP, a file each"}
 

@@ -6,10 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tiers
 from packaging.requirements import Requirement
 from test_structure import FILES, imports
 
 ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(TEXT)["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -17,9 +19,9 @@ SYSTEMS = ("linux", "darwin", "win32")
 IMPORTED = {"PIL": "pillow", "sklearn": "scikit-learn", "llvmlite": "numba"}
 
 
-def names(lines, system="linux"):
+def names(lines, system="linux", machine="x86_64"):
     wanted = map(Requirement, lines)
-    environment = {"sys_platform": system}
+    environment = {"sys_platform": system, "platform_machine": machine}
     return {r.name for r in wanted if r.marker is None or r.marker.evaluate(environment)}
 
 
@@ -48,6 +50,14 @@ def test_what_a_learner_installs_has_no_mpi():
     assert not {"mpi4py", "mpich", "torch"} & installed
 
 
+def test_what_a_learner_installs_needs_no_compiler():
+    """Constriction has wheels for all but Linux on ARM, where the rest installs without it."""
+    for extra in ("dev", "notebooks"):
+        assert "pixelrnn_np" not in names(EXTRAS[extra], "linux", "aarch64")
+        for system, machine in (("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")):
+            assert "pixelrnn_np" in names(EXTRAS[extra], system, machine)
+
+
 def test_all_that_is_imported_is_asked_for():
     own = {"pixelrnn_np", "__version__", *sys.stdlib_module_names, *(p.stem for p in FILES)}
     own |= {p.parent.name for p in FILES}
@@ -61,8 +71,23 @@ def test_all_that_is_imported_is_asked_for():
     assert needed - optional <= names(PROJECT["dependencies"]) <= needed
 
 
-@pytest.mark.parametrize("target", ["test", "lint", "demo"])
+@pytest.mark.parametrize("target", ["test", "test-slow", "lint", "demo"])
 def test_makes_own_environment_has_mpi(target):
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "install --quiet -r requirements.txt -e '.[mpi]'" in makefile
-    assert f"{target}: $(READY)" in makefile and "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "install --quiet -r requirements.txt -e '.[mpi]'" in MAKEFILE
+    assert f"{target}: $(READY)" in MAKEFILE
+
+
+def test_ci_runs_both_tiers_once_and_the_site():
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    run = [line.removeprefix("make ") for line in lines if line.startswith("make ")]
+    assert run == ["lint", "test", "test-slow", "docs", "test-site"]
+    assert '-m "not slow"' in MAKEFILE and "-m slow" in MAKEFILE
+
+
+def test_the_slow_tests_exist_and_no_oracle_is_among_them():
+    for name in tiers.SLOW:
+        file, _, function = name.partition("::")
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f"def {function or 'test_'}" in text, name
+    oracles = {"golden", "gradcheck", "kernels", "layers", "lstm", "models", "optim", "step"}
+    assert not {f"test_{name}.py" for name in oracles} & tiers.SLOW

@@ -17,7 +17,7 @@ def conv_block_forward(x, K_down, b_down, K_conv, offsets, b_conv, given, K_out,
     """
     active = np.empty_like(x)
     relu_forward(x, active)
-    conv_forward(active, K_down[None], CENTRE, b_down, down)
+    conv_forward(active, K_down.reshape((1, *K_down.shape)), CENTRE, b_down, down)
     relu_forward(down, down)
     conv_forward(down, K_conv, offsets, b_conv, a)
     if given.size:
@@ -39,7 +39,10 @@ def conv_block_backward(dy, dskip, x, down, a, K_down, K_conv, offsets, K_out, r
     dz[...] = da[: len(dz)]
     conv_backward(da, down, K_conv, offsets, ddown, dK_conv, db_conv)
     relu_backward(ddown, down, ddown)
-    conv_backward(ddown, active, K_down[None], CENTRE, dactive, dK_down[None], db_down)
+    one_tap = (1, *K_down.shape)
+    conv_backward(
+        ddown, active, K_down.reshape(one_tap), CENTRE, dactive, dK_down.reshape(one_tap), db_down
+    )
     relu_backward(dactive, active, dactive)
     if residual:
         dactive += dy
