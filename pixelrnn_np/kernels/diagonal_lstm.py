@@ -17,7 +17,7 @@ The readable twin is reference/diagonal_lstm.py.
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, inner, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
 from .products import add_products, block_rows
 from .runs import accumulate, clear, copy, fill_rows
@@ -48,7 +48,7 @@ def unskew(y, reverse, x):
             k += 1
 
 
-@kernel
+@inner
 def _diagonal(t, H, W, B):
     """first, n, start, state, above of diagonal t, which has n rows: B images of each pixel.
 
@@ -65,7 +65,7 @@ def _diagonal(t, H, W, B):
     return first, n, start, state, above
 
 
-@kernel
+@inner
 def _pixels_before(t, H, W):
     """Pixels on the diagonals 0 to t - 1: the triangle of side t without what is outside."""
     below, right = max(0, t - H), max(0, t - W)
@@ -144,7 +144,7 @@ def diagonal_lstm_backward(
     copy(dK_ss, 0, dK, dK_is.size, dK_ss.size)
 
 
-@kernel
+@inner
 def _gather(x, S, above, first, t, reverse, inputs):
     """inputs = [x | h above | h beside] of one diagonal."""
     B, H, W, I = x.shape
@@ -160,7 +160,7 @@ def _gather(x, S, above, first, t, reverse, inputs):
         copy(inputs, m * N + I + F, S, (above + B + m) * F, F)
 
 
-@kernel
+@inlined
 def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before):
     """The adjoint of `_gather`, and the way of c; dx is added to."""
     _, H, W, I = dx.shape
@@ -177,7 +177,7 @@ def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before)
     copy(dc_before, (offset + B) * F, dc, 0, n * F)
 
 
-@kernel
+@inlined
 def _emit(S, state, first, n, t, reverse, shifted, y):
     """Puts h of one diagonal in y; `shifted`: adds it one row further down (§3.2)."""
     B, H, W, F = y.shape
@@ -192,7 +192,7 @@ def _emit(S, state, first, n, t, reverse, shifted, y):
                 accumulate(y, ((image * H + r + 1) * W + q) * F, S, s, F)
 
 
-@kernel
+@inlined
 def _receive(dy, first, t, reverse, shifted, dh):
     """The adjoint of `_emit`: dh += dy at the pixels of one diagonal, or one row further down."""
     B, H, W, F = dy.shape
@@ -206,7 +206,7 @@ def _receive(dy, first, t, reverse, shifted, dh):
                 accumulate(dh, (k * B + image) * F, dy, ((image * H + r) * W + q) * F, F)
 
 
-@kernel
+@inlined
 def _add_borders(d, n, B, total):
     """total += the rows of d before and behind the n of a diagonal's pixels."""
     for m in range(B):
@@ -230,7 +230,7 @@ def diagonal_row(z, K, h0, c0, h):
         copy(h, q * B * F, beside, 0, B * F)
 
 
-@kernel
+@inner
 def _stack(K_is, K_ss):
     """[K_is; K_ss[0]; K_ss[1]]: (I + 2F, 4F)."""
     I, G = K_is.shape

@@ -14,10 +14,12 @@ JIT; compiled kernels call the shared functions of products.py in their place.
 """
 
 import numpy as np
-from numba.extending import overload
+from numba import types
 from numpy.lib.stride_tricks import as_strided
 
+from .internals import impl_ret_borrowed, stands_for
 from .products import outer, product
+from .shared import answers
 
 HERE = np.zeros(1, np.int64)  # the taps of what is read at its own place only
 
@@ -80,32 +82,15 @@ def add_outer(out, a, b, M, I, N, total=None, columns=None):
         total += _rows(b, M, N).sum(axis=0)
 
 
-@overload(matrix, inline="always")
-def _matrix(array, start, stride):
-    return lambda array, start, stride: (array, start, stride)
+@stands_for(matrix)
+def _matrix(typing, array, start, stride):
+    def generate(context, builder, signature, args):
+        made = context.make_tuple(builder, signature.return_type, args)
+        return impl_ret_borrowed(context, builder, signature.return_type, made)
+
+    return types.Tuple((array, start, stride))(array, start, stride), generate
 
 
-@overload(multiply)
-def _multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-    def compiled(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-        R, L = K.shape[1], K.shape[2]
-        product(out, bias, gate, plus, at_least, a, HERE, 1, K, R, L, M, N)
-
-    return compiled
-
-
-@overload(multiply_taps)
-def _multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-    def compiled(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-        R, L = K.shape[1], K.shape[2]
-        product(out, bias, gate, plus, at_least, a, taps, taps.size, K, R, L, M, N)
-
-    return compiled
-
-
-@overload(add_outer)
-def _add_outer(out, a, b, M, I, N, total=None, columns=None):
-    def compiled(out, a, b, M, I, N, total=None, columns=None):
-        outer(out, a, columns, b, total, M, I, N)
-
-    return compiled
+answers(product, multiply)
+answers(product, multiply_taps)
+answers(outer, add_outer)
