@@ -5,7 +5,8 @@ two commands it waits for input, so that no thread of it disturbs the contender 
 
     setup   builds a model ("ours", or a PyTorch variant) or the matrix products ("matmul")
     check   writes the loss and all gradients of a batch to a file
-    turn    makes steps; the seconds of each, and the largest resident memory meanwhile
+    turn    makes steps; the seconds of each, by the clock and of the processor, and the largest
+            resident memory meanwhile
 """
 
 import json
@@ -126,12 +127,13 @@ def turn(contender, command):
     for _ in range(command["warmup"]):
         contender.step()
     forget_peak()
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(command["steps"]):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         contender.step()
         seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "peak_mib": resident("VmHWM")}
+        cpu_seconds.append(time.process_time() - cpu_start)
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": resident("VmHWM")}
 
 
 def main():

@@ -31,9 +31,16 @@ def kernel(function=None, *, cache=True, **options):
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if is_jitted(compiled):
         compiled.compile = functools.partial(_without_collector, compiled.compile)
+        compiled.get_call_template = functools.partial(_for_any_number, compiled.get_call_template)
         if cache:
             compiled._cache = KernelCache(function, _needed, _make_ready)
     return compiled
+
+
+def _for_any_number(template, kinds, more):
+    """Numba would compile a function anew for each constant that another one hands to it."""
+    more = {name: numba.types.unliteral(kind) for name, kind in more.items()}
+    return template([numba.types.unliteral(kind) for kind in kinds], more)
 
 
 def _without_collector(compile_one, signature):
@@ -68,7 +75,6 @@ def inner(function=None, **options):
 # Products and sums may be fused, a quotient may become a reciprocal: NaN and infinity survive.
 QUICK = {"contract", "arcp", "nsz"}
 vector_kernel = functools.partial(kernel, fastmath=QUICK)
-vector_inner = functools.partial(inner, fastmath=QUICK)
 
 
 def _needed(library):

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .jit import kernel, vector_inner, vector_kernel
+from .jit import kernel, vector_kernel
 from .vector_math import exp
 
 
@@ -29,7 +29,7 @@ def bernoulli_backward(logits, x, scale, dlogits):
         d[i] = scale / (z.dtype.type(1) + exp(-z[i])) - scale * v[i]
 
 
-@vector_inner
+@vector_kernel
 def _max_and_sum(row):
     top = row[0]
     for k in range(1, row.size):

@@ -8,7 +8,7 @@ The readable twin is reference/lstm_cell.py.
 
 import numpy as np
 
-from .jit import QUICK, inlined, inner, kernel
+from .jit import QUICK, inlined, kernel
 from .runs import flat
 from .tiles.shared import Numbers, shared
 from .vector_math import tanh
@@ -16,7 +16,7 @@ from .vector_math import tanh
 ONE = np.float32(1)  # of either dtype: it makes no float32 a float64
 
 
-@inner
+@inlined
 def gate_scale(b):
     """½ for the columns of o, f and i, 1 for those of g: (4h,) like b."""
     scale, h = np.empty(b.size, b.dtype), b.size // 4

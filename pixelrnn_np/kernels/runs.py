@@ -63,9 +63,7 @@ def _copy(typing, target, t, source, s, n):
     """By memcpy."""
 
     def generate(context, builder, signature, args):
-        t, s, n = (
-            context.cast(builder, args[k], signature.args[k], numba.intp) for k in (1, 3, 4)
-        )
+        t, s, n = (context.cast(builder, args[k], signature.args[k], numba.intp) for k in (1, 3, 4))
         size = context.get_abi_sizeof(context.get_data_type(target.dtype))
         cgutils.raw_memcpy(
             builder, builder.gep(_address(context, builder, target, args[0]), [t]),

@@ -6,7 +6,7 @@ tiles/multiply.py. `reach` pixels of zeros after each row are also those before 
 
 import numpy as np
 
-from .jit import inner
+from .jit import inlined, inner
 from .runs import copy
 from .tiles.shared import Numbers, shared
 
@@ -28,7 +28,7 @@ def surroundings(offsets, W):
     return wide, (above + 1) * wide, (below + 1) * wide, taps
 
 
-@inner
+@inlined
 def distances(taps, stride):
     """Taps in pixels as distances in numbers, of which a pixel has `stride`."""
     out = np.empty(taps.size, np.int64)

@@ -34,8 +34,8 @@ def product(
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
-        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, taps, T, K,
-        R, L, M, N,
+        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, taps, T,
+        K, R, L, M, N,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:

@@ -18,8 +18,12 @@ from numba.core.errors import TypingError
 from .. import jit
 from .internals import cgutils, global_compiler_lock, ir, llvm, make_array, stands_for
 
+
 class Numbers:
-    """A contiguous array of the dtype, taken as flat, or None. Within the function: its address."""
+    """A contiguous array of the dtype, taken as flat, or None; or a matrix, for where it starts.
+
+    Within the function: the address of the first number.
+    """
 
 
 class Integers:
@@ -59,12 +63,19 @@ def shared(function=None, **options):
 
     @functools.wraps(function)
     def on_flat(*args):
-        return function(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in args))
+        return function(*map(_flat, args))
 
     if not jit.JIT_DISABLED:
         on_flat.shared = Shared(function, options)
         on_flat.shared.answers(on_flat)
     return on_flat
+
+
+def _flat(argument):
+    """Such an argument without JIT."""
+    if isinstance(argument, tuple):
+        return argument[0].reshape(-1)[argument[1] :]
+    return argument.reshape(-1) if isinstance(argument, np.ndarray) else argument
 
 
 def answers(on_flat, function):
@@ -147,7 +158,7 @@ def _dtype(name, wanted, kinds):
         kind = kinds[key]
         if want in (int, Number) or _absent(kind):
             continue
-        array = kind.types[0] if want is Matrix else kind
+        array = kind.types[0] if isinstance(kind, types.BaseTuple) else kind
         if not isinstance(array, types.CPointer) and getattr(array, "layout", "") != "C":
             raise TypingError(f"{name} takes contiguous arrays, not {array}")
         if want not in (Integers, Taps):
@@ -202,6 +213,8 @@ class Convert:
     def address(self, kind, value, dtype):
         if _absent(kind):
             return ir.Constant(self.context.get_data_type(dtype).as_pointer(), None)
+        if isinstance(kind, types.BaseTuple):
+            return self.matrix(kind, value)[0]
         if isinstance(kind, types.CPointer):
             return value
         return make_array(kind)(self.context, self.builder, value).data
