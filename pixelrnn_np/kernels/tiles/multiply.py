@@ -39,7 +39,7 @@ def multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
-    bias: (N,); at_least: a number, 0 for a ReLU. NaN survives. out may be plus.
+    bias: (N,) or longer; at_least: a number, 0 for a ReLU. NaN survives. out may be plus.
     """
     multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least)
 
@@ -57,7 +57,7 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
         for k, t in enumerate(taps)
     )
     if bias is not None:
-        total += bias
+        total += bias[:N]
     if gate is not None:
         total = np.where(_rows(gate, M, N) > 0, total, 0)
     if plus is not None:
@@ -70,8 +70,8 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
 def add_outer(out, a, b, M, I, N, total=None, columns=None):
     """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns.
 
-    total: None, or the (N,) numbers to which the rows of b are added on the way; columns: None, or
-    the (I,) distances of a's columns, where these are not side by side.
+    total: None, or the (N,) or more numbers to which the rows of b are added on the way; columns:
+    None, or the (I,) distances of a's columns, where these are not side by side.
     """
     if columns is None:
         columns = np.arange(I)
@@ -79,7 +79,7 @@ def add_outer(out, a, b, M, I, N, total=None, columns=None):
     left = array.reshape(-1)[start + stride * np.arange(M)[:, None] + columns]
     _rows(out, I, N)[...] += left.T @ _rows(b, M, N)
     if total is not None:
-        total += _rows(b, M, N).sum(axis=0)
+        total[:N] += _rows(b, M, N).sum(axis=0)
 
 
 @stands_for(matrix)
