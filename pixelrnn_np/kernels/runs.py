@@ -19,7 +19,10 @@ from .tiles.shared import Numbers, shared
 
 
 def flat(array):
-    """The numbers of a contiguous array, to be indexed from 0 on: an address where compiled."""
+    """The numbers of a contiguous array, to be indexed from 0 on.
+
+    Where compiled that is an address, which does not keep the array: that has to be used later on.
+    """
     return array.reshape(-1)
 
 

@@ -6,7 +6,6 @@ Panels are (⌈N/L⌉, R, L): weights (R, N) cut into strips of L columns, the l
 import numpy as np
 
 from ..jit import inlined, inner
-from ..runs import flat
 from .columns import WIDEST
 from .shared import Numbers, shared
 
@@ -22,8 +21,11 @@ def panels(K):
 @inlined
 def panels_between(K, first, last):
     """The same of the columns from `first` up to `last`."""
-    N = K.shape[-1]
-    return _panels(flat(K), K.dtype, last - first, first, 1, K.size // N, 0, N, 1)
+    columns, N = K.shape[-1], last - first
+    R = K.size // columns
+    out = _room(R, N, K.dtype)
+    fill_panels(out, out.shape[2], N, K, first, 1, R, 0, columns, 1)
+    return out
 
 
 @inlined
@@ -32,18 +34,18 @@ def panels_of_transposed(K, first, last):
 
     That is of (T·(last - first), I).
     """
-    I, O = K.shape[-2], K.shape[-1]
-    return _panels(flat(K), K.dtype, I, first, K.size // (I * O), last - first, I * O, 1, O)
+    I, O, n = K.shape[-2], K.shape[-1], last - first
+    T = K.size // (I * O)
+    out = _room(T * n, I, K.dtype)
+    fill_panels(out, out.shape[2], I, K, first, T, n, I * O, 1, O)
+    return out
 
 
 @inner
-def _panels(K, dtype, N, first, T, rows, tap_stride, row_stride, column_stride):
-    """Panels of (T·rows, N) numbers, which lie that far apart in the flat K from `first` on."""
-    R = T * rows
+def _room(R, N, dtype):
+    """Zeros for the panels of (R, N) weights."""
     L = WIDEST if N >= WIDEST and R <= DEEPEST else 16
-    out = np.zeros((-(N // -L), R, L), dtype)
-    fill_panels(out, L, N, K, first, T, rows, tap_stride, row_stride, column_stride)
-    return out
+    return np.zeros((-(N // -L), R, L), dtype)
 
 
 @shared
