@@ -324,6 +324,14 @@ def test_a_kernel_brings_along_the_shared_functions_that_it_calls_and_no_others(
     assert start(tmp_path, ONE_KERNEL)[0] == "[0.0, 2.0] 1\n"
 
 
+def test_whether_kernels_work_is_tried_on_one_product(tmp_path):
+    """Nothing else is compiled for it, neither for drawing nor for training."""
+    folder = copied(tmp_path)
+    start(tmp_path, "from pixelrnn_np import backend; assert backend.fault_of_kernels() is None")
+    names = {p.stem.split("-")[0] for p in folder.rglob("*.nbi")}
+    assert names == {"tiles.products.product", "tiles.trial.trial"}
+
+
 def test_a_function_inside_of_kernels_is_compiled_once_for_all_constants(kept):
     @inner
     def power(x, n):
