@@ -121,7 +121,7 @@ def seconds(model, layers, h, rounds, variants):
         for _ in range(rounds):
             for c in ready:
                 steps = max(1, round(TURN / c.estimate))
-                turns[c.name].append(c.ask("turn", steps=steps, warmup=1)["cpu"])
+                turns[c.name] += c.ask("turn", steps=steps, warmup=1)["cpu_seconds"]
     return {name: statistics.median(each) for name, each in turns.items()}
 
 

@@ -26,20 +26,21 @@ class Failed(RuntimeError):
 class Contender:
     """A process that answers commands; close it, or use it as a context manager.
 
-    setup: what contender.py's `setup` command takes, besides "do". Raises Failed.
+    setup: what contender.py's `setup` command takes, besides "do"; root: the checkout whose package
+    it runs; more: variables of its environment. Raises Failed.
     """
 
-    def __init__(self, name, setup, limit=120.0):
+    def __init__(self, name, setup, limit=120.0, root=HERE.parent, **more):
         self.name, self.setup, self.estimate = name, setup, None
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
-        root = str(HERE.parent)
+        root = str(root)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
         threads = str(setup["threads"])
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "contender.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=root,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads},
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads, **more},
         )  # fmt: skip
         try:
             self.idle_mib = self.ask("setup", limit, **setup)["idle_mib"]

@@ -51,9 +51,10 @@ def nats_per_pixel(logits, x):
 
     logits: x's shape for two levels, with one more axis of levels for more.
     """
-    pixels = x.reshape(-1, 1)
-    rows = logits.reshape(len(pixels), *logits.shape[x.ndim :])
-    return nll_forward(rows.reshape(*pixels.shape, *rows.shape[1:]), pixels)[0].reshape(x.shape)
+    pixels = x.reshape(-1, 1, 1, 1)  # images of one: the kernel is the one that training has
+    return nll_forward(logits.reshape(*pixels.shape, *logits.shape[x.ndim :]), pixels)[0].reshape(
+        x.shape
+    )
 
 
 def probabilities(logits, levels):

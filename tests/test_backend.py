@@ -65,9 +65,9 @@ def test_kernels_that_fail_to_compile_are_noticed(monkeypatch):
     def fails(*args):
         raise AttributeError("module 'numba' has no\n  attribute 'x'")
 
-    monkeypatch.setattr(kernels, "conv_above", fails)
+    monkeypatch.setattr(kernels, "trial", fails)
     assert backend.fault_of_kernels() == "AttributeError: module 'numba' has no attribute 'x'"
-    monkeypatch.setattr(kernels, "conv_above", lambda rows, K, b, above: above.fill(3))
+    monkeypatch.setattr(kernels, "trial", lambda out, a, K: out.fill(3))
     assert "wrong" in backend.fault_of_kernels()
 
 

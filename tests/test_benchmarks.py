@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import breakdown
+import compare
+import compile_times
 import flops
 import numpy as np
 import optimisers
 import pytest
 import race
 import report
+from exactness import prepare
 
 import pixelrnn_np as pr
 
@@ -230,3 +233,102 @@ def test_kept_curves_are_of_the_paper_s_models():
         assert curve["model"] in optimisers.TITLES and curve["optimizer"] in optimisers.OURS
         updates = [u for u, _ in curve["points"]]
         assert updates == sorted(set(updates)) and all(70 < v < 100 for _, v in curve["points"])
+
+
+def started(update, **kernels):
+    kernels = {"update": kernels, "sample": {"head_step": update / 10}}
+    return {"update": update, "sample": update / 4, "kernels": kernels}
+
+
+def test_compile_times_are_the_least_of_all_rounds_in_tables():
+    before = compile_times.least([started(9, conv=4.0, outputs=2.0), started(8, conv=5.0)])
+    assert (before["update"], before["kernels"]["update"]) == (8, {"conv": 4.0, "outputs": 2.0})
+    found = {
+        "pixelcnn": {"before": before, "now": started(4, conv=1.5, residual=0.5)},
+        "row_lstm": {"before": started(6, row=2.0), "now": started(3, row=1.0)},
+    }
+    machine = {"cpu": "A", "date": "today", "versions": {"python": "3", "numba": "0"}}
+    text = compile_times.markdown(found, machine, 2)
+    for row in ("| pixelcnn | 8.0 → 4.0 | 2.0 → 1.0 |", "| `conv` | 4.0 → 1.5 |  |",
+                "| `outputs` | 2.0 → – |  |", "| `row` |  | 2.0 → 1.0 |",
+                "| `head_step` | 0.8 → 0.4 | 0.6 → 0.3 |"):  # fmt: skip
+        assert row in text.splitlines()
+    one = compile_times.markdown({"row_lstm": {"now": started(3, row=1.0)}}, machine, 1)
+    assert "| row_lstm | 3.0 | 0.8 |" in one and "→" not in one
+
+
+def test_compile_times_come_from_the_checkout_that_is_named(monkeypatch, tmp_path, capsys):
+    """With what is measured put in its place: a first start takes as long as it says."""
+    script = "print({json!r})"
+    for package in (compile_times.HERE.parent, tmp_path):
+        answer = started(1, conv=0.5) | {"package": str(package / "pixelrnn_np/__init__.py")}
+        fake = tmp_path / "fake.py"
+        fake.write_text(script.format(json=compile_times.json.dumps(answer)))
+        monkeypatch.setattr(compile_times, "FIRST_START", fake)
+        if package == tmp_path:
+            with pytest.raises(SystemExit, match="has no pixelrnn_np"):
+                compile_times.first_start(compile_times.HERE.parent, "pixelcnn")
+        else:
+            found = compile_times.measure(["pixelcnn"], {"now": package}, 1)
+            assert found["pixelcnn"]["now"]["kernels"]["update"] == {"conv": 0.5}
+    with pytest.raises(SystemExit):
+        compile_times.arguments(["--before", str(tmp_path)])
+    assert "name a checkout" in capsys.readouterr().err
+
+
+def test_a_first_start_says_which_kernels_it_compiled():
+    numba = pytest.importorskip("numba")
+    if numba.config.DISABLE_JIT:
+        pytest.skip("nothing is compiled")
+    import first_start
+
+    @numba.njit
+    def inside(x):
+        return x + 1
+
+    @numba.njit
+    def outside(x):
+        return inside(x) * 2
+
+    heard = first_start.Outermost()
+    with first_start.event.install_listener("numba:compile", heard):
+        assert outside(3) == 8
+    assert list(heard.seconds) == ["outside"] and heard.depth == 0
+
+
+class Alternating:
+    """A version whose steps take so long, in a world that becomes slower."""
+
+    clock = 1.0
+
+    def __init__(self, seconds, said):
+        self.seconds, self.said = seconds, said
+
+    def ask(self, do, steps, warmup):
+        self.said.append(self)
+        Alternating.clock *= 1.01
+        return {"cpu_seconds": [self.seconds * Alternating.clock]}
+
+
+def test_compared_steps_take_turns():
+    said = []
+    old, new = Alternating(0.1, said), Alternating(0.105, said)
+    found = compare.summary(compare.pairs(old, new, 20))
+    assert said[:4] == [new, old, old, new]
+    assert found["ratio"] == pytest.approx(1.05, rel=2e-3)
+    assert found["low"] <= found["ratio"] <= found["high"]
+    assert "| 1.05" in compare.line("pixelcnn", found)
+
+
+def test_a_version_is_compared_with_itself(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    options = compare.arguments(
+        [str(compare.ROOT), "--pairs", "2", "--h", "1", "--layers", "1", "--batch", "1"]
+    )
+    monkeypatch.setattr(
+        compare, "prepare",
+        lambda *args: prepare(*args[:-1], args[-1], side=4),
+    )  # fmt: skip
+    found = compare.compare(compare.ROOT, "pixelcnn", options, tmp_path)
+    assert found["old"] > 0 and found["new"] > 0

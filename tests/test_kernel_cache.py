@@ -1,5 +1,6 @@
 """Compiled kernels that are kept: found again only where they are right, and never in the way."""
 
+import gc
 import json
 import os
 import resource
@@ -13,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import config
+from numba.core.errors import TypingError
 
 import pixelrnn_np as pr
 from pixelrnn_np.kernels import cache
-from pixelrnn_np.kernels.jit import JIT_DISABLED, kernel
+from pixelrnn_np.kernels.jit import JIT_DISABLED, inner, kernel
 
 PACKAGE = Path(pr.__file__).parent
 ONCE = (cache.folder, cache.tell_compiling, cache.tell_not_kept)
@@ -261,9 +263,14 @@ pr.sample(model, 1)
 
 def test_that_it_compiles_is_said_once_and_only_if_it_does(tmp_path):
     """Drawing needs few of the kernels; with .pyc files, as in an ordinary installation."""
-    copied(tmp_path)
+    folder = copied(tmp_path)
     line = "compiling the kernels; that takes up to a minute, once\n"
     assert start(tmp_path, DRAWN) == (line, "")
+    kept = " ".join(p.stem for p in folder.rglob("*.nbi"))
+    for word in ("conv_blocks_step", "products.product"):
+        assert word in kept
+    for word in ("backward", "products.outer", "cell", "conv_forward"):
+        assert word not in kept, "drawing compiles what it does not need"
     assert start(tmp_path, DRAWN) == ("", "")
     assert start(tmp_path, DRAWN + "model.nll(pr.sample(model, 1))")[0] == line
 
@@ -303,3 +310,66 @@ def test_a_switch_that_comes_too_late_is_told(kept, monkeypatch):
     monkeypatch.setattr(config, "DISABLE_JIT", True)
     with pytest.raises(ValueError, match="before they are first used"):
         doubled(np.float32(1))
+
+
+# What kernels are made of
+
+ONE_KERNEL = """
+import numpy as np
+from pixelrnn_np.kernels import relu_forward
+x = np.array([-1, 2], np.float32)
+relu_forward(x, x)
+print(x.tolist(), sum(relu_forward.stats.cache_hits.values()))
+"""
+
+
+def test_a_kernel_brings_along_the_shared_functions_that_it_calls_and_no_others(tmp_path):
+    """Compiled, and out of the cache, where only their names are part of it."""
+    folder = copied(tmp_path)
+    for hits in (0, 1):
+        assert start(tmp_path, ONE_KERNEL)[0] == f"[0.0, 2.0] {hits}\n"
+        names = {p.stem.split("-")[0] for p in folder.rglob("*.nbi")}
+        assert names == {"pointwise.relu_forward", "pointwise.relu_of_run"}
+    for path in folder.rglob("pointwise.relu_of_run*"):
+        path.unlink()  # as a full disk might have left it out
+    assert start(tmp_path, ONE_KERNEL)[0] == "[0.0, 2.0] 1\n"
+
+
+def test_whether_kernels_work_is_tried_on_one_product(tmp_path):
+    """Nothing else is compiled for it, neither for drawing nor for training."""
+    folder = copied(tmp_path)
+    start(tmp_path, "from pixelrnn_np import backend; assert backend.fault_of_kernels() is None")
+    names = {p.stem.split("-")[0] for p in folder.rglob("*.nbi")}
+    assert names == {"tiles.products.product", "tiles.trial.trial"}
+
+
+def test_a_function_inside_of_kernels_is_compiled_once_for_all_constants(kept):
+    @inner
+    def power(x, n):
+        return x**n
+
+    @kernel
+    def polynomial(x):
+        return power(x, 1) + power(x, 2) + power(x, 3)
+
+    assert polynomial(2) == 14
+    assert len(power.compiled.overloads) == 1
+    assert power(3, 4) == 81, "Python calls it as it stands"
+
+
+def test_the_collector_of_garbage_is_as_before_compiling(kept):
+    @kernel
+    def fails(x):
+        return x.nothing
+
+    assert gc.isenabled()
+    assert compiles()
+    with pytest.raises(TypingError):
+        fails(1)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert compiles(0.5)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -13,6 +13,7 @@ from .masked_conv import conv_above, conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
 from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
+from .tiles.trial import trial as trial
 from .upsample import upsample_backward, upsample_forward
 
 __all__ = [

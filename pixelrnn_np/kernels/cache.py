@@ -150,10 +150,14 @@ def _tell(text):
 
 
 class KernelCache(Cache):
-    """The compiled code of one function, in the place of Numba's cache of it."""
+    """The compiled code of one function, in the place of Numba's cache of it.
 
-    def __init__(self, function):
-        self._py_func = function
+    needed(library): names of what that code calls besides; make_ready(names): sees that it is there
+    before the code is loaded. Code that calls nothing besides needs neither.
+    """
+
+    def __init__(self, function, needed=lambda library: (), make_ready=lambda names: None):
+        self._py_func, self._needed, self._make_ready = function, needed, make_ready
         self._own = self._own_content(function)
 
     @staticmethod
@@ -196,7 +200,9 @@ class KernelCache(Cache):
             key, file = self._file(sig, target_context.codegen())
             checksum, data = file.load(key)
             if checksum == digest(data):
-                return CompileResult._rebuild(target_context, *loads(data))
+                names, compiled = loads(data)
+                self._make_ready(names)
+                return CompileResult._rebuild(target_context, *compiled)
         tell_compiling()
         for listener in list(listeners):
             listener()
@@ -208,7 +214,7 @@ class KernelCache(Cache):
             if found is None or compiled.lifted or compiled.library.has_dynamic_globals:
                 return
             key, file = found
-            data = dumps(compiled._reduce())
+            data = dumps((self._needed(compiled.library), compiled._reduce()))
             folder().mkdir(parents=True, exist_ok=True)  # another process may have dropped it
             file.flush()  # what is there could not be read
             file.save(key, (digest(data), data))

@@ -17,7 +17,8 @@ The readable twin is reference/conv_block.py; the derivation is in layers/residu
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, inner, kernel
+from .lstm_block import as_map
 from .pointwise import relu_forward, relu_of_run
 from .products import add_rows
 from .residual import (
@@ -88,7 +89,7 @@ def conv_block_backward(
     T, h, _ = K_conv.shape
     wide, above, below, taps, rows = _block(offsets, H, W, h)
     active, d = np.empty(rows * W * F, x.dtype), np.empty((rows * W, h), x.dtype)
-    du = np.empty_like(d)
+    du = np.empty((rows * W, h), x.dtype)
     # The zeros of these two stay: only pixels of the image are written.
     around = np.zeros(below + H * wide + above, x.dtype)  # the taps are mirrored
     behind, out = np.zeros(rows * wide, x.dtype), np.empty(rows * wide, x.dtype)
@@ -127,7 +128,7 @@ def conv_block_backward(
             _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
 
 
-@kernel
+@inlined
 def _into_trunk(dy, x, residual, du, downs, dx, p, M):
     """dx = dy + [x > 0] ⊙ du K_downᵀ of the M pixels from p on; dx may be dy."""
     F = x.shape[3]
@@ -138,13 +139,13 @@ def _into_trunk(dy, x, residual, du, downs, dx, p, M):
         multiply(target, du, downs, M, F, gate=passes)
 
 
-@kernel
+@inlined
 def _clear(dK, db):
     clear(dK, 0, dK.size)
     clear(db, 0, db.size)
 
 
-@kernel
+@inner
 def _block(offsets, H, W, h):
     """wide, above, below, taps of `surroundings` in numbers; the image rows of a chunk."""
     wide, above, below, taps = surroundings(offsets, W)
@@ -160,7 +161,8 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
     """
     M, F = x.shape
     V, h, _ = K_row.shape
-    active, a, zero, place = np.empty_like(x), np.empty((M, h), x.dtype), x.dtype.type(0), M * h
+    active, a = np.empty((M, F), x.dtype), np.empty((M, h), x.dtype)
+    zero, place = x.dtype.type(0), M * h
     relu_forward(x, active)
     multiply(
         matrix(row, (column + V - 1) * place, h), matrix(active, 0, F), panels(K_down), M, h,
@@ -173,8 +175,8 @@ def conv_block_step(x, K_down, b_down, row, column, K_row, above, K_out, b_out, 
         matrix(a, 0, h), matrix(row, column * place, h), taps, panels(K_row), M, h,
         plus=matrix(above, 0, h if above.shape[0] > 1 else 0), at_least=zero,
     )  # fmt: skip
-    before = _as_map(x if residual else x[:0])
-    residual_forward(_as_map(a), before, K_out, b_out, _as_map(y), _as_map(skips))
+    before = as_map(x if residual else x[:0])
+    residual_forward(as_map(a), before, K_out, b_out, as_map(y), as_map(skips))
 
 
 @kernel
@@ -185,7 +187,7 @@ def conv_blocks_step(
 
     Arguments as in conv_block_step with one more axis in front, `above` with two: (L, W, M, h).
     """
-    L, other, before = K_down.shape[0], np.empty_like(x), x
+    L, other, before = K_down.shape[0], np.empty((x.shape[0], x.shape[1]), x.dtype), x
     for k in range(L):
         after = other if (L - k) % 2 == 0 else y
         conv_block_step(
@@ -195,12 +197,7 @@ def conv_blocks_step(
         before = after
 
 
-@kernel
-def _as_map(x):
-    return x.reshape(1, 1, x.shape[0], x.shape[1])
-
-
-@kernel
+@inlined
 def _add_relu(given, a, start, n):
     """a = ReLU(a + given), n numbers of both from `start` on."""
     total, more = flat(a), flat(given)

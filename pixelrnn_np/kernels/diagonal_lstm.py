@@ -17,11 +17,13 @@ The readable twin is reference/diagonal_lstm.py.
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, inner, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
 from .products import add_products, block_rows
 from .runs import accumulate, clear, copy, fill_rows
+from .tiles.multiply import matrix
 from .tiles.panels import fill_panels
+from .tiles.shared import Numbers, shared
 
 
 @kernel
@@ -48,7 +50,7 @@ def unskew(y, reverse, x):
             k += 1
 
 
-@kernel
+@inner
 def _diagonal(t, H, W, B):
     """first, n, start, state, above of diagonal t, which has n rows: B images of each pixel.
 
@@ -65,7 +67,7 @@ def _diagonal(t, H, W, B):
     return first, n, start, state, above
 
 
-@kernel
+@inner
 def _pixels_before(t, H, W):
     """Pixels on the diagonals 0 to t - 1: the triangle of side t without what is outside."""
     below, right = max(0, t - H), max(0, t - W)
@@ -85,11 +87,11 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     fill_rows(S, 0, 2 * B, h0, F)
     for t in range(H + W - 1):
         first, n, start, state, above = _diagonal(t, H, W, B)
-        _gather(x, S, above, first, t, reverse, inputs[:n])
+        _gather(x, S, above, first, t, reverse, inputs, 0, n)
         np.dot(inputs[:n], K, Z[start : start + n])
         cell_forward(
-            Z[start : start + n], bias, scale, C[above + B : above + B + n],
-            C[state : state + n], S[state : state + n], n, F,
+            matrix(Z, start * 4 * F, 4 * F), bias, scale, matrix(C, (above + B) * F, F),
+            matrix(C, state * F, F), matrix(S, state * F, F), n, F,
         )  # fmt: skip
         for border in (state - B, state + n):
             fill_rows(C, border, B, c0, F)
@@ -123,49 +125,47 @@ def diagonal_lstm_backward(
             add_products(inputs[:m], dz[:m], part, dK, db)
             m = 0
         D = dz[m : m + n]
-        _gather(x, S, above, first, t, reverse, inputs[m : m + n])
-        _receive(dy, first, t, reverse, shifted, dh[B : B + n])
+        _gather(x, S, above, first, t, reverse, inputs, m, n)
+        _receive(dy, first, t, reverse, shifted, dh, n)
         cell_backward(
-            Z[start : start + n], C[state : state + n], C[above + B : above + B + n],
-            dh[B : B + n], dc[B : B + n], D, n, F,
+            matrix(Z, start * 4 * F, 4 * F), matrix(C, state * F, F),
+            matrix(C, (above + B) * F, F), matrix(dh, B * F, F), matrix(dc, B * F, F), D, n, F,
         )  # fmt: skip
         np.dot(D, K_t, dinputs[:n])
         clear(dh_before, 0, dh_before.size)
         clear(dc_before, 0, dc_before.size)
         offset = (first - max(0, t - W)) * B
-        _spread(dinputs[:n], dc[B : B + n], offset, B, first, t, reverse, dx, dh_before, dc_before)
+        _spread(dinputs, dc, n, offset, first, t, reverse, dx, dh_before, dc_before)
         dh, dh_before, dc, dc_before = dh_before, dh, dc_before, dc
         before = _diagonal(t - 1, H, W, B)[1]
-        _add_borders(dh, before, B, dh0)
-        _add_borders(dc, before, B, dc0)
+        _add_borders(dh, before, B, dh0, F)
+        _add_borders(dc, before, B, dc0, F)
         m += n
     add_products(inputs[:m], dz[:m], part, dK, db)
     copy(dK_is, 0, dK, 0, dK_is.size)
     copy(dK_ss, 0, dK, dK_is.size, dK_ss.size)
 
 
-@kernel
-def _gather(x, S, above, first, t, reverse, inputs):
-    """inputs = [x | h above | h beside] of one diagonal."""
+@inner
+def _gather(x, S, above, first, t, reverse, inputs, start, n):
+    """inputs = [x | h above | h beside] of the n pixels of a diagonal, from row `start` on."""
     B, H, W, I = x.shape
-    n, N = inputs.shape
-    F = S.shape[1]
+    N, F = inputs.shape[1], S.shape[1]
     for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
         for image in range(B):
-            copy(inputs, (k * B + image) * N, x, ((image * H + r) * W + q) * I, I)
+            copy(inputs, (start + k * B + image) * N, x, ((image * H + r) * W + q) * I, I)
     for m in range(n):
-        copy(inputs, m * N + I, S, (above + m) * F, F)
-        copy(inputs, m * N + I + F, S, (above + B + m) * F, F)
+        copy(inputs, (start + m) * N + I, S, (above + m) * F, F)
+        copy(inputs, (start + m) * N + I + F, S, (above + B + m) * F, F)
 
 
-@kernel
-def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before):
+@inlined
+def _spread(dinputs, dc, n, offset, first, t, reverse, dx, dh_before, dc_before):
     """The adjoint of `_gather`, and the way of c; dx is added to."""
-    _, H, W, I = dx.shape
-    n, N = dinputs.shape
-    F = dh_before.shape[1]
+    B, H, W, I = dx.shape
+    N, F = dinputs.shape[1], dh_before.shape[1]
     for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
@@ -174,10 +174,10 @@ def _spread(dinputs, dc, offset, B, first, t, reverse, dx, dh_before, dc_before)
     for m in range(n):
         accumulate(dh_before, (offset + m) * F, dinputs, m * N + I, F)
         accumulate(dh_before, (offset + B + m) * F, dinputs, m * N + I + F, F)
-    copy(dc_before, (offset + B) * F, dc, 0, n * F)
+    copy(dc_before, (offset + B) * F, dc, B * F, n * F)
 
 
-@kernel
+@inlined
 def _emit(S, state, first, n, t, reverse, shifted, y):
     """Puts h of one diagonal in y; `shifted`: adds it one row further down (§3.2)."""
     B, H, W, F = y.shape
@@ -192,26 +192,26 @@ def _emit(S, state, first, n, t, reverse, shifted, y):
                 accumulate(y, ((image * H + r + 1) * W + q) * F, S, s, F)
 
 
-@kernel
-def _receive(dy, first, t, reverse, shifted, dh):
-    """The adjoint of `_emit`: dh += dy at the pixels of one diagonal, or one row further down."""
+@inlined
+def _receive(dy, first, t, reverse, shifted, dh, n):
+    """The adjoint of `_emit`: dh += dy at the n pixels of one diagonal, or one row further down."""
     B, H, W, F = dy.shape
-    for k in range(dh.shape[0] // B):
+    for k in range(n // B):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
         if shifted:
             r += 1
         if r < H:
             for image in range(B):
-                accumulate(dh, (k * B + image) * F, dy, ((image * H + r) * W + q) * F, F)
+                accumulate(dh, (B + k * B + image) * F, dy, ((image * H + r) * W + q) * F, F)
 
 
-@kernel
-def _add_borders(d, n, B, total):
-    """total += the rows of d before and behind the n of a diagonal's pixels."""
+@shared
+def _add_borders(d: Numbers, n: int, B: int, total: Numbers, F: int):
+    """total += the B rows of d before and behind the n of a diagonal's pixels."""
     for m in range(B):
-        for j in range(total.size):
-            total[j] += d[m, j] + d[B + n + m, j]
+        for j in range(F):
+            total[j] += d[m * F + j] + d[(B + n + m) * F + j]
 
 
 @kernel
@@ -230,7 +230,7 @@ def diagonal_row(z, K, h0, c0, h):
         copy(h, q * B * F, beside, 0, B * F)
 
 
-@kernel
+@inlined
 def _stack(K_is, K_ss):
     """[K_is; K_ss[0]; K_ss[1]]: (I + 2F, 4F)."""
     I, G = K_is.shape

@@ -17,8 +17,8 @@ def head_step(x, K1, b1, K2, b2, K3, b3, y):
     """x: (M, F); K1: (F, N1), K2: (N1, N2), K3: (N2, N3) and their biases; y: (M, N3)."""
     M, F = x.shape
     N1, N2, N3, zero = b1.size, b2.size, b3.size, x.dtype.type(0)
-    active = np.empty_like(x)
-    a1, a2 = np.empty((M, N1), x.dtype), np.empty((M, N2), x.dtype)
+    active, a1 = np.empty((M, F), x.dtype), np.empty((M, N1), x.dtype)
+    a2 = np.empty((M, N2), x.dtype)
     relu_forward(x, active)
     multiply(matrix(a1, 0, N1), matrix(active, 0, F), panels(K1), M, N1, bias=b1, at_least=zero)
     multiply(matrix(a2, 0, N2), matrix(a1, 0, N1), panels(K2), M, N2, bias=b2, at_least=zero)

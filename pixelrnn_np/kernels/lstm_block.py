@@ -6,7 +6,7 @@ times as long, and held the lock that other threads wait for.
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inner, kernel
 from .lstm_cell import lstm_step
 from .residual import residual_forward
 from .runs import accumulate, copy
@@ -32,13 +32,13 @@ def lstm_block_step(
     if K_side.shape[0] > 0:
         multiply(target, matrix(h_before, 0, F), panels(K_side), M, N, plus=target)
     lstm_step(gates, c_before, c, h)
-    a[:] = h
+    copy(a, 0, h, 0, M * F)
     if beside.shape[0] > 0:
         accumulate(a, 0, beside, 0, M * F)
     before = as_map(x if residual else x[:0])
     residual_forward(as_map(a), before, K_out, b_out, as_map(y), as_map(skips))
 
 
-@kernel
+@inner
 def as_map(x):
     return x.reshape(1, 1, x.shape[0], x.shape[1])

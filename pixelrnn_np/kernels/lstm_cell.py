@@ -8,7 +8,7 @@ The readable twin is reference/lstm_cell.py.
 
 import numpy as np
 
-from .jit import QUICK, kernel
+from .jit import QUICK, inlined, kernel
 from .runs import flat
 from .tiles.shared import Numbers, shared
 from .vector_math import tanh
@@ -16,24 +16,28 @@ from .vector_math import tanh
 ONE = np.float32(1)  # of either dtype: it makes no float32 a float64
 
 
-@kernel
+@inlined
 def gate_scale(b):
     """½ for the columns of o, f and i, 1 for those of g: (4h,) like b."""
-    scale, h = np.empty_like(b), b.size // 4
+    scale, h = np.empty(b.size, b.dtype), b.size // 4
     for j in range(b.size):
         scale[j] = 0.5 if j < 3 * h else 1
     return scale
 
 
-@kernel
+@inlined
 def scaled(K, scale):
     """K (…, 4h) times `scale` (4h,)."""
     out = np.empty_like(K)
-    source, target = flat(K), flat(out)
-    for start in range(0, K.size, scale.size):
-        for j in range(scale.size):
-            target[start + j] = source[start + j] * scale[j]
+    _scale(out, K, scale, K.size, scale.size)
     return out
+
+
+@shared
+def _scale(out: Numbers, K: Numbers, scale: Numbers, size: int, n: int):
+    for start in range(0, size, n):
+        for j in range(n):
+            out[start + j] = K[start + j] * scale[j]
 
 
 @shared(fastmath=QUICK)
@@ -69,7 +73,7 @@ def lstm_step(z, c_before, c, h):
     for m in range(M):
         for j in range(4 * F):
             numbers[m * 4 * F + j] *= scale[j]
-    cell_forward(z, np.zeros_like(scale), scale, c_before, c, h, M, F)
+    cell_forward(z, np.zeros(4 * F, z.dtype), scale, c_before, c, h, M, F)
 
 
 @shared(fastmath=QUICK)

@@ -11,7 +11,7 @@ The readable twin is reference/masked_conv.py; shapes and derivation are in laye
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .runs import clear
 from .taps import copy_rows, distances, surroundings
 from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
@@ -21,7 +21,7 @@ FEW = 8  # features; below, a tile of dK holds those of several taps
 PIXELS = 784  # of a 1×1 at a time, so that what one column of tiles has read the next finds cached
 
 
-@kernel
+@inlined
 def is_pointwise(offsets):
     return offsets.shape[0] == 1 and offsets[0, 0] == 0 and offsets[0, 1] == 0
 
@@ -71,7 +71,7 @@ def conv_backward(dy, x, K, offsets, dx, dK, db):
             multiply_taps(row, here, distances(taps, -O), weights, W, I)
 
 
-@kernel
+@inlined
 def _add_taps(dK, read, sent, taps, M, I, O, db):
     """dK[t] += Σ over M pixels of readᵀ at tap t times sent, and db += Σ sent."""
     T = taps.size

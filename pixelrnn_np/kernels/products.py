@@ -10,7 +10,7 @@ blocks of 448, where packing is paid back. All other products are those of tiles
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, inner
 from .runs import accumulate
 from .tiles.shared import Numbers, shared
 
@@ -18,14 +18,14 @@ SMALL_PRODUCT = 10**6
 LARGEST = 448
 
 
-@kernel
+@inlined
 def block_rows(K, N):
     """Rows of a block of the products (rows, K) · (K, N) and (rows, K)ᵀ · (rows, N)."""
     rows = SMALL_PRODUCT // max(1, K * N)
     return LARGEST if rows < 64 or rows > LARGEST else rows
 
 
-@kernel
+@inner
 def add_products(a, dy, part, dw, db):
     """dw += aᵀ · dy and db += Σ dy, a block of rows at a time; part: room for one block's dw."""
     rows = block_rows(dw.shape[0], dw.shape[1])

@@ -8,7 +8,7 @@ the products (see tiles/multiply.py). conv_block.py does the same with chunks of
 The readable twin is reference/residual.py; shapes and derivation are in layers/residual.py.
 """
 
-from .jit import kernel
+from .jit import inlined, inner, kernel
 from .runs import clear, copy
 from .tiles.multiply import add_outer, matrix, multiply
 from .tiles.panels import panels_between, panels_of_transposed
@@ -16,19 +16,19 @@ from .tiles.panels import panels_between, panels_of_transposed
 NUMBERS = 32 * 28 * 28  # of the inner map in a chunk; benchmarks/README.md says why
 
 
-@kernel
+@inlined
 def chunk(h):
     """Pixels of a chunk, whose maps stay in the second cache meanwhile."""
     return max(1, NUMBERS // h)
 
 
-@kernel
+@inlined
 def halves(K, F):
     """Panels of K_up and K_skip."""
     return panels_between(K, 0, F), panels_between(K, F, K.shape[1])
 
 
-@kernel
+@inlined
 def halves_transposed(K, F):
     """Panels of K_upᵀ and K_skipᵀ."""
     return panels_of_transposed(K, 0, F), panels_of_transposed(K, F, K.shape[1])
@@ -42,15 +42,15 @@ def residual_forward(a, x, K, b, y, skips):
         outputs(a, up, skip, b, x, y, skips, p, min(step, y.size // F - p))
 
 
-@kernel
+@inner
 def outputs(a, up, skip, b, x, y, skips, p, M):
     """y and skips of the M pixels from p on; up, skip: the panels of `halves`."""
     F, h = y.shape[3], a.shape[3]
     inner, target, sums = matrix(a, p * h, h), matrix(y, p * F, F), matrix(skips, p * F, F)
     if x.size > 0:
-        multiply(target, inner, up, M, F, bias=b[:F], plus=matrix(x, p * F, F))
+        multiply(target, inner, up, M, F, bias=b, plus=matrix(x, p * F, F))
     else:
-        multiply(target, inner, up, M, F, bias=b[:F])
+        multiply(target, inner, up, M, F, bias=b)
     if skips.size > 0:
         multiply(sums, inner, skip, M, F, bias=b[F:], plus=sums)
 
@@ -68,7 +68,7 @@ def residual_backward(dy, dskip, a, K, da, dx, dK, db):
             copy(dx, p * F, dy, p * F, M * F)
 
 
-@kernel
+@inner
 def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
     """da = [gate > 0] ⊙ (dy K_upᵀ + dskip K_skipᵀ) of the M pixels from p on; adds to dK and db.
 
@@ -79,7 +79,7 @@ def inner_gradient(dy, dskip, a, up, skip, gate, da, dK, db, p, M):
     F, h, N = dy.shape[3], a.shape[3], dK.shape[1]
     inner, above, beside = matrix(a, p * h, h), matrix(dy, p * F, F), matrix(dskip, p * F, F)
     multiply(da, above, up, M, h, gate=gate)
-    add_outer(matrix(dK, 0, N), inner, above, M, h, F, total=db[:F])
+    add_outer(matrix(dK, 0, N), inner, above, M, h, F, total=db)
     if dskip.size > 0:
         multiply(da, beside, skip, M, h, gate=gate, plus=da)
         add_outer(matrix(dK, F, N), inner, beside, M, h, F, total=db[F:])

@@ -11,7 +11,7 @@ scatter. The readable twin is reference/row_lstm.py.
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, scaled
 from .products import add_rows
 from .runs import accumulate, clear, copy, fill_rows
@@ -101,7 +101,7 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
     add_rows(dc, M, F, dc0)
 
 
-@kernel
+@inlined
 def _reach(taps, V):
     """Zeros between two rows: as many pixels as a tap is away at most."""
     reach = V // 2
@@ -110,7 +110,7 @@ def _reach(taps, V):
     return reach
 
 
-@kernel
+@inlined
 def _centred(V):
     """V taps around 0."""
     taps = np.empty(V, np.int64)
@@ -119,7 +119,7 @@ def _centred(V):
     return taps
 
 
-@kernel
+@inlined
 def _between_zeros(B, W, reach, I, like):
     """Room for one row of B images, (B + 1, W + reach, I), with zeros around each.
 
@@ -128,13 +128,13 @@ def _between_zeros(B, W, reach, I, like):
     return np.zeros((B + 1, W + reach, I), like.dtype)
 
 
-@kernel
+@inlined
 def _at(row, n, reach):
     """The pixels of image n in such a row, as a matrix."""
     return matrix(row, (reach + n * row.shape[1]) * row.shape[2], row.shape[2])
 
 
-@kernel
+@inlined
 def _put(source, H, r, row, reach):
     """Copies row r of the B images of H rows in `source` into `row`."""
     count = (row.shape[1] - reach) * row.shape[2]

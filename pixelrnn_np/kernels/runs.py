@@ -13,14 +13,16 @@ error that it might be, and `reshape` a tenth of a second: kernels use these fun
 
 import numba
 from numba.core.errors import TypingError
-from numba.extending import overload
 
-from .tiles.internals import cgutils, intrinsic, make_array
+from .tiles.internals import cgutils, make_array, stands_for
 from .tiles.shared import Numbers, shared
 
 
 def flat(array):
-    """The numbers of a contiguous array, to be indexed from 0 on: an address where compiled."""
+    """The numbers of a contiguous array, to be indexed from 0 on.
+
+    Where compiled that is an address, which does not keep the array: that has to be used later on.
+    """
     return array.reshape(-1)
 
 
@@ -51,37 +53,40 @@ def fill_rows(target: Numbers, first: int, count: int, row: Numbers, n: int):
             target[m * n + j] = row[j]
 
 
-@intrinsic
-def _address(typing, array):
-    if not isinstance(array, numba.types.Array) or array.layout != "C":
-        raise TypingError(f"a contiguous array is needed, not {array}")
+@stands_for(flat)
+def _flat(typing, array):
+    def generate(context, builder, signature, args):
+        return _address(context, builder, array, args[0])
+
+    return numba.types.CPointer(_contiguous(array).dtype)(array), generate
+
+
+@stands_for(copy)
+def _copy(typing, target, t, source, s, n):
+    """By memcpy."""
 
     def generate(context, builder, signature, args):
-        return make_array(array)(context, builder, args[0]).data
-
-    return numba.types.CPointer(array.dtype)(array), generate
-
-
-@overload(flat)
-def _flat(array):
-    return lambda array: _address(array)
-
-
-@intrinsic
-def _memcpy(typing, target, t, source, s, n):
-    def generate(context, builder, signature, args):
-        types = signature.args
-        t, s, n = (context.cast(builder, args[k], types[k], numba.intp) for k in (1, 3, 4))
+        t, s, n = (context.cast(builder, args[k], signature.args[k], numba.intp) for k in (1, 3, 4))
         size = context.get_abi_sizeof(context.get_data_type(target.dtype))
         cgutils.raw_memcpy(
-            builder, builder.gep(args[0], [t]), builder.gep(args[2], [s]), n,
+            builder, builder.gep(_address(context, builder, target, args[0]), [t]),
+            builder.gep(_address(context, builder, source, args[2]), [s]), n,
             context.get_constant(numba.intp, size),
         )  # fmt: skip
         return context.get_dummy_value()
 
+    if _contiguous(target).dtype != _contiguous(source).dtype:
+        raise TypingError(f"arrays of one dtype are needed, not {target} and {source}")
     return numba.void(target, t, source, s, n), generate
 
 
-@overload(copy)
-def _copy(target, t, source, s, n):
-    return lambda target, t, source, s, n: _memcpy(flat(target), t, flat(source), s, n)
+def _contiguous(kind):
+    if isinstance(kind, numba.types.CPointer) or getattr(kind, "layout", "") == "C":
+        return kind
+    raise TypingError(f"a contiguous array is needed, not {kind}")
+
+
+def _address(context, builder, kind, value):
+    if isinstance(kind, numba.types.CPointer):
+        return value
+    return make_array(kind)(context, builder, value).data

@@ -6,11 +6,12 @@ tiles/multiply.py. `reach` pixels of zeros after each row are also those before 
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, inner
 from .runs import copy
+from .tiles.shared import Numbers, shared
 
 
-@kernel
+@inner
 def surroundings(offsets, W):
     """wide, above, below, taps of an image between zeros, in pixels; offsets: (T, 2).
 
@@ -27,17 +28,20 @@ def surroundings(offsets, W):
     return wide, (above + 1) * wide, (below + 1) * wide, taps
 
 
-@kernel
+@inlined
 def distances(taps, stride):
     """Taps in pixels as distances in numbers, of which a pixel has `stride`."""
-    out = np.empty_like(taps)
+    out = np.empty(taps.size, np.int64)
     for t in range(taps.size):
         out[t] = taps[t] * stride
     return out
 
 
-@kernel
-def copy_rows(source, s, source_stride, target, t, target_stride, rows, count):
+@shared
+def copy_rows(
+    source: Numbers, s: int, source_stride: int, target: Numbers, t: int, target_stride: int,
+    rows: int, count: int,
+):  # fmt: skip
     """`count` numbers of each of `rows` rows, from number s and to number t on."""
     for k in range(rows):
         copy(target, t + k * target_stride, source, s + k * source_stride, count)

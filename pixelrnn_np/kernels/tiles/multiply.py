@@ -14,10 +14,12 @@ JIT; compiled kernels call the shared functions of products.py in their place.
 """
 
 import numpy as np
-from numba.extending import overload
+from numba import types
 from numpy.lib.stride_tricks import as_strided
 
+from .internals import impl_ret_borrowed, stands_for
 from .products import outer, product
+from .shared import answers
 
 HERE = np.zeros(1, np.int64)  # the taps of what is read at its own place only
 
@@ -37,7 +39,7 @@ def multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
-    bias: (N,); at_least: a number, 0 for a ReLU. NaN survives. out may be plus.
+    bias: (N,) or longer; at_least: a number, 0 for a ReLU. NaN survives. out may be plus.
     """
     multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least)
 
@@ -55,7 +57,7 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
         for k, t in enumerate(taps)
     )
     if bias is not None:
-        total += bias
+        total += bias[:N]
     if gate is not None:
         total = np.where(_rows(gate, M, N) > 0, total, 0)
     if plus is not None:
@@ -68,8 +70,8 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
 def add_outer(out, a, b, M, I, N, total=None, columns=None):
     """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns.
 
-    total: None, or the (N,) numbers to which the rows of b are added on the way; columns: None, or
-    the (I,) distances of a's columns, where these are not side by side.
+    total: None, or the (N,) or more numbers to which the rows of b are added on the way; columns:
+    None, or the (I,) distances of a's columns, where these are not side by side.
     """
     if columns is None:
         columns = np.arange(I)
@@ -77,35 +79,18 @@ def add_outer(out, a, b, M, I, N, total=None, columns=None):
     left = array.reshape(-1)[start + stride * np.arange(M)[:, None] + columns]
     _rows(out, I, N)[...] += left.T @ _rows(b, M, N)
     if total is not None:
-        total += _rows(b, M, N).sum(axis=0)
+        total[:N] += _rows(b, M, N).sum(axis=0)
 
 
-@overload(matrix, inline="always")
-def _matrix(array, start, stride):
-    return lambda array, start, stride: (array, start, stride)
+@stands_for(matrix)
+def _matrix(typing, array, start, stride):
+    def generate(context, builder, signature, args):
+        made = context.make_tuple(builder, signature.return_type, args)
+        return impl_ret_borrowed(context, builder, signature.return_type, made)
+
+    return types.Tuple((array, start, stride))(array, start, stride), generate
 
 
-@overload(multiply)
-def _multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-    def compiled(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-        R, L = K.shape[1], K.shape[2]
-        product(out, bias, gate, plus, at_least, a, HERE, 1, K, R, L, M, N)
-
-    return compiled
-
-
-@overload(multiply_taps)
-def _multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-    def compiled(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
-        R, L = K.shape[1], K.shape[2]
-        product(out, bias, gate, plus, at_least, a, taps, taps.size, K, R, L, M, N)
-
-    return compiled
-
-
-@overload(add_outer)
-def _add_outer(out, a, b, M, I, N, total=None, columns=None):
-    def compiled(out, a, b, M, I, N, total=None, columns=None):
-        outer(out, a, columns, b, total, M, I, N)
-
-    return compiled
+answers(product, multiply)
+answers(product, multiply_taps)
+answers(outer, add_outer)

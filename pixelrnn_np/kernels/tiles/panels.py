@@ -5,31 +5,30 @@ Panels are (⌈N/L⌉, R, L): weights (R, N) cut into strips of L columns, the l
 
 import numpy as np
 
-from ..jit import kernel
+from ..jit import inlined, inner
 from .columns import WIDEST
 from .shared import Numbers, shared
 
 DEEPEST = 128  # rows of a panel of 32 columns that stays in the first cache, of 32 KiB, with others
 
 
-@kernel
+@inlined
 def panels(K):
     """Panels of K, (R, N) or (T, I, N), where R = T·I."""
     return panels_between(K, 0, K.shape[-1])
 
 
-@kernel
+@inlined
 def panels_between(K, first, last):
     """The same of the columns from `first` up to `last`."""
-    N, columns = last - first, K.shape[-1]
+    columns, N = K.shape[-1], last - first
     R = K.size // columns
-    L = panel_width(R, N)
-    out = np.zeros((-(N // -L), R, L), K.dtype)
-    fill_panels(out, L, N, K, first, 1, R, 0, columns, 1)
+    out = _room(R, N, K.dtype)
+    fill_panels(out, out.shape[2], N, K, first, 1, R, 0, columns, 1)
     return out
 
 
-@kernel
+@inlined
 def panels_of_transposed(K, first, last):
     """Panels of these columns of K, (I, O) or (T, I, O), as rows, tap below tap.
 
@@ -37,15 +36,16 @@ def panels_of_transposed(K, first, last):
     """
     I, O, n = K.shape[-2], K.shape[-1], last - first
     T = K.size // (I * O)
-    L = panel_width(T * n, I)
-    out = np.zeros((-(I // -L), T * n, L), K.dtype)
-    fill_panels(out, L, I, K, first, T, n, I * O, 1, O)
+    out = _room(T * n, I, K.dtype)
+    fill_panels(out, out.shape[2], I, K, first, T, n, I * O, 1, O)
     return out
 
 
-@kernel
-def panel_width(R, N):
-    return WIDEST if N >= WIDEST and R <= DEEPEST else 16
+@inner
+def _room(R, N, dtype):
+    """Zeros for the panels of (R, N) weights."""
+    L = WIDEST if N >= WIDEST and R <= DEEPEST else 16
+    return np.zeros((-(N // -L), R, L), dtype)
 
 
 @shared

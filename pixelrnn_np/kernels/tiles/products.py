@@ -4,7 +4,7 @@ from numba import types
 
 from .columns import OUTER_ROWS, PRODUCT_ROWS, WIDEST, Outer, Product, outer_tiles, product_tiles
 from .internals import intrinsic, ir
-from .shared import Integers, Matrix, Number, Numbers, Stride, shared
+from .shared import Implied, Integers, Matrix, Number, Numbers, Panels, Taps, shared
 
 _product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST])
 _product_16 = product_tiles(16, PRODUCT_ROWS[16])
@@ -28,14 +28,14 @@ def _given(typing, address):
 
 @shared
 def product(
-    out: Matrix, out_stride: Stride, bias: Numbers, gate: Matrix, gate_stride: Stride, plus: Matrix,
-    plus_stride: Stride, low: Number, a: Matrix, a_stride: Stride, taps: Integers, T: int,
-    K: Numbers, R: int, L: int, M: int, N: int,
+    out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
+    plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied, taps: Taps,
+    T: Implied, K: Panels, R: Implied, L: Implied, M: int, N: int,
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
-        out, out_stride, bias, gate, gate_stride, plus, plus_stride, low, a, a_stride, taps, T, K,
-        R, L, M, N,
+        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, taps, T,
+        K, R, L, M, N,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:
@@ -50,8 +50,8 @@ def product(
 
 @shared
 def outer(
-    out: Matrix, out_stride: Stride, a: Matrix, a_stride: Stride, columns: Integers, b: Matrix,
-    b_stride: Stride, total: Numbers, M: int, I: int, N: int,
+    out: Matrix, out_stride: Implied, a: Matrix, a_stride: Implied, columns: Integers, b: Matrix,
+    b_stride: Implied, total: Numbers, M: int, I: int, N: int,
 ):  # fmt: skip
     """See Outer in columns.py."""
     p = Outer(out, out_stride, a, a_stride, columns, b, b_stride, total, M, I, N)

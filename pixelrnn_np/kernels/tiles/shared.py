@@ -4,7 +4,8 @@ Numba links the code of a function into each of its callers, and optimises and t
 anew. The tiles are large, and nearly every kernel has products, so that this was most of a first
 start. A shared function has a name and C's calling convention instead: kernels, also those in the
 cache, hold its name alone, which LLVM looks up when their code is made ready to run. So the
-function has to be there first; jit.kernel sees to that whenever it compiles or loads a kernel.
+function has to be there first: typing a call compiles it, and what the cache keeps of a kernel says
+which it needs (see cache.py).
 """
 
 import functools
@@ -15,11 +16,14 @@ from numba import types
 from numba.core.errors import TypingError
 
 from .. import jit
-from .internals import cgutils, intrinsic, ir, llvm, make_array
+from .internals import cgutils, global_compiler_lock, ir, llvm, make_array, stands_for
 
 
 class Numbers:
-    """A contiguous array of the dtype, taken as flat, or None. Within the function: its address."""
+    """A contiguous array of the dtype, taken as flat, or None; or a matrix, for where it starts.
+
+    Within the function: the address of the first number.
+    """
 
 
 class Integers:
@@ -34,76 +38,113 @@ class Matrix:
     """(array, start, stride) or None, see multiply.py. Within the function: where it starts."""
 
 
-class Stride:
-    """Of the matrix before it; kernels do not give it."""
+class Taps:
+    """A contiguous array of 64-bit integers; None is one that is 0. Within: its address."""
+
+
+class Panels:
+    """Weights as of panels.py. Within the function: their address."""
+
+
+class Implied:
+    """Of the argument before it: a matrix's stride, the taps' number, the panels' rows and width.
+
+    Kernels do not give it.
+    """
 
 
 def shared(function=None, **options):
     """Makes a shared function of one whose parameters are annotated by the above or by int.
 
-    options: of jit.kernel. Without JIT the function gets flat arrays.
+    options: of jit.kernel. Called from Python, it gets flat arrays.
     """
     if function is None:
         return functools.partial(shared, **options)
-    if not jit.JIT_DISABLED:
-        return Shared(function, options).called()
 
     @functools.wraps(function)
     def on_flat(*args):
-        return function(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in args))
+        return function(*map(_flat, args))
 
+    if not jit.JIT_DISABLED:
+        on_flat.shared = Shared(function, options)
+        on_flat.shared.answers(on_flat)
     return on_flat
+
+
+def _flat(argument):
+    """Such an argument without JIT."""
+    if isinstance(argument, tuple):
+        return argument[0].reshape(-1)[argument[1] :]
+    return argument.reshape(-1) if isinstance(argument, np.ndarray) else argument
+
+
+def answers(on_flat, function):
+    """Kernels that call `function` call a shared one, with its arguments of the same names.
+
+    Arguments that `function` does not have, or that the call leaves out, are None.
+    """
+    if not jit.JIT_DISABLED:
+        on_flat.shared.answers(function)
 
 
 class Shared:
     def __init__(self, function, options):
         self.name, self.parameters = function.__name__, inspect.signature(function).parameters
-        self.kernel = jit.kernel(no_cpython_wrapper=True, **options)(function)
-        jit.shared.append(self)
+        options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": False, **options}
+        self.kernel, self.there = jit.kernel(**options)(function), set()
+        jit.shared[self.name] = self
 
     def symbol(self, dtype):
-        return f"pixelrnn_{self.name}_{dtype}"
+        return f"{jit.PREFIX}{self.name}_{dtype}"
 
     def ready(self, dtype):
-        """Compiles it for that Numba type, or loads it. Two threads may both do so: no matter."""
-        numbers, integers = types.CPointer(dtype), types.CPointer(types.int64)
-        kinds = {Numbers: numbers, Matrix: numbers, Integers: integers, Number: dtype}
-        kinds |= {int: types.int64, Stride: types.int64}
-        arguments = tuple(kinds[p.annotation] for p in self.parameters.values())
-        kernel = self.kernel
-        if arguments in kernel.overloads:
-            return
-        kernel.compile(arguments)
-        compiled = kernel.overloads[arguments]
-        name = compiled.fndesc.llvm_cfunc_wrapper_name
-        llvm.add_symbol(self.symbol(dtype), compiled.library.get_pointer_to_function(name))
+        """Compiles it for that Numba type, or loads it, once."""
+        with global_compiler_lock:
+            if dtype in self.there:
+                return
+            numbers, integers = types.CPointer(dtype), types.CPointer(types.int64)
+            kinds = {Numbers: numbers, Matrix: numbers, Panels: numbers, Number: dtype}
+            kinds |= {Integers: integers, Taps: integers, int: types.int64, Implied: types.int64}
+            arguments = tuple(kinds[p.annotation] for p in self.parameters.values())
+            self.kernel.compile(arguments)
+            compiled = self.kernel.overloads[arguments]
+            name = compiled.fndesc.llvm_cfunc_wrapper_name
+            llvm.add_symbol(self.symbol(dtype), compiled.library.get_pointer_to_function(name))
+            self.there.add(dtype)
 
-    def called(self):
-        """What kernels call."""
+    def answers(self, function):
+        simple = (p.replace(annotation=p.empty) for p in self._given(function))
+        called = inspect.Signature(simple)
+        wanted = {p.name: p.annotation for p in self._given(self.kernel.py_func)}
+        defaults = {p.name: types.none for p in called.parameters.values() if p.default is None}
 
-        taken = {k: p for k, p in self.parameters.items() if p.annotation is not Stride}
-        wanted = [p.annotation for p in taken.values()]
-
-        def definition(typing, *kinds):
+        def definition(typing, *args, **more):
+            given = defaults | called.bind(*args, **more).arguments
+            kinds = {name: given.get(name, types.none) for name in wanted}
             dtype = _dtype(self.name, wanted, kinds)
             self.ready(dtype)
 
             def generate(context, builder, signature, args):
-                convert = Convert(context, builder, dtype)
-                given = zip(wanted, kinds, args, strict=True)
-                values = [v for one in given for v in convert(*one)]
+                convert, values = Convert(context, builder, dtype), []
+                args = dict(zip(called.parameters, args, strict=True))
+                for name, want in wanted.items():
+                    values += convert(want, kinds[name], args.get(name))
                 kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
-                name = self.symbol(dtype)
-                builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+                symbol = self.symbol(dtype)
+                builder.call(cgutils.get_or_insert_function(builder.module, kind, symbol), values)
                 return context.get_dummy_value()
 
-            return types.void(*kinds), generate
+            return types.void(*(given[name] for name in called.parameters)), generate
 
-        names = [inspect.Parameter(k, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-                 for k in ("typing", *taken)]  # fmt: skip
-        definition.__signature__ = inspect.Signature(names)
-        definition.__name__ = self.name
-        return intrinsic(definition)
+        typing = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        definition.__signature__ = inspect.Signature([typing, *called.parameters.values()])
+        stands_for(function)(definition)
+
+    @staticmethod
+    def _given(function):
+        """The parameters that calls give."""
+        every = inspect.signature(function).parameters.values()
+        return [p for p in every if p.annotation is not Implied]
 
 
 def _absent(kind):
@@ -113,14 +154,15 @@ def _absent(kind):
 def _dtype(name, wanted, kinds):
     """The dtype of the arrays among Numba types; TypingError if some cannot be used."""
     dtypes = []
-    for want, kind in zip(wanted, kinds, strict=True):
-        if want not in (Numbers, Matrix, Integers) or _absent(kind):
+    for key, want in wanted.items():
+        kind = kinds[key]
+        if want in (int, Number) or _absent(kind):
             continue
-        array = kind.types[0] if want is Matrix else kind
+        array = kind.types[0] if isinstance(kind, types.BaseTuple) else kind
         if not isinstance(array, types.CPointer) and getattr(array, "layout", "") != "C":
             raise TypingError(f"{name} takes contiguous arrays, not {array}")
-        if want is not Integers:
-            if not isinstance(array.dtype, types.Float):  # jit.kernel has none of these ready
+        if want not in (Integers, Taps):
+            if not isinstance(array.dtype, types.Float):
                 raise TypingError(f"{name} takes floating-point numbers, not {array}")
             dtypes.append(array.dtype)
         elif array.dtype != types.int64:
@@ -143,8 +185,8 @@ class Convert:
             if _absent(kind):
                 return [self.context.get_constant(self.dtype, -float("inf"))]
             return [self.context.cast(self.builder, value, kind, self.dtype)]
-        if wanted is Matrix:
-            return self.matrix(kind, value)
+        if wanted in (Matrix, Taps, Panels):
+            return {Matrix: self.matrix, Taps: self.taps, Panels: self.panels}[wanted](kind, value)
         return [self.address(kind, value, types.int64 if wanted is Integers else self.dtype)]
 
     def matrix(self, kind, value):
@@ -157,9 +199,22 @@ class Convert:
         )
         return [self.builder.gep(self.address(kind.types[0], array, self.dtype), [start]), stride]
 
+    def taps(self, kind, value):
+        if _absent(kind):
+            here = ir.Constant(ir.IntType(64), 0)
+            return [cgutils.global_constant(self.builder, "here", here), ir.Constant(here.type, 1)]
+        array = make_array(kind)(self.context, self.builder, value)
+        return [array.data, array.nitems]
+
+    def panels(self, kind, value):
+        array = make_array(kind)(self.context, self.builder, value)
+        return [array.data, *cgutils.unpack_tuple(self.builder, array.shape)[1:]]
+
     def address(self, kind, value, dtype):
         if _absent(kind):
             return ir.Constant(self.context.get_data_type(dtype).as_pointer(), None)
+        if isinstance(kind, types.BaseTuple):
+            return self.matrix(kind, value)[0]
         if isinstance(kind, types.CPointer):
             return value
         return make_array(kind)(self.context, self.builder, value).data
