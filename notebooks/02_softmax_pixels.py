@@ -326,9 +326,10 @@ check.batch_gradient(batch_gradient)
 #   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
 # - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
 #   *logistic* bell is handiest: its share below $y$ is $\sigma((y - \text{mean})\,s)$, with $s$ one
-#   over its width. The mass between the edges of a bin is a difference of two sigmoids, and for edges
-#   $l$ and $u = l + s$ a product too: $\sigma(u) - \sigma(l) = \sigma(u)\,\sigma(-l)\,(1 - e^{-s})$. So
-#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
+#   over its width. A bin's mass is a difference of two sigmoids. Since its edges $y_1$ and
+#   $y_2 = y_1 + s$ (in units of the width) are $s$ apart, it is a product as well,
+#   $\sigma(y_2) - \sigma(y_1) = \sigma(y_2)\,\sigma(-y_1)\,(1 - e^{-s})$, and $z_v$, its logarithm, a sum
+#   of three. Value 0 has no lower edge and 16 no upper one.
 
 # %%
 LEVELS = 17
@@ -385,7 +386,8 @@ LAST = {"a bell, cut off": cut_off, "a bell, gathered": gathered, "softmax": sof
 
 outputs, weight = rng.standard_normal((2, 4, 3, LEVELS)) / 10
 for name, last in LAST.items():
-    exact = last(outputs)[1](weight)
+    _, back = last(outputs)
+    exact = back(weight)
     error = gradcheck.compare(
         lambda last=last: (last(outputs)[0] * weight).sum(), {"o": outputs}, {"o": exact}, rng
     )["o"]
