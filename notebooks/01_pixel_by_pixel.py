@@ -442,7 +442,8 @@ figures.lines(curves, "earlier neighbours that the model looks at", "nats per im
 # Tables run into a wall. To see all 24 neighbours one would need $2^{24}$ entries, to see a whole
 # 8×8 image up to $2^{63}$. So write down a function with a few numbers in it, its **parameters**, and
 # look for the values of the parameters that suit the data. Our first model was such a function. With
-# neighbours $x_1, \dots, x_k$ of a pixel, weights $w_1, \dots, w_k$ and a *bias* $b$,
+# neighbours $x_1, \dots, x_k$ of a pixel (here $x_j$ counts the neighbours, not the pixels of the image),
+# weights $w_1, \dots, w_k$ and a *bias* $b$,
 #
 # $$p(\text{the pixel is } 1) = \sigma(z), \qquad z = b + \sum_{j=1}^{k} w_j\, x_j .$$
 #
@@ -644,7 +645,7 @@ figures.nats(shown, nats_of(tables[8], shown, 8), 2)
 #
 # Draw from the counted models. With no neighbour every pixel is a coin of the same weight; with
 # two, ink sticks together; with twelve there are strokes, and still no digits: no pixel sees
-# further than three rows.
+# further than two rows.
 
 
 # %%

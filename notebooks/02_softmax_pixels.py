@@ -13,8 +13,8 @@
 # derive the gradient in three lines, and let it compete with bell curves in a network, as §5.3 does.
 #
 # **What you will learn.** What a model gains when it treats the 256 values of a pixel as mere
-# names, and what that costs; when a probability and a density may be compared; and why a contest
-# of two models says nothing before both have been trained to the end.
+# names, and what that costs; and why a contest of two models says nothing before both have been
+# trained to the end.
 #
 # **What you need.** The chain rule of probabilities, nats, and learning by gradient
 # ([01](01_pixel_by_pixel.ipynb)), derivatives, and NumPy. Nothing here needs the internet or more
@@ -59,9 +59,8 @@ print(
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
-# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all.
-# The rest is a landscape with several hills. The bell is high where there is little, and a fifth of
-# it lies below 0 and above 255, where there is nothing at all.
+# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all. The
+# bell is high where there is little, and a fifth of it lies off the scale, where there is nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour. Move the neighbour.
@@ -83,8 +82,7 @@ course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a"
 # a colour is clipped, the next one is clipped too, and half of the bell lies off the scale. Around
 # the neighbour's value the data are **sharper** than their variance says, with tails that are
 # longer: the pixel goes on as its neighbour, or an edge begins and it is something else. (Bars that
-# end at the top go on beyond it. The small spikes mean little: the crops overlap, so that the same
-# place of a photograph is counted many times.)
+# end at the top go on beyond it. The crops overlap, hence the small spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -96,13 +94,12 @@ course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a"
 # the order of equation (2). The network computes the logits from the earlier pixels.
 #
 # This distribution can have any number of hills, and puts no mass below 0 or above 255. It also
-# knows nothing: that 17 lies beside 18 is not built in, and has to be learned from data. To the
-# softmax the values are names.
+# knows nothing: that 17 lies beside 18 has to be learned from data. To the softmax the values are
+# names.
 #
 # The paper compares it with a mixture of *conditional Gaussian scale mixtures* (MCGSM), bells of
-# several widths whose weights depend on the earlier pixels, in the same Row LSTM and on the
-# validation images of CIFAR-10: **3.06** bits/dim with the softmax, **3.22** with the mixture. Its
-# Figure 6 shows what such softmaxes look like. We shall do both, in small.
+# several widths whose weights depend on the earlier pixels. In the same Row LSTM, on the validation
+# images of CIFAR-10, the softmax has **3.06** bits/dim and the mixture **3.22**.
 #
 # Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2); only
 # the *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for
@@ -317,60 +314,6 @@ def batch_gradient(logits, x):
 check.batch_gradient(batch_gradient)
 
 # %% [markdown]
-# ## Probability and density
-#
-# Other models of images give a *density*: a curve $f(y)$ over real numbers whose area is 1. Can its
-# $-\ln f$ be compared with a softmax's $-\ln p$?
-#
-# Not just so. Pixels are whole numbers, and a density may put a needle on each of them. A needle's
-# area is small and its height is not. Here a needle stands on each of the 256 values, as large as
-# the value is frequent. The thinner the needles, the better the score, although nothing is learned:
-
-# %%
-rows = []
-for std in (1.0, 0.1, 0.01, 0.001):
-    height = sum(marginal[v] * bell(v, std) for v in values)
-    rows.append([f"{std:g}", float(-(marginal * np.log2(height)).sum())])
-figures.Table(["width of the needles", "bits of the density at the values"], rows, form="{:.2f}")
-
-# %% [markdown]
-# The last one claims less than nothing. Two comparisons are honest.
-#
-# - **Take the density's area over each value's bin**, from $v - \tfrac12$ to $v + \tfrac12$. An
-#   area is a probability.
-# - **Add noise to the data.** To every value $v$ add a number $u$ drawn evenly from $[0, 1)$, and
-#   measure densities on $y = v + u$. A needle catches next to none of these. A discrete model is
-#   then a density too, one of constant height $p(v)$ over $[v, v + 1)$: the interval has length 1,
-#   so area and height are the same number, and $-\ln f(v + u) = -\ln p(v)$ for every $u$.
-#
-# The second is how the paper puts softmaxes and densities into one table
-# ([09](09_training_and_results.ipynb), §5.1). One trap is left, the **scale**: if values are
-# divided by 256, a density becomes 256 times as high, and its score falls by 8 bits per dimension
-# for nothing. Whoever reports a density in bits/dim means values from 0 to 256.
-#
-# ## Exercise 2.3 · On another scale
-#
-# A model of densities was trained on $y = (v + u) / s$, with values $v$ from 0 to 255, noise $u$
-# and a scale $s$. Its mean score is $-\ln f(\mathbf y) =$ `nats` per image of `D` values; the score
-# may be negative. Return what stands beside a softmax's number in a table: bits per dimension of
-# the density of $v + u$.
-#
-# <details><summary>Hint</summary>
-#
-# Squeeze the axis by $s$, and a curve of area 1 becomes $s$ times as high, in each of the $D$
-# dimensions. So which of the two densities is the higher one, and what happens to its $-\ln$?
-# </details>
-
-
-# %%
-def fair_bits(nats, D, s):
-    bits_per_dim = ...  # your code
-    return bits_per_dim
-
-
-check.fair_bits(fair_bits)
-
-# %% [markdown]
 # ## A contest in a network
 #
 # Now §5.3, in small: the same network with different last steps. A PixelCNN
@@ -383,9 +326,10 @@ check.fair_bits(fair_bits)
 #   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
 # - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
 #   *logistic* bell is handiest: its share below $y$ is $\sigma((y - \text{mean})\,s)$, with $s$ one
-#   over its width. The mass between the edges of a bin is a difference of two sigmoids, and for edges
-#   $l$ and $u = l + s$ a product too: $\sigma(u) - \sigma(l) = \sigma(u)\,\sigma(-l)\,(1 - e^{-s})$. So
-#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
+#   over its width. A bin's mass is a difference of two sigmoids. Since its edges $y_1$ and
+#   $y_2 = y_1 + s$ (in units of the width) are $s$ apart, it is a product as well,
+#   $\sigma(y_2) - \sigma(y_1) = \sigma(y_2)\,\sigma(-y_1)\,(1 - e^{-s})$, and $z_v$, its logarithm, a sum
+#   of three. Value 0 has no lower edge and 16 no upper one.
 
 # %%
 LEVELS = 17
@@ -442,7 +386,8 @@ LAST = {"a bell, cut off": cut_off, "a bell, gathered": gathered, "softmax": sof
 
 outputs, weight = rng.standard_normal((2, 4, 3, LEVELS)) / 10
 for name, last in LAST.items():
-    exact = last(outputs)[1](weight)
+    _, back = last(outputs)
+    exact = back(weight)
     error = gradcheck.compare(
         lambda last=last: (last(outputs)[0] * weight).sum(), {"o": outputs}, {"o": exact}, rng
     )["o"]
@@ -450,15 +395,13 @@ for name, last in LAST.items():
 print("the ways back agree with finite differences")
 
 # %% [markdown]
-# The two bells are not written with a mean and a width that may be anything, and for a reason. A
-# mean that has run far off the scale, beside a width that lets nothing through, gets hardly any
-# gradient: the pixel stays flat, and what one compares is not shapes but accidents of training. In
-# $a$ and $b$ the loss has a single valley, as it has in the logits of a softmax; mean and width of
-# the other bell are kept within bounds by a tanh.
+# Why so carefully? With a free mean and width, a mean can run far off the scale, where it hardly gets
+# any gradient. The pixel stays flat, and one compares accidents of training instead of shapes. In $a$
+# and $b$ the loss has a single valley; mean and width of the other bell are kept within bounds by a
+# tanh.
 #
-# Each is trained for the same number of epochs, from the same first weights. The rate begins low
-# enough for all and falls to zero. (Adam chooses the length of each weight's step;
-# [09](09_training_and_results.ipynb) says how.)
+# Each is trained for the same number of epochs, from the same first weights, at a rate that falls to
+# zero. (Adam chooses the length of each weight's step; [09](09_training_and_results.ipynb) says how.)
 
 
 # %%
@@ -544,7 +487,7 @@ figures.Table(
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And no bell, with whatever ends, has two hills. Pixel (2, 5) of
 # the digit below is a place where that matters. Two others for comparison; the orange mark is the value
-# that the pixel has.
+# that the pixel has, and the bars at (0, 0) go on to 1.
 
 # %%
 image = digits_test[21:22]
@@ -558,7 +501,7 @@ for r, q in places:
         prices[r, q].append(float(-np.log2(panels[title][x])))
 assert min(prices[2, 5]) == prices[2, 5][2] and prices[3, 3][1] < prices[3, 3][2]
 course.show(
-    figures.marked(image[0], places, LEVELS), figures.distributions(panels, values=marks, top=1)
+    figures.marked(image[0], places, LEVELS), figures.distributions(panels, values=marks, top=0.4)
 )
 figures.Table(
     ["bits of one pixel", *LAST], [[str(place), *prices[place]] for place in places], form="{:.2f}"
@@ -615,13 +558,13 @@ course.interactive(
 
 # %% [markdown]
 # The first value of the image, red at the upper left, is predicted from nothing: the network gives
-# what it knows of red in general, with a spike at 0. In a textured image a later red is hardly better
-# known than the first (image 0); in an even one it is nearly certain (image 3).
+# what it knows of red in general, with the spike at 0 and low hills elsewhere. Later it depends. In a
+# textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
 #
-# Green and blue know the values before them in the same pixel, and where red is spread wide, theirs
-# are narrower (image 0). Over all test pixels that does not make them cheap: see the second line
-# above. The spike at 0 is often right, which keeps red cheap, and green, which pays most, has no such
-# spike.
+# Green and blue know the values before them in the same pixel. Where red is spread wide they are
+# narrower (image 0), where red is certain they are the wide ones (image 3). Over all test pixels red is
+# even the cheapest of the three, as the line above says: where it is clipped to 0 its spike is often
+# right, and the other two have no such spike.
 #
 # ## What to take away
 #
@@ -630,8 +573,6 @@ course.interactive(
 # - Take the largest logit out before the exponential, and stay with logarithms.
 # - The gradient is what the model said minus what happened: $\operatorname{softmax}(z) - [v]$, and
 #   $\sigma(z) - v$ for two values.
-# - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
-#   whole numbers themselves, and never on another scale.
 # - Before two models are compared, show that both have been trained.
 #
 # In the package: `likelihood.py` (this derivation in its docstring), `reference/likelihood.py` (the

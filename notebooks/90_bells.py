@@ -10,14 +10,15 @@
 # # 90 · Appendix to 02: mixtures of bells
 #
 # **What you will do.** Let a mixture of bells compete with a free histogram for the next pixel of a
-# photograph, on few data and on many; derive the way back through a mixture; show that a density is
-# never cheaper than the mass of its bins.
+# photograph, on few data and on many; see how a density cheats, and how it is compared with a
+# probability; derive the way back through a mixture.
 #
 # **What you will learn.** What a prior is worth, in bits and in data; why the paper's rival of the
 # softmax, the MCGSM, was a strong one; how a mixture is fitted, by expectation maximisation and by
 # gradient.
 #
-# **What you need.** [02](02_softmax_pixels.ipynb). Nothing later needs this page.
+# **What you need.** [02](02_softmax_pixels.ipynb). Of what follows, §5.1 in
+# [09](09_training_and_results.ipynb) needs "Probability and density".
 
 # %%
 import numpy as np
@@ -168,10 +169,49 @@ figures.Table(
 # is to learn goes beyond the prior. The paper has 150 million sub-pixels of CIFAR-10 and a network
 # that sees more than one neighbour, shares what it learns among all contexts, and then finds shapes
 # that no one had thought of.
+
+# %% [markdown]
+# ## Probability and density
 #
-# ## A density is never cheaper than its bins
+# Other models of images give a *density*: a curve $f(y)$ over real numbers whose area is 1. Can its
+# $-\ln f$ be compared with a softmax's $-\ln p$?
 #
-# [02](02_softmax_pixels.ipynb) measured densities on data with noise, $v + u$ with $u$ from $[0, 1)$.
+# Not just so. Pixels are whole numbers, and a density may put a needle on each of them. A needle's
+# area is small and its height is not. Here a needle stands on each of the 256 values of red, as large
+# as the value is frequent. The thinner the needles, the better the score, although nothing is learned:
+
+# %%
+marginal = np.bincount(right, minlength=256) / len(right)
+
+
+def bell(mean, std):
+    """A Gaussian's density at the values 0 … 255: (256,)."""
+    return np.exp(-(((values - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
+
+
+rows = []
+for std in (1.0, 0.1, 0.01, 0.001):
+    height = sum(marginal[v] * bell(v, std) for v in values)
+    rows.append([f"{std:g}", float(-(marginal * np.log2(height)).sum())])
+figures.Table(["width of the needles", "bits of the density at the values"], rows, form="{:.2f}")
+
+# %% [markdown]
+# The last one claims less than nothing. Two comparisons are honest.
+#
+# - **Take the density's area over each value's bin**, from $v - \tfrac12$ to $v + \tfrac12$. An
+#   area is a probability.
+# - **Add noise to the data.** To every value $v$ add a number $u$ drawn evenly from $[0, 1)$, and
+#   measure densities on $y = v + u$. A needle catches next to none of these. A discrete model is
+#   then a density too, one of constant height $p(v)$ over $[v, v + 1)$: the interval has length 1,
+#   so area and height are the same number, and $-\ln f(v + u) = -\ln p(v)$ for every $u$.
+#
+# The second is how the paper puts softmaxes and densities into one table
+# ([09](09_training_and_results.ipynb), §5.1). One trap is left, the **scale**: if values are
+# divided by 256, a density becomes 256 times as high, and its score falls by 8 bits per dimension
+# for nothing. Whoever reports a density in bits/dim means values from 0 to 256.
+#
+# ### A density is never cheaper than its bins
+#
 # $-\ln$ is convex, and so (Jensen's inequality) the mean of $-\ln f$ over a bin is at least $-\ln$ of
 # the mean of $f$, which is the bin's mass:
 #
@@ -197,6 +237,29 @@ figures.Table(
 # %% [markdown]
 # For wide curves both agree; narrow ones pay for their corners.
 #
+# ## Exercise 90.2 · On another scale
+#
+# A model of densities was trained on $y = (v + u) / s$, with values $v$ from 0 to 255, noise $u$
+# and a scale $s$. Its mean score is $-\ln f(\mathbf y) =$ `nats` per image of `D` values; the score
+# may be negative. Return what stands beside a softmax's number in a table: bits per dimension of
+# the density of $v + u$.
+#
+# <details><summary>Hint</summary>
+#
+# Squeeze the axis by $s$, and a curve of area 1 becomes $s$ times as high, in each of the $D$
+# dimensions. So which of the two densities is the higher one, and what happens to its $-\ln$?
+# </details>
+
+
+# %%
+def fair_bits(nats, D, s):
+    bits_per_dim = ...  # your code
+    return bits_per_dim
+
+
+check.fair_bits(fair_bits)
+
+# %% [markdown]
 # ## Backwards through a mixture, step by step
 #
 # A network that ends in a mixture hands out three numbers for each bell $k$: the logarithm of a weight
@@ -256,7 +319,8 @@ def mixture(count):
 
 
 outputs, weight = rng.standard_normal((4, 3, 5)) / 10, rng.standard_normal((4, LEVELS)) / 10
-exact = mixture(5)(outputs)[1](weight)
+_, back = mixture(5)(outputs)
+exact = back(weight)
 error = gradcheck.compare(
     lambda: (mixture(5)(outputs)[0] * weight).sum(), {"outputs": outputs}, {"outputs": exact}, rng
 )["outputs"]
@@ -310,7 +374,7 @@ def draw_place(row=2, column=5):
 course.interactive(draw_place, row=(0, 7), column=(0, 7), static=[{}, {"row": 3, "column": 3}])
 
 # %% [markdown]
-# ## Exercise 90.2 · How wide is a mixture?
+# ## Exercise 90.3 · How wide is a mixture?
 #
 # A mixture has weights `w` that sum to 1, means `m` and standard deviations `s`, three arrays of the
 # same length. Return its own mean and standard deviation, two floats.
@@ -337,7 +401,8 @@ check.mean_and_std(mean_and_std)
 #   100,000.
 # - A free distribution has no ceiling: it ends at the histogram, whatever its shape.
 # - Each bell of a mixture gets its share of the gradient, $\rho_{k,v}\,dz_v$.
-# - Densities on noisy data cost at least as much as the masses of their bins.
+# - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
+#   whole numbers themselves, and never on another scale.
 #
 # Solutions: [solutions/90_bells](solutions/90_bells.ipynb). Back to
 # [02 · Softmax pixels](02_softmax_pixels.ipynb).

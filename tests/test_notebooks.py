@@ -226,10 +226,14 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "rows_and_columns_swapped": "r for the column",
     },
     "01": {"coin_the_other_way": "turns the coin round", "the_share": "logit"},
-    "02": {"probabilities": "gives probabilities", "wrong_way_round": "wrong way round"},
+    "02": {"probabilities": "gives probabilities", "divided_twice": "also divided"},
     "02b": {"mirrored": "not mirrored", "for_each_pixel": "all pixels share"},
     "03": {"rolled": "np.roll", "not_transposed": "transpose", "how_many_ways": "counts the ways"},
-    "90": {"mean_of_the_variances": "means differ", "without_the_tails": "tails"},
+    "90": {
+        "mean_of_the_variances": "means differ",
+        "without_the_tails": "tails",
+        "wrong_way_round": "wrong way round",
+    },
 }
 
 

@@ -7,6 +7,7 @@ to download) and links that point within the site.
 import copy
 import posixpath
 import re
+from pathlib import Path
 
 import nbformat
 from docutils import nodes
@@ -107,8 +108,8 @@ def write_pages(root, docs):
 
 def describe_pictures(app, doctree):
     """Gives each picture of a course's page the words that its output in the notebook carries."""
-    path = app.env.doc2path(app.env.docname)
-    if not app.env.docname.startswith("course/") or not path.endswith(".ipynb"):
+    path = Path(app.env.doc2path(app.env.docname))
+    if not app.env.docname.startswith("course/") or path.suffix != ".ipynb":
         return
     notebook = nbformat.read(path, as_version=4)
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]

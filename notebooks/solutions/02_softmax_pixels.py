@@ -98,49 +98,9 @@ def uphill(logits, x):
 
 course.show(*(check.batch_gradient(f) for f in (divided_twice, of_the_sum, uphill)))
 
-# %% [markdown]
-# ## Exercise 2.3 · On another scale
-#
-# $y$ lives on an axis that is $s$ times shorter, so its density is $s$ times as high in each
-# dimension: $f(\mathbf y) = s^D f(\mathbf v + \mathbf u)$. The fair score is larger than the reported
-# one by $D \ln s$ nats. A model of $[-1, 1]$ has $s = 127.5$ (moving the axis changes nothing), and
-# its bits per dimension look seven too good.
-
-
-# %%
-def fair_bits(nats, D, s):
-    return (nats / D + np.log(s)) / np.log(2)
-
-
-check.fair_bits(fair_bits)
-
-# %% [markdown]
-# The sign is the usual mistake. A check for it: a scale of 256 must make a score *worse*, by 8 bits.
-
-
-# %%
-def wrong_way_round(nats, D, s):
-    return (nats / D - np.log(s)) / np.log(2)
-
-
-def one_dimension(nats, D, s):
-    return (nats + np.log(s)) / D / np.log(2)
-
-
-def scale_forgotten(nats, D, s):
-    return nats / D / np.log(2)
-
-
-def nats_and_bits(nats, D, s):
-    return nats / D + np.log2(s)
-
-
-course.show(*(check.fair_bits(f) for f in (wrong_way_round, one_dimension, nats_and_bits)))
-
 # %% tags=["answers"]
-RIGHT = {"log_softmax": log_softmax, "batch_gradient": batch_gradient, "fair_bits": fair_bits}
+RIGHT = {"log_softmax": log_softmax, "batch_gradient": batch_gradient}
 WRONG = {
     "log_softmax": [as_it_stands, one_maximum_for_all, logarithm_afterwards, probabilities],
     "batch_gradient": [divided_twice, of_the_sum, uphill],
-    "fair_bits": [wrong_way_round, one_dimension, scale_forgotten, nats_and_bits],
 }

@@ -57,7 +57,46 @@ course.show(*(check.bins(f) for f in (without_the_tails, density_at_the_values))
 course.show(check.bins(bins_from_v_to_v_plus_1))
 
 # %% [markdown]
-# ## Exercise 90.2 · How wide is a mixture?
+# ## Exercise 90.2 · On another scale
+#
+# $y$ lives on an axis that is $s$ times shorter, so its density is $s$ times as high in each
+# dimension: $f(\mathbf y) = s^D f(\mathbf v + \mathbf u)$. The fair score is larger than the reported
+# one by $D \ln s$ nats. A model of $[-1, 1]$ has $s = 127.5$ (moving the axis changes nothing), and
+# its bits per dimension look seven too good.
+
+
+# %%
+def fair_bits(nats, D, s):
+    return (nats / D + np.log(s)) / np.log(2)
+
+
+check.fair_bits(fair_bits)
+
+# %% [markdown]
+# The sign is the usual mistake. A check for it: a scale of 256 must make a score *worse*, by 8 bits.
+
+
+# %%
+def wrong_way_round(nats, D, s):
+    return (nats / D - np.log(s)) / np.log(2)
+
+
+def one_dimension(nats, D, s):
+    return (nats + np.log(s)) / D / np.log(2)
+
+
+def scale_forgotten(nats, D, s):
+    return nats / D / np.log(2)
+
+
+def nats_and_bits(nats, D, s):
+    return nats / D + np.log2(s)
+
+
+course.show(*(check.fair_bits(f) for f in (wrong_way_round, one_dimension, nats_and_bits)))
+
+# %% [markdown]
+# ## Exercise 90.3 · How wide is a mixture?
 #
 # $y$ and $y^2$ have means that mix with the weights; a standard deviation does not.
 
@@ -92,8 +131,9 @@ course.show(*(check.mean_and_std(f) for f in (mean_of_the_widths, mean_of_the_va
 course.show(check.mean_and_std(the_variance))
 
 # %% tags=["answers"]
-RIGHT = {"bins": bins, "mean_and_std": mean_and_std}
+RIGHT = {"bins": bins, "fair_bits": fair_bits, "mean_and_std": mean_and_std}
 WRONG = {
     "bins": [without_the_tails, density_at_the_values, bins_from_v_to_v_plus_1],
+    "fair_bits": [wrong_way_round, one_dimension, scale_forgotten, nats_and_bits],
     "mean_and_std": [mean_of_the_widths, mean_of_the_variances, the_variance],
 }

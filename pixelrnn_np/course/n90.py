@@ -52,6 +52,31 @@ def bins(answer):
 
 
 @exercise("90.2")
+def fair_bits(answer):
+    for nats, D, s in [
+        (2000.0, 3072, 256.0),
+        (-9000.0, 3072, 256.0),
+        (100.0, 192, 127.5),
+        (9.0, 2, 1.0),
+    ]:
+        wanted, got = (nats / D + np.log(s)) / np.log(2), answer(nats, D, s)
+        what = f"fair_bits({nats:g}, {D}, {s:g})"
+        if s != 1 and np.ndim(got) == 0:
+            mistakes = {
+                "that is the score of y; the scale is not undone.": nats / D / np.log(2),
+                "the scale is undone the wrong way round: y's density is the higher one.":
+                    (nats / D - np.log(s)) / np.log(2),
+                "every one of the D dimensions is squeezed, not one.":
+                    (nats + np.log(s)) / D / np.log(2),
+                "those are nats per dimension; bits are asked for.": nats / D + np.log(s),
+                "that adds bits of the scale to nats of the score.": nats / D + np.log2(s),
+                "those are the bits of a whole image.": (nats + D * np.log(s)) / np.log(2),
+            }  # fmt: skip
+            mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes)
+        same(what, got, wanted)
+
+
+@exercise("90.3")
 def mean_and_std(answer):
     for w, m, s in [
         ([1.0], [3.0], [2.0]), ([0.2, 0.3, 0.5], [4.0, 4.0, 4.0], [1.0, 2.0, 6.0]),
