@@ -19,12 +19,29 @@ def _shell():
 
 
 def show_figures():
-    """Lets IPython show each matplotlib Figure, at twice the resolution, without a time stamp."""
-    shell = _shell()
-    if shell is not None:
-        from IPython.core.pylabtools import select_figure_formats
+    """Lets IPython show each matplotlib Figure, at twice the resolution, without a time stamp.
 
-        select_figure_formats(shell, {"retina"}, metadata={"Software": None})
+    A figure's words (`alt`) stand in the output's metadata, where nbconvert looks for them.
+    """
+    shell = _shell()
+    if shell is None:
+        return
+    from IPython.core.pylabtools import select_figure_formats
+    from matplotlib.figure import Figure
+
+    select_figure_formats(shell, {"retina"}, metadata={"Software": None})
+    png = shell.display_formatter.formatters["image/png"]
+    draw = png.lookup_by_type(Figure)
+
+    def with_words(figure):
+        found = draw(figure)
+        alt = getattr(figure, "alt", None)
+        if alt is None or found is None:
+            return found
+        data, size = found if isinstance(found, tuple) else (found, {})
+        return data, size | {"alt": alt}
+
+    png.for_type(Figure, with_words)
 
 
 def show(*things):

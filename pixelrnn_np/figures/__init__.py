@@ -13,6 +13,7 @@ from .grids import masks, numbers, skewed
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
+from .network import conv_block, network
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
@@ -28,6 +29,7 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "conv_block",
     "distributions",
     "enlarged",
     "feature_maps",
@@ -45,6 +47,7 @@ __all__ = [
     "marked",
     "masks",
     "nats",
+    "network",
     "numbers",
     "picture",
     "raster",

@@ -29,14 +29,21 @@ WIDTH = 7.6  # inches, at 100 dots each: what a notebook shows without scaling
 
 
 def drawn(function):
-    """Decorates what draws: matplotlib's defaults hold, not the user's settings (style.py)."""
+    """Decorates what draws: matplotlib's defaults hold, not the user's settings (style.py).
+
+    It also takes `alt=`, the figure in words, for those who do not see it: the notebook and the
+    site hand it on.
+    """
 
     @functools.wraps(function)
-    def draw(*args, **options):
+    def draw(*args, alt=None, **options):
         from .style import own_settings
 
         with own_settings():
-            return function(*args, **options)
+            figure = function(*args, **options)
+        if alt is not None:
+            figure.alt = " ".join(alt.split())
+        return figure
 
     return draw
 
