@@ -4,7 +4,7 @@ One visual language for all of them: see palette.py.
 """
 
 from .blocks import block_sketch
-from .charts import Table, bars, lines
+from .charts import Table, bars, curves, lines
 from .compare import sheets
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
@@ -30,6 +30,7 @@ __all__ = [
     "bars",
     "block_sketch",
     "conv_block",
+    "curves",
     "distributions",
     "enlarged",
     "feature_maps",

@@ -107,9 +107,17 @@ def conv_block(back=False):
     if back:
         plan.corner([(14.2, 1.27), (14.2, top), (0.5, top)], "x", CURRENT, back=True)
         plan.say(7.35, top + 0.3, "dy, unchanged (1)", 9.5, CURRENT)
+        plan.figure.alt = (
+            "The block from right to left: dy goes unchanged to x, and through 1×1, ReLU, 3×3, "
+            "ReLU, 1×1 and ReLU as da, dz, du and dx; at x the two are added."
+        )
     else:
         plan.corner([(0.5, 1.3), (0.5, top), (14.2, top)], "+")
         plan.say(7.35, top + 0.3, "x, unchanged")
+        plan.figure.alt = (
+            "x goes two ways. One passes ReLU, 1×1, ReLU, 3×3 with mask B, ReLU and 1×1; on it the "
+            "maps u, z and a have h features. The other leads unchanged to a sum with the first, y."
+        )
     return plan.figure
 
 
@@ -155,4 +163,10 @@ def network(block, blocks=3, skip=False):
     plan.say(15.9, 2.15, "2h")
     for k, size in enumerate(["head", "head", "1", "", ""]):
         plan.arrow(f"h{k}", f"h{k + 1}", "", size)
+    skips = " A skip connection leads from each block to the sum before the head." if skip else ""
+    plan.figure.alt = (
+        "An image passes a 7×7 convolution with mask A and becomes 2h features. Blocks follow, "
+        f"each with a line around it to a sum.{skips} The head: three times ReLU and 1×1, to one "
+        "logit per pixel, σ, and the probability that the pixel is 1."
+    )
     return plan.figure
