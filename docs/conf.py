@@ -84,4 +84,5 @@ tables.write_tables(ROOT, DOCS)
 
 def setup(app):
     app.connect("doctree-read", sources.link_names)
+    app.connect("doctree-read", course.say_figures)
     return {"parallel_read_safe": True}

@@ -14,7 +14,7 @@
 # digit; what might the lower half be? And what did you look at?
 #
 # **What you will learn.** What it means for a network to *be* a distribution over images, and what
-# that is good for. How it is done is the matter of the other eleven notebooks; at the end of this
+# that is good for. How it is done is the matter of the other thirteen notebooks; at the end of this
 # one there is a map of them.
 #
 # **What you need.** Nothing but some Python. If a word is new, read on: each has its notebook.
@@ -376,6 +376,7 @@ course.interactive(
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
 # | [12 · Bits on disk](12_bits_on_disk.ipynb) | | How does a likelihood become a file? |
+# | [13 · All of it](13_all_of_it.ipynb) | all of §3 | Can it all stand on one page? |
 #
 # In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:
 # `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.

@@ -36,7 +36,7 @@ from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
 
 rng = np.random.default_rng(4)
-threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
+one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
 # %% [markdown]
 # ## The idea
@@ -78,8 +78,9 @@ def reach(row, column, blocks, height, width):
 figures.fields(
     {f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)},
     (11, 10),
-    alt="""Three maps of 13 rows and 21 columns. Without blocks the pixel (11, 10) sees three rows of
-    seven columns above it and three pixels to its left; with two and six blocks more, on the left
+    places=True,
+    alt="""Three maps of 13 rows and 21 columns. Without blocks the pixel (11, 10) sees three rows
+    of seven columns above it and three pixels to its left; with two and six blocks more, on the left
     a growing rectangle, on the right a staircase beyond which all is unseen.""",
 )
 
@@ -109,10 +110,7 @@ figures.fields(
 # one way; this project takes 15 blocks.
 
 # %%
-figures.conv_block(
-    alt="""x goes two ways. One passes ReLU, 1×1, ReLU, 3×3 with mask B, ReLU and 1×1; on it the maps
-    u, z and a have h features. The other leads unchanged to a sum with the first, which is y."""
-)
+figures.conv_block()
 
 # %% [markdown]
 # ## Slowly
@@ -211,6 +209,7 @@ def draw_reach(blocks=4, row=11, column=10):
     return figures.fields(
         {title: reach(row, column, blocks, 13, 21)},
         (row, column),
+        places=True,
         alt=f"""What pixel ({row}, {column}) sees through {blocks} blocks: to the left all it can
         reach; up and to the right a wedge stays yellow, that is, unseen.""",
     )
@@ -294,28 +293,27 @@ figures.lines(
     "blocks",
     "share of the context seen",
     levels={name: share(seen, *place) for name, seen in fields.items() if "layer" in name},
-    alt="""The share of earlier pixels that a PixelCNN sees grows with each block, to a bit more than
-    a half at 15. One Row LSTM layer sees about as much as 15 blocks, one Diagonal BiLSTM layer
-    nearly all.""",
+    alt="""The share of earlier pixels that a PixelCNN sees grows with each block, to a bit more
+    than a half at 15. Dashed: one Row LSTM layer sees five sixths, one Diagonal BiLSTM layer nearly
+    all.""",
 )
 
 # %%
 figures.fields(
     fields,
     place,
-    alt="""On 32×32 pixels, from the middle of the last row: 15 blocks see a rectangle to the left
-    with a slanted right edge; a Row LSTM layer sees a triangle up to the first row; a Diagonal
-    BiLSTM layer all but one pixel.""",
+    alt="""On 32×32 pixels, from the middle of the last row: 15 blocks see 18 rows up, but for a
+    wedge on the right; a Row LSTM layer sees up to the first row, but for a wedge on either side; a
+    Diagonal BiLSTM layer all but one pixel.""",
 )
 
 # %% [markdown]
-# The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers, see a
-# bit more than half. One
-# Row LSTM layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees
-# all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's
-# results have the same order: **the larger the field, the better the likelihood** (bits/dim on
-# CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole of Table 5 is in
-# [09](09_training_and_results.ipynb)).
+# The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers,
+# see a bit more than half. One Row LSTM layer reaches the top at once, with a wedge on both sides;
+# one Diagonal BiLSTM layer sees all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has
+# more to say. The paper's results have the same order: **the larger the field, the better the
+# likelihood** (bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole
+# of Table 5 is in [09](09_training_and_results.ipynb)).
 #
 # ## What the blind spot costs
 #
@@ -355,14 +353,15 @@ figures.Table(
 # %% [markdown]
 # Up to three columns it finds the rule. From four on it stays with the coin, and no training and no
 # depth would change that: all that it sees is independent of what it has to predict. The Diagonal
-# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never sees
-# from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel
-# stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for
-# $s = 5$. And it has to *remember* what it saw over more and more steps, as far as its short training
-# lets it.
+# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never
+# sees from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one
+# copied pixel stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$
+# and 12.48 for $s = 5$. And it has to *remember* what it saw over more and more steps, as far as
+# its short training lets it.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
-# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot see.
+# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot
+# see.
 
 # %%
 pictures = copies(2, 4, seed=2)
@@ -377,8 +376,8 @@ figures.feature_maps(
     signed=False,
     label="nats",
     alt="""Two images under two models, two rows of twelve pixels each. For the PixelCNN every pixel
-    costs about 0.7 nats; for the Diagonal BiLSTM most of the copied pixels in the lower row are
-    almost free, and column 7 is not.""",
+    costs about 0.7 nats; for the Diagonal BiLSTM the first seven pixels of the lower row are
+    free, column 7 and those behind it are not.""",
 )
 
 # %% [markdown]
@@ -422,11 +421,7 @@ check.leaked(leaked)
 # are added. Only $x$ has two. The numbers are those of the steps below.
 
 # %%
-figures.conv_block(
-    back=True,
-    alt="""The block from right to left: dy goes unchanged to x, and through 1×1, ReLU, 3×3, ReLU,
-    1×1 and ReLU as da, dz, du and dx; at x both are added.""",
-)
+figures.conv_block(back=True)
 
 # %% [markdown]
 # **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual
@@ -549,13 +544,7 @@ check.relu_behind(relu_behind)
 # is asked at the end whether it agrees.
 
 # %%
-figures.network(
-    "block",
-    blocks=3,
-    alt="""An image passes a 7×7 convolution with mask A and becomes 2h features. Three blocks follow,
-    each with a line around it to a sum. Then the head: three times ReLU and 1×1, to one logit per
-    pixel, σ, and the probability that the pixel is 1.""",
-)
+figures.network("block", blocks=3)
 
 # %% [markdown]
 # ### All pixels at once
@@ -623,15 +612,15 @@ print("all pixels at once and one by one agree, forwards and backwards:", M.sum(
 # %% [markdown]
 # ### What goes in, what comes out
 #
-# **Scaling (§5.2).** The paper only scales and centres its inputs. With two values they stay 0 and 1;
-# more of them are spread over $[-1, 1]$. (What is *predicted* are always the values themselves.)
+# **Scaling (§5.2).** The paper only scales and centres its inputs. With two values they stay 0 and
+# 1; more of them are spread over $[-1, 1]$. (What is *predicted* are always the values themselves.)
 #
 # **The head (Table 1)** turns the trunk's $2h$ features into a prediction. The paper has ReLU and a
 # 1×1 convolution, twice, before the softmax or sigmoid. Here these are two hidden layers, and one
 # more pair makes the logit:
 #
-# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2, \qquad
-#   \text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
+# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,
+#   \qquad \text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
 #
 # Why not read the logit off the trunk at once? What runs through the trunk is a *sum*, to which
 # every block has added, and a linear reading of a sum weighs each part by itself. The head can say
@@ -648,6 +637,7 @@ def scaled(x, levels=2):
     return x.astype(float) if levels == 2 else x * (2 / (levels - 1)) - 1
 
 
+assert scaled(np.arange(2)).tolist() == [0, 1] and scaled(np.arange(3), 3).tolist() == [-1, 0, 1]
 HEAD = ["head.conv1", "head.conv2", "head.logits"]
 MASKS = {1: mask("B", 1), 3: mask("B", 3), 7: mask("A", 7)}  # by the size of the kernel
 
@@ -686,16 +676,17 @@ def forward(x, p, blocks):
 # first predictions are shouted nonsense. Three rules follow from one principle: **what comes out of
 # a layer should be as large as what went in.**
 #
-# **1.** An output is a sum of $n$ inputs times weights. If these are independent, with mean zero and
-# standard deviation $s$, the squares add up: the sum is $s\sqrt n$ times as large as an input. So
-# $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 for the 7×7 A, not 49.
+# **1.** An output is a sum of $n$ inputs times weights. If these are independent, with mean zero
+# and standard deviation $s$, the squares add up: the sum is $s\sqrt n$ times as large as an input.
+# So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 of the 49 of
+# the 7×7 A.
 #
 # **2.** A ReLU sets half of its inputs to zero, and with them half of the squares. The convolution
 # behind it gets $s = \sqrt{2/n}$ in return.
 #
 # **3.** With rules 1 and 2 each block adds to the trunk as much as is there. Squares add, so every
-# block doubles them, and after 15 blocks the trunk is $\sqrt{2^{15}} = 181$ times as large. If $K^{up}$
-# gets a factor $1/\sqrt L$ instead, $L$ blocks make it $\sqrt{(1 + 1/L)^L}$, less than
+# block doubles them, and after 15 blocks the trunk is $\sqrt{2^{15}} = 181$ times as large. If
+# $K^{up}$ gets a factor $1/\sqrt L$ instead, $L$ blocks make it $\sqrt{(1 + 1/L)^L}$, less than
 # $\sqrt e = 1.65$ times as large, whatever $L$.
 #
 # And the end: the last layer begins at a tenth of its size and with a bias. A logit of $\beta$
@@ -753,27 +744,26 @@ figures.lines(
     "blocks",
     "standard deviation of the trunk",
     log=True,
-    alt="""On a logarithmic axis: with rules 1 and 2 the trunk grows by a factor of about a hundred
-    within 15 blocks, in a straight line; with all three rules, and with rule 1 alone, it stays
-    within a factor of about two.""",
+    alt="""On a logarithmic axis: with rules 1 and 2 the trunk grows from 0.45 to 75 within 15
+    blocks; with rule 1 alone to 1.2, with all three rules to 0.8.""",
 )
 
 # %% [markdown]
 # Rule 1 alone looks as good as all three, and is not: there each ReLU takes half of the squares and
-# nothing gives it back, so a block adds an eighth of what it read. It whispers, more so the longer a
-# chain is, while the third rule lets it speak and divides the sum.
+# nothing gives it back, so a block adds an eighth of what it read. It whispers, more so the longer
+# a chain is, while the third rule lets it speak and divides the sum.
 #
 # ## Exercise 4.4 · The first loss
 #
-# A network that has not learnt yet gives every pixel the probability $\bar v$. Given training images
-# `x`, zeros and ones of shape $(N, H, W, 1)$, return two numbers: the bias $\beta$ of the logits, and the
-# mean cost of one of these images in nats. (A loss that begins far from this number is the first
-# sign of a bug.)
+# A network that has not learnt yet gives every pixel the probability $\bar v$. Given training
+# images `x`, zeros and ones of shape $(N, H, W, 1)$, return two numbers: the bias $\beta$ of the
+# logits, and the mean cost of one of these images in nats. (A loss that begins far from this number
+# is the first sign of a bug.)
 #
 # <details><summary>Hint</summary>
 #
-# A share $\bar v$ of all pixels costs $-\ln \bar v$, the others $-\ln(1 - \bar v)$. How many pixels has an
-# image?
+# A share $\bar v$ of all pixels costs $-\ln \bar v$, the others $-\ln(1 - \bar v)$. How many pixels
+# has an image?
 # </details>
 
 
@@ -786,19 +776,19 @@ def first_loss(x):
 check.first_loss(first_loss)
 
 # %% [markdown]
-# ### The loss, and back through everything
+# ## The loss, and back through everything
 #
-# A pixel $v$ with the logit $z$ costs $-\ln p(v) = \ln(1 + e^z) - v z$ nats. The loss is the mean over
-# the $B$ images of a batch.
+# A pixel $v$ with the logit $z$ costs $-\ln p(v) = \ln(1 + e^z) - v z$ nats. The loss is the mean
+# over the $B$ images of a batch.
 #
-# **1. The loss.** $\partial / \partial z$ of that is $\sigma(z) - v$, prediction minus truth. The mean
-# divides it by $B$.
+# **1. The loss.** $\partial / \partial z$ of that is $\sigma(z) - v$, prediction minus truth. The
+# mean divides it by $B$.
 #
-# **2. A pair of the head, the last one first.** Through the convolution: $dK$, $db$, and what arrives
-# at the ReLU's output. Through the ReLU: only where its input was positive.
+# **2. A pair of the head, the last one first.** Through the convolution: $dK$, $db$, and what
+# arrives at the ReLU's output. Through the ReLU: only where its input was positive.
 #
-# **3. A block, the last one first.** The same chain backwards, and $dy$ past it, unchanged: they meet
-# at the block's input and add up.
+# **3. A block, the last one first.** The same chain backwards, and $dy$ past it, unchanged: they
+# meet at the block's input and add up.
 #
 # **4. The first layer.** $dK$ and $db$; nobody asks for the gradient of an image.
 
@@ -879,15 +869,15 @@ assert all(np.allclose(mine[1][k], theirs[1][k], rtol=0, atol=1e-10) for k in p)
 print(f"nats and {len(p)} gradients agree to 1e-10")
 
 # %% [markdown]
-# ### Training it
+# ## Training it
 #
-# Walking downhill by $\theta \mathrel{-}= \text{rate} \cdot d\theta$ has a drawback: arrays with large
-# gradients run while others crawl. *Adam* (Kingma and Ba, 2015) keeps two running means for each
-# weight, of its gradient and of the square of its gradient, and steps by the first over the root of
-# the second. So a weight whose gradients keep their sign moves by about the rate per update, large
-# or small as they are, and one whose gradients cancel stays. The factors $1 - \beta^n$ make up for
-# means that began at zero. (The paper takes RMSProp, which has the second mean only;
-# [09](09_training_and_results.ipynb) compares.)
+# Walking downhill by $\theta \mathrel{-}= \text{rate} \cdot d\theta$ has a drawback: arrays with
+# large gradients run while others crawl. *Adam* (Kingma and Ba, 2015) keeps two running means for
+# each weight, of its gradient and of the square of its gradient, and steps by the first over the
+# root of the second. So a weight whose gradients keep their sign moves by about the rate per
+# update, large or small as they are, and one whose gradients cancel stays. The factors
+# $1 - \beta^n$ make up for means that began at zero. (The paper takes RMSProp, which has the second
+# mean only; [09](09_training_and_results.ipynb) compares.)
 
 
 # %%
@@ -903,8 +893,8 @@ def adam(p, grads, means, update, rate):
 
 # %% [markdown]
 # And the loop. An *epoch* shows every training image once, in a new order, in batches of 16. The
-# rate falls along half a cosine, from 0.004 to 0, so that the last steps are small. After each epoch
-# the network is asked about images that it does not train on.
+# rate falls along half a cosine, from 0.004 to 0, so that the last steps are small. After each
+# epoch the network is asked about images that it does not train on.
 
 # %%
 epochs = 2 if course.fast() else 16
@@ -921,26 +911,22 @@ for _ in range(epochs):
     curve["training"].append(np.mean(costs))
     curve["validation"].append(nats_and_grads(valid, p, blocks)[0].mean())
 
-coin, pixels = 64 * np.log(2), baselines.independent_nats(train, valid, 2)
-figures.lines(
-    {name: (list(range(1, epochs + 1)), values) for name, values in curve.items()},
+figures.curves(
+    curve,
     "epoch",
-    "nats per image",
-    levels={"a coin for each pixel": coin, "each pixel's own share of ink": pixels},
-    alt="""Nats per image against epochs, for training and validation images. Both fall within the
-    first epochs far below 44.4, a coin's cost, and below pixels that know nothing of each other;
-    then more slowly.""",
+    levels={"each pixel's own share of ink": baselines.independent_nats(train, valid, 2)},
+    alt="""Nats per image against epochs, for training and validation images. Both fall from 25, the
+    cost of pixels that know nothing of each other, to 16 and 18, fast at first and then slowly.""",
 )
 
 # %%
-print(
-    f"nats per test image: {nats_and_grads(test, p, blocks)[0].mean():.1f}; a coin has {coin:.1f}"
-)
+cost = nats_and_grads(test, p, blocks)[0].mean()
+print(f"nats per test image: {cost:.1f}; a coin for each pixel costs {64 * np.log(2):.1f}")
 
 # %% [markdown]
 # That is your PixelCNN: 17,313 numbers, and all that moved them is on this page.
 #
-# ### It draws
+# ## It draws
 #
 # One pixel after the other, in raster order: run the network, throw a die with its probability,
 # write the result down. A later pixel cannot change an earlier logit, or the masks would be wrong.
@@ -964,20 +950,20 @@ figures.sheet(
     2,
     columns=8,
     title="two rows drawn by your network, two rows of test images",
-    alt="""Thirty-two images of 8×8 pixels. The upper sixteen are drawn: strokes, loops, and among them
-    shapes like digits. The lower sixteen are test images.""",
+    alt="""Thirty-two images of 8×8 pixels. The upper sixteen are drawn: strokes, loops, and among
+    them shapes like digits. The lower sixteen are test images.""",
 )
 
 # %% [markdown]
 # ## Measured at once, drawn one by one
 #
-# In training every step computes all pixels of all images of the batch in one go. Drawing is another
-# matter. Being parallel does not help: the second pixel needs the value of the first. `draw` runs the
-# whole network once per pixel and uses a single logit each time, 64 runs of 64 pixels each. Almost
-# all of it has been computed before, since earlier pixels never change. So each layer can keep what
-# it has computed and do one pixel at a time (`step`), and the 64 pixels together cost one run's
-# arithmetic. The package does that. With your weights, and the same random numbers, it draws the
-# same images:
+# In training every step computes all pixels of all images of the batch in one go. Drawing is
+# another matter. Being parallel does not help: the second pixel needs the value of the first.
+# `draw` runs the whole network once per pixel and uses a single logit each time, 64 runs of 64
+# pixels each. Almost all of it has been computed before, since earlier pixels never change. So each
+# layer can keep what it has computed and do one pixel at a time (`step`), and the 64 pixels
+# together cost one run's arithmetic. The package does that. With your weights, and the same random
+# numbers, it draws the same images:
 
 # %%
 give(p, model)
@@ -1003,11 +989,11 @@ figures.sheet(
 
 # %% [markdown]
 # And what does a trained network make of its field? The influence of each earlier pixel on one
-# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the top
-# row, at the far end of what the masks allow. Four blocks and the first layer see seven rows up, so
-# from (3, 3) no row is too far. Yet one earlier pixel is dark that no training could light: (2, 7), one
-# row up and four columns to the right, lies in the blind spot. A field of view is what a network
-# *may* use; how much it does use is up to the data.
+# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the
+# top row, at the far end of what the masks allow. Four blocks and the first layer see seven rows
+# up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training could light:
+# (2, 7), one row up and four columns to the right, lies in the blind spot. A field of view is what
+# a network *may* use; how much it does use is up to the data.
 
 # %%
 pixels = [(3, 3), (6, 4)]
@@ -1018,9 +1004,10 @@ figures.feature_maps(
     signed=False,
     columns=2,
     pixel=pixels,
+    places=True,
     label="|d logit / d pixel|",
-    alt="""Two maps of 8×8 pixels. Around (3, 3) and (6, 4), outlined, the pixels next to them, to the
-    left and above, are bright; others are darker with distance; later ones, and (2, 7) in the first
+    alt="""Two maps of 8×8 pixels. Around (3, 3) and (6, 4), outlined, the pixels next to them, to
+    the left and above, are bright; others are darker with distance; later ones, and (2, 7) in the first
     map, are zero.""",
 )
 

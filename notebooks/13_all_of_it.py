@@ -9,17 +9,17 @@
 # %% [markdown]
 # # 13 · All of it: a PixelRNN on one page
 #
-# **What you will do.** Write a whole PixelRNN with Diagonal BiLSTM layers, from the mask to the sampler,
-# in one page of NumPy. Check its gradient, make it learn sixteen images by heart, train it on digits,
-# let it draw, and hold it against the package.
+# **What you will do.** Write a whole PixelRNN with Diagonal BiLSTM layers, from the mask to the
+# sampler, in one page of NumPy. Check its gradient, make it learn sixteen images by heart, train it
+# on digits, let it draw, and hold it against the package.
 #
-# **What you will learn.** How the pieces of the course fit together, and how few lines they are; how
-# the skewed scan runs backwards with its padding; what to try, and in which order, before a network
-# that you wrote yourself deserves an hour of training.
+# **What you will learn.** How the pieces of the course fit together, and how few lines they are;
+# how the skewed scan runs backwards with its padding; what to try, and in which order, before a
+# network that you wrote yourself deserves an hour of training.
 #
-# **What you need.** The masked convolution ([03](03_masked_convolution.ipynb)), head, initial weights
-# and Adam ([04](04_pixelcnn.ipynb)), the LSTM and its gradient ([05](05_row_lstm.ipynb)), the skew and
-# the shift ([06](06_diagonal_bilstm.ipynb)), residual and skip connections
+# **What you need.** The masked convolution ([03](03_masked_convolution.ipynb)), head, initial
+# weights and Adam ([04](04_pixelcnn.ipynb)), the LSTM and its gradient ([05](05_row_lstm.ipynb)),
+# the skew and the shift ([06](06_diagonal_bilstm.ipynb)), residual and skip connections
 # ([07](07_residual_and_skip.ipynb)). Nothing here needs the internet or more than three minutes.
 
 # %%
@@ -32,7 +32,7 @@ from pixelrnn_np.course import n13 as check
 from pixelrnn_np.inspection import gradcheck
 
 rng = np.random.default_rng(13)
-threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
+one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
 # %% [markdown]
 # ## The idea
@@ -60,16 +60,16 @@ figures.network("two scans\n1×1", blocks=2, skip=True)
 # | head: three times ReLU and 1×1 | $2h \to 32 \to 32 \to 1$ | [04](04_pixelcnn.ipynb) |
 # | loss | nats per image | [01](01_pixel_by_pixel.ipynb) |
 #
-# With one colour mask B hides nothing from a 1×1, so only the first layer has a mask to speak of. Where
-# the paper is silent we do as everywhere in this course: no ReLU behind the first layer, initial
-# states that begin at 0, forget gates with a bias of 1.
+# With one colour mask B hides nothing from a 1×1, so only the first layer has a mask to speak of.
+# Where the paper is silent we do as everywhere in this course: no ReLU behind the first layer,
+# initial states that begin at 0, forget gates with a bias of 1.
 #
 # ## Convolutions
 #
-# All parameters are in one dictionary `p`, under the names that the package gives them. Gradients go
-# into another one with the same names. A 1×1 convolution is a product of all pixels with a matrix. The
-# 7×7 is one too, once what each pixel may read stands side by side as 24 features: mask A leaves the
-# first 24 of 49 taps in raster order, the ones before the middle.
+# All parameters are in one dictionary `p`, under the names that the package gives them. Gradients
+# go into another one with the same names. A 1×1 convolution is a product of all pixels with a
+# matrix. The 7×7 is one too, once what each pixel may read stands side by side as 24 features: mask
+# A leaves the first 24 of 49 taps in raster order, the ones before the middle.
 
 
 # %%
@@ -101,16 +101,19 @@ def product_back(dy, x, K):
 # %% [markdown]
 # ## The scan
 #
-# The skew puts diagonal $t$ of the image, the pixels with $r + q = t$, into column $t$ of a map with
-# $T = H + W - 1$ columns. The loop runs over columns, so columns come first in memory:
+# The skew puts diagonal $t$ of the image, the pixels with $r + q = t$, into column $t$ of a map
+# with $T = H + W - 1$ columns. The loop runs over columns, so columns come first in memory:
 # $(T, B, H, \text{features})$. A step computes one diagonal of all images at once.
 #
-# A pixel reads $h$ from above and from the left. In column $t-1$ these stand in rows $r-1$ and $r$. Keep
-# the states with $h_0$ on top, and `h[:, :-1]` are the states above, `h[:, 1:]` those on the left. Side
-# by side they meet $K^{ss}_0$ and $K^{ss}_1$ in one product.
+# A pixel reads $h$ from above and from the left. In column $t-1$ these stand in rows $r-1$ and $r$.
+# Keep the states with $h_0$ on top, and `h[:, :-1]` are the states above, `h[:, 1:]` those on the
+# left. Side by side they meet $K^{ss}_0$ and $K^{ss}_1$ in one product.
 #
-# The corners of the skewed map are padding. What a step computes there is thrown away and replaced by
-# $h_0$ and $c_0$, since that is what a pixel at the border has to find beside it.
+# The corners of the skewed map are padding. What a step computes there is thrown away and replaced
+# by $h_0$ and $c_0$, since that is what a pixel at the border has to find beside it.
+
+# %%
+figures.wavefront(4, 7, 5)
 
 
 # %%
@@ -157,30 +160,34 @@ def scan(x, p, name):
 # %% [markdown]
 # ## The scan, backwards
 #
-# Columns from the last to the first. `dh` and `dc` are what column $t + 1$ has sent back to the states of
-# column $t$.
+# Columns from the last to the first. `dh` and `dc` are what column $t + 1$ has sent back to the
+# states of column $t$.
 #
-# **1. The padding.** Where column $t$ is padding, column $t+1$ did not read a computed state but $h_0$
-# and $c_0$. So what arrives there belongs to these two, and **ends there**. Throw it away instead, and
-# every array is right but two: $h_0$ and $c_0$ miss what all rows but the first read at their left end.
-# Let it run on, and $K^{ss}$ is wrong as well, by the gates of pixels that do not exist.
+# **1. The padding.** Where column $t$ is padding, column $t+1$ did not read a computed state but
+# $h_0$ and $c_0$. So what arrives there belongs to these two, and **ends there**. Throw it away
+# instead, and every array is right but two: $h_0$ and $c_0$ miss what all rows but the first read
+# at their left end. Let it run on, and $K^{ss}$ is wrong as well, by the gates of pixels that do
+# not exist.
 #
-# **2. Into the state.** What is left of `dh` meets $dy$, from the layer above. On padding $dy$ is zero.
+# **2. Into the state.** What is left of `dh` meets $dy$, from the layer above. On padding $dy$ is
+# zero.
 #
 # **3. Through the cell and the gates**, as in [05](05_row_lstm.ipynb):
-# $dc \mathrel{+}= dh \odot o \odot (1 - \tanh^2 c)$, and
-# $dz = [\,dh \odot \tanh c \odot o(1-o),\; dc \odot c_{left} \odot f(1-f),\; dc \odot g \odot i(1-i),\;
-# dc \odot i \odot (1-g^2)\,]$.
 #
-# **4. Through $K^{ss}$.** The pair gets $dz\,K^{ss\top}$. Its right half goes to the same row of column
-# $t-1$. Its left half goes one row up, and from the top row to $h_0$.
+# $$dc \mathrel{+}= dh \odot o \odot (1 - \tanh^2 c), \qquad do = dh \odot \tanh c, \qquad
+#   df = dc \odot c_{left}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
+#
+# $$dz = [\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\; dg \odot (1-g^2)\,].$$
+#
+# **4. Through $K^{ss}$.** The pair gets $dz\,K^{ss\top}$. Its right half goes to the same row of
+# column $t-1$. Its left half goes one row up, and from the top row to $h_0$.
 #
 # **5. The cell** hands on $dc \odot f$, in its own row.
 #
 # **6. Before the first column** all states were $h_0$ and $c_0$: whatever is left belongs to them.
 #
-# The gradients of $K^{ss}$, $K^{is}$ and $b$ do not have to wait for each other. They are one product
-# each, over all columns, when $dz$ is complete.
+# The gradients of $K^{ss}$, $K^{is}$ and $b$ do not have to wait for each other. They are one
+# product each, over all columns, when $dz$ is complete.
 
 
 # %%
@@ -213,14 +220,14 @@ def scan_back(dy, p, name, cache, grads):
 # %% [markdown]
 # ## Exercise 13.1 · Who reads the padding?
 #
-# In one scan over an image of $H \times W$ pixels, how many times does a **real pixel** read $h_0$, and
-# how many times $c_0$? A pixel that reads $h_0$ in two places reads it twice. Return two whole numbers.
-# (If every such reading sent back a 1, these would be $dh_0$ and $dc_0$.)
+# In one scan over an image of $H \times W$ pixels, how many times does a **real pixel** read $h_0$,
+# and how many times $c_0$? A pixel that reads $h_0$ in two places reads it twice. Return two whole
+# numbers. (If every such reading sent back a 1, these would be $dh_0$ and $dc_0$.)
 #
 # <details><summary>Hint</summary>
 #
-# $h$ comes from two neighbours and $c$ from one. Which pixels have no neighbour above, which none on the
-# left? The corner counts too.
+# $h$ comes from two neighbours and $c$ from one. Which pixels have no neighbour above, which none
+# on the left? The corner counts too.
 # </details>
 
 
@@ -235,12 +242,12 @@ check.readings(readings)
 # %% [markdown]
 # ## Two directions, and a network around them
 #
-# The other direction is the same scan on the flipped image, flipped back, and moved down by one row.
-# Backwards, the gradient moves up by one row, is flipped, scanned back, and flipped again.
+# The other direction is the same scan on the flipped image, flipped back, and moved down by one
+# row. Backwards, the gradient moves up by one row, is flipped, scanned back, and flipped again.
 #
-# The network is a list of sums. The trunk $y$ goes from block to block, each adds its `up` to it and its
-# `skip` to the sum before the head. Backwards, the gradient of that sum, `dz`, is what every `skip`
-# gets, and where the trunk's own gradient begins.
+# The network is a list of sums. The trunk $y$ goes from block to block, each adds its `up` to it
+# and its `skip` to the sum before the head. Backwards, the gradient of that sum, `dz`, is what
+# every `skip` gets, and where the trunk's own gradient begins.
 
 
 # %%
@@ -307,9 +314,10 @@ def nats_and_grads(x, p):
 # %% [markdown]
 # ## Initial weights
 #
-# As in [04](04_pixelcnn.ipynb): a weight's deviation is one over the root of the number of living inputs,
-# times $\sqrt 2$ behind a ReLU, over $\sqrt L$ in `up` and `skip`, where $L$ blocks add up; a tenth in the
-# last layer, whose bias is the log-odds of ink. In the LSTM, $K^{ss}$ has $2h$ inputs, above and left.
+# As in [04](04_pixelcnn.ipynb): a weight's deviation is one over the root of the number of living
+# inputs, times $\sqrt 2$ behind a ReLU, over $\sqrt L$ in `up` and `skip`, where $L$ blocks add up;
+# a tenth in the last layer, whose bias is the log-odds of ink. In the LSTM, $K^{ss}$ has $2h$
+# inputs, above and left.
 
 
 # %%
@@ -346,8 +354,9 @@ def initial(rng, F, blocks, width, ink):
 #
 # ## First question: is the gradient right?
 #
-# Finite differences, in float64, on images that are not square, with random biases and initial states.
-# Half of the weights that are tried have a gradient; the others are anywhere, masked ones too.
+# Finite differences, in float64, on images that are not square, with random biases and initial
+# states. Half of the weights that are tried have a gradient; the others are anywhere, masked ones
+# too.
 
 
 # %%
@@ -366,9 +375,9 @@ print(f"{len(errors)} arrays, largest relative error {max(errors.values()):.0e}"
 # %% [markdown]
 # ## Second question: is it the same network?
 #
-# You have what few people who write a network have: a second one, written by somebody else. Both get
-# the same weights. Nats and gradients should agree to the last digits, and the first loss should be near
-# what pixels cost that are all ink with probability $\bar v$, 40.0 nats.
+# You have what few people who write a network have: a second one, written by somebody else. Both
+# get the same weights. Nats and gradients should agree to the last digits, and the first loss
+# should be near what pixels cost that are all ink with probability $\bar v$, 40.0 nats.
 
 # %%
 train, valid, test = (pr.load_data("digits", s, levels=2) for s in ("train", "valid", "test"))
@@ -394,18 +403,19 @@ print("nats and gradients agree with the package to 1e-10")
 # %% [markdown]
 # ## Third question: can it learn sixteen images by heart?
 #
-# A network with 22,000 numbers can know sixteen images. If it cannot, then something is wrong with the
-# optimiser, the rate, or the way that batches are made, which finite differences do not see.
+# A network with 22,000 numbers can know sixteen images. If it cannot, then something is wrong with
+# the optimiser, the rate, or the way that batches are made, which finite differences do not see.
 #
 # ## Exercise 13.2 · How low can it go?
 #
-# Given a batch `x`, zeros and ones of shape $(N, H, W, 1)$, what is the lowest mean cost in nats that
+# Given a batch `x`, zeros and ones of shape $(N, H, W, 1)$, what is the lowest mean cost in nats
+# that
 # **any** model can reach on it? Some images may be in the batch more than once.
 #
 # <details><summary>Hint</summary>
 #
-# A model is a distribution: its probabilities sum to 1 over all images. How should it share that 1 among
-# the images of the batch? `np.unique(…, axis=0, return_counts=True)` counts them.
+# A model is a distribution: its probabilities sum to 1 over all images. How should it share that 1
+# among the images of the batch? `np.unique(…, axis=0, return_counts=True)` counts them.
 # </details>
 
 
@@ -418,8 +428,8 @@ def floor(x):
 check.floor(floor)
 
 # %% [markdown]
-# Adam, as in [04](04_pixelcnn.ipynb), and the loop: shuffle, take a batch, compute nats and gradients,
-# update; after each epoch validate. The rate falls along half a cosine.
+# Adam, as in [04](04_pixelcnn.ipynb), and the loop: shuffle, take a batch, compute nats and
+# gradients, update; after each epoch validate. The rate falls along half a cosine.
 
 
 # %%
@@ -456,16 +466,16 @@ figures.curves(
     {"sixteen images": learnt},
     "update",
     log=True,
-    alt="""On a logarithmic axis the cost of sixteen images falls from 40 nats to just below 3, where
-    it stays.""",
+    alt="""On a logarithmic axis the cost of sixteen images falls from 40 nats to just below 3,
+    where it stays.""",
 )
 
 # %%
 print(f"after {steps} updates: {learnt[-1]:.3f} nats per image")
 
 # %% [markdown]
-# It goes down as far as it can, and not to 0. Exercise 13.2 says why: there is a floor, and a curve that
-# falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
+# It goes down as far as it can, and not to 0. Exercise 13.2 says why: there is a floor, and a curve
+# that falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
 #
 # ## Training
 #
@@ -477,9 +487,8 @@ curve = fit(p, train, valid, epochs, 0.004, rng)
 figures.curves(
     curve,
     "epoch",
-    levels={"a coin for each pixel": 64 * np.log(2)},
-    alt="""Nats per image against epochs. Both curves fall steeply in the first epochs, far below a
-    coin's 44.4. Later, validation flattens above training.""",
+    alt="""Nats per image against epochs. Both curves fall steeply in the first epochs. Later,
+    validation flattens above training.""",
 )
 
 # %%
@@ -492,8 +501,8 @@ print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} b
 #
 # ## It draws
 #
-# Row by row, pixel by pixel. Nothing below row $r$ can matter to its logits, so the network is shown the
-# rows up to $r$ only: the same function, on a lower image.
+# Row by row, pixel by pixel. Nothing below row $r$ can matter to its logits, so the network is
+# shown the rows up to $r$ only: the same function, on a lower image.
 
 
 # %%
@@ -519,8 +528,9 @@ other = {"seed": 1, "temperature": 0.6}
 course.interactive(draw_sheet, static=[{}, other], seed=(0, 9), temperature=(0.4, 1.4, 0.1))
 
 # %% [markdown]
-# And at last the package once more, with the weights as they are now. Nats and gradients agree, and its
-# stepwise sampler, which computes each pixel once, draws the same images as your sixty-four runs.
+# And at last the package once more, with the weights as they are now. Nats and gradients agree, and
+# its stepwise sampler, which computes each pixel once, draws the same images as your sixty-four
+# runs.
 
 # %%
 assert max(compare(p)) < 1e-10
@@ -530,16 +540,16 @@ print("after training: nats and gradients agree to 1e-10, and 24 images pixel by
 # %% [markdown]
 # ## Exercise 13.3 · Finish the image
 #
-# Completion is the sampler with a rule more. Given images `x` (zeros and ones, $(n, H, W, 1)$), a bool
-# array `known` and uniform numbers `u`, both of the same shape, and a function `logits(x)` such as
-# `lambda x: forward(x, p)[0]`, return new images: known pixels are kept, each other pixel is a 1 where
-# $u \ge \sigma(-z)$, with $z$ its logit **given all pixels before it**, known or drawn. What `x` has
-# where it is not known must not matter, and `x` itself stays as it is.
+# Completion is the sampler with a rule more. Given images `x` (zeros and ones, $(n, H, W, 1)$), a
+# bool array `known` and uniform numbers `u`, both of the same shape, and a function `logits(x)`
+# such as `lambda x: forward(x, p)[0]`, return new images: known pixels are kept, each other pixel
+# is a 1 where $u \ge \sigma(-z)$, with $z$ its logit **given all pixels before it**, known or
+# drawn. What `x` has where it is not known must not matter, and `x` itself stays as it is.
 #
 # <details><summary>Hint</summary>
 #
-# Begin with a copy in which the unknown pixels are 0, and walk through rows and columns as `draw` does.
-# `np.where(known, old, new)` for one column of all images.
+# Begin with a copy in which the unknown pixels are 0, and walk through rows and columns as `draw`
+# does. `np.where(known, old, new)` for one column of all images.
 # </details>
 
 
@@ -558,14 +568,15 @@ check.complete(complete)
 #   the same page read from the end.
 # - The skewed scan makes one step per diagonal. Its padding stands for $(h_0, c_0)$, forwards and
 #   backwards: what reaches it is theirs, and goes no further.
-# - Before training: finite differences, a second implementation or a slow one, the first loss, and one
-#   batch by heart, down to its floor and not below.
+# - Before training: finite differences, a second implementation or a slow one, the first loss, and
+#   one batch by heart, down to its floor and not below.
 # - What the page leaves out: colours (masks between features), a softmax for more values, the small
 #   image first ([08](08_multi_scale.ipynb)), and speed ([10](10_loops_to_numba.ipynb)).
 #
-# In the package: `models/trunk.py` and `models/pixelrnn.py` (the network), `layers/diagonal_bilstm.py`
-# (the scan), `training/trainer.py` (the loop), `sampling.py`. What to do with it now? Other images,
-# another block, an idea of your own: change the page, and ask it the three questions again.
+# In the package: `models/trunk.py` and `models/pixelrnn.py` (the network),
+# `layers/diagonal_bilstm.py` (the scan), `training/trainer.py` (the loop), `sampling.py`. What to
+# do with it now? Other images, another block, an idea of your own: change the page, and ask it the
+# three questions again.
 #
 # Solutions: [solutions/13_all_of_it](solutions/13_all_of_it.ipynb). Back to the start:
 # [00 · A tour](00_tour.ipynb).

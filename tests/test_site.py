@@ -111,7 +111,7 @@ def test_nothing_comes_from_another_host(site, pages):
 
 def test_every_page_of_the_course_is_there(site, pages):
     notebooks = sorted((ROOT / "notebooks").glob("**/[0-9][0-9]_*.ipynb"))
-    assert len(notebooks) == 24
+    assert len(notebooks) == 28
     for source in notebooks:
         name = source.relative_to(ROOT / "notebooks").with_suffix(".html")
         page = pages[(site / "course" / name).resolve()]
@@ -138,7 +138,8 @@ def test_search_has_an_index_of_pages_and_none_of_source(site):
 
 def test_pictures_have_words(site):
     """Every figure of a page of ours says what it shows."""
-    for page in ("index.html", "guide/command-line.html", "guide/pretrained.html"):
+    course = ("course/04_pixelcnn.html", "course/13_all_of_it.html")
+    for page in ("index.html", "guide/command-line.html", "guide/pretrained.html", *course):
         text = (site / page).read_text(encoding="utf-8")
         alts = Counter("alt=" in tag.split(">")[0] for tag in text.split("<img")[1:])
         assert alts[True] and not alts[False], page

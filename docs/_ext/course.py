@@ -9,6 +9,7 @@ import posixpath
 import re
 
 import nbformat
+from docutils import nodes
 from files import keep_only, write
 from sources import page_of
 
@@ -20,6 +21,7 @@ PAGES = {  # files outside of the course that are pages too
 }
 # An unhurried reader of a text with formulas, and of code that does something new.
 WORDS_A_MINUTE, LINES_A_MINUTE = 180, 20
+ALTS = {}  # {page's name: what its figures show, in order}
 TABLE_ROW = re.compile(r"^\|\s*`(\d\d_\w+)`\s*\|(.*)\|(.*)\|$", re.M)
 
 
@@ -76,6 +78,21 @@ def page(notebook, path, root):
     return found
 
 
+def alts(notebook):
+    """The words of each figure of a notebook, in order; "" for one that has none."""
+    outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    figures = [o.metadata.get("image/png", {}) for o in outputs if "image/png" in o.get("data", {})]
+    return [figure.get("alt", "") for figure in figures]
+
+
+def say_figures(app, doctree):
+    """Gives the figures of a page of the course their words, which MyST-NB leaves behind."""
+    figures = [node for node in doctree.findall(nodes.image) if "alt" not in node]
+    for node, alt in zip(figures, ALTS.get(app.env.docname, [""] * len(figures)), strict=True):
+        if alt:
+            node["alt"] = alt
+
+
 def table(notebooks, readme):
     """The course at a glance, from the table in notebooks/README.md."""
     facts = {name: (paper, built) for name, paper, built in TABLE_ROW.findall(readme)}
@@ -96,6 +113,7 @@ def write_pages(root, docs):
         notebook = nbformat.read(source, as_version=4)
         target = docs / "course" / source.relative_to(root / "notebooks")
         write(target, nbformat.writes(page(notebook, path, root)))
+        ALTS[target.relative_to(docs).with_suffix("").as_posix()] = alts(notebook)
         pages.append(target)
         if source.parent.name == "notebooks":
             notebooks[source.stem] = notebook

@@ -135,9 +135,9 @@ course.show(*(check.relu_behind(f) for f in (as_in_figure_5, sign_of_x, mask_for
 # %% [markdown]
 # ## Exercise 4.4 · The first loss
 #
-# $\sigma(\beta) = \bar v$ for $\beta = \ln \frac{\bar v}{1 - \bar v}$. A share $\bar v$ of the pixels
-# costs $-\ln \bar v$ each and the rest $-\ln(1 - \bar v)$, and an image has $H W$ of them. For the
-# digits that is 40.0 nats, and a network with small random weights begins close to it.
+# $\sigma(\beta) = \bar v$ for $\beta = \ln \frac{\bar v}{1 - \bar v}$. A share $\bar v$ of the
+# pixels costs $-\ln \bar v$ each and the rest $-\ln(1 - \bar v)$, and an image has $H W$ of them.
+# For the digits that is 40.0 nats, and a network with small random weights begins close to it.
 
 
 # %%
@@ -150,8 +150,8 @@ def first_loss(x):
 check.first_loss(first_loss)
 
 # %% [markdown]
-# The bias is a logit and no probability, and its logarithm is one of a ratio. The cost is of a whole
-# image, of ones and zeros, in nats; a bias of 0 would make it a coin's.
+# The bias is a logit and no probability, and its logarithm is one of a ratio. The cost is of a
+# whole image, of ones and zeros, in nats; a bias of 0 would make it a coin's.
 
 
 # %%

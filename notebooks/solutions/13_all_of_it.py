@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Solutions of 13 · All of it
 #
-# Each exercise of [the notebook](../13_all_of_it.ipynb), a solution, and mistakes that are easily made,
-# with what the check says of them.
+# Each exercise of [the notebook](../13_all_of_it.ipynb), a solution, and mistakes that are easily
+# made, with what the check says of them.
 
 # %%
 import numpy as np
@@ -21,9 +21,9 @@ from pixelrnn_np.course import n13 as check
 # %% [markdown]
 # ## Exercise 13.1 · Who reads the padding?
 #
-# $h$ is read from above and from the left. The $W$ pixels of the first row have nothing above them, the
-# $H$ pixels of the first column nothing on the left: $H + W$ readings, the corner being one of both. A
-# cell comes from the left only: $H$.
+# $h$ is read from above and from the left. The $W$ pixels of the first row have nothing above them,
+# the $H$ pixels of the first column nothing on the left: $H + W$ readings, the corner being one of
+# both. A cell comes from the left only: $H$.
 
 
 # %%
@@ -34,8 +34,8 @@ def readings(H, W):
 check.readings(readings)
 
 # %% [markdown]
-# The corner reads $h_0$ twice. Cells do not come from above. And the padding of the skewed map, $H(H-1)$
-# cells in two triangles, is for the most part read by nobody.
+# The corner reads $h_0$ twice. Cells do not come from above. And the padding of the skewed map,
+# $H(H-1)$ cells in two triangles, is for the most part read by nobody.
 
 
 # %%
@@ -61,10 +61,10 @@ course.show(*(check.readings(f) for f in mistakes_1))
 # %% [markdown]
 # ## Exercise 13.2 · How low can it go?
 #
-# A model has one unit of probability to give away. On the batch it costs $-\sum_j w_j \ln p_j$, with
-# $w_j$ the share of image $j$ in the batch, and that is least for $p_j = w_j$: the entropy of the batch.
-# For sixteen different images it is $\ln 16 = 2.77$ nats. The network gets there, since a chain of
-# conditionals can be any distribution.
+# A model has one unit of probability to give away. On the batch it costs $-\sum_j w_j \ln p_j$,
+# with $w_j$ the share of image $j$ in the batch, and that is least for $p_j = w_j$: the entropy of
+# the batch. For sixteen different images it is $\ln 16 = 2.77$ nats. The network gets there, since
+# a chain of conditionals can be any distribution.
 
 
 # %%
@@ -77,8 +77,8 @@ def floor(x):
 check.floor(floor)
 
 # %% [markdown]
-# Nothing costs nothing: a model that gave the probability 1 to each of sixteen images would give away 16.
-# Images that are there twice deserve twice the share. And nats have the natural logarithm.
+# Nothing costs nothing: a model that gave the probability 1 to each of sixteen images would give
+# away 16. Images that are there twice deserve twice the share. And nats have the natural logarithm.
 
 
 # %%
@@ -127,8 +127,8 @@ def complete(logits, x, known, u):
 check.complete(complete)
 
 # %% [markdown]
-# One run for all pixels is fast and wrong: each is drawn without knowledge of the others. A comparison
-# the wrong way round draws negatives, and $p > \frac12$ draws the same image every time.
+# One run for all pixels is fast and wrong: each is drawn without knowledge of the others. A
+# comparison the wrong way round draws negatives, and $p > \frac12$ draws the same image every time.
 
 
 # %%

@@ -55,6 +55,11 @@ def wavefront(height, width, t, mirrored=False):
     flipped = "flipped, then skewed" if mirrored else "skewed"
     _frame(right, (height, height + width - 1), f"{flipped}: step {t} is column {t}", None)
     _legend(figure)
+    figure.alt = (
+        f"An image of {height}×{width} pixels and its skewed map, with two triangles of padding. "
+        f"Step {t} is one diagonal of the image and column {t} of the map; arrows lead to one of "
+        "its pixels from the two whose states it reads, both on the diagonal before."
+    )
     return figure
 
 
