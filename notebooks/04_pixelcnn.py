@@ -749,9 +749,10 @@ figures.lines(
 )
 
 # %% [markdown]
-# Rule 1 alone looks as good as all three, and is not: there each ReLU takes half of the squares and
-# nothing gives it back, so a block adds an eighth of what it read. It whispers, more so the longer
-# a chain is, while the third rule lets it speak and divides the sum.
+# Rule 1 alone looks as good as all three, and is not. There each ReLU takes half of the squares and
+# nothing gives it back: behind three of them an eighth is left. A block whispers, and a longer chain
+# would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
+# only the sum is divided.
 #
 # ## Exercise 4.4 · The first loss
 #
@@ -876,8 +877,8 @@ print(f"nats and {len(p)} gradients agree to 1e-10")
 # each weight, of its gradient and of the square of its gradient, and steps by the first over the
 # root of the second. So a weight whose gradients keep their sign moves by about the rate per
 # update, large or small as they are, and one whose gradients cancel stays. The factors
-# $1 - \beta^n$ make up for means that began at zero. (The paper takes RMSProp, which has the second
-# mean only; [09](09_training_and_results.ipynb) compares.)
+# $1 - 0.9^n$ and $1 - 0.999^n$ of update $n$ make up for means that began at zero. (The paper takes
+# RMSProp, which has the second mean only; [09](09_training_and_results.ipynb) compares.)
 
 
 # %%

@@ -409,8 +409,7 @@ print("nats and gradients agree with the package to 1e-10")
 # ## Exercise 13.2 · How low can it go?
 #
 # Given a batch `x`, zeros and ones of shape $(N, H, W, 1)$, what is the lowest mean cost in nats
-# that
-# **any** model can reach on it? Some images may be in the batch more than once.
+# that **any** model can reach on it? Some images may be in the batch more than once.
 #
 # <details><summary>Hint</summary>
 #
