@@ -473,8 +473,8 @@ figures.curves(
 print(f"after {steps} updates: {learnt[-1]:.3f} nats per image")
 
 # %% [markdown]
-# It goes down as far as it can, and not to 0. Exercise 13.2 says why: there is a floor, and a curve
-# that falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
+# It goes down very nearly as far as it can, and not to 0. Exercise 13.2 says why: there is a floor,
+# and a curve that falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
 #
 # ## Training
 #
@@ -495,8 +495,10 @@ final = nats_and_grads(test, p)[0].mean()
 print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} bits per pixel")
 
 # %% [markdown]
-# The two curves part: the network begins to know the training images themselves. With 1,297 images
-# that sets the limit, not the time; [09](09_training_and_results.ipynb) is about 50,000.
+# The PixelCNN of [04](04_pixelcnn.ipynb), trained for about as long on the same images, has 18.3: it
+# cannot see what this network sees. And the two curves part, since the network begins to know the
+# training images themselves. With 1,297 of them that is the limit, not the time;
+# [09](09_training_and_results.ipynb) is about 50,000.
 #
 # ## It draws
 #
