@@ -495,10 +495,10 @@ final = nats_and_grads(test, p)[0].mean()
 print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} bits per pixel")
 
 # %% [markdown]
-# The PixelCNN of [04](04_pixelcnn.ipynb), trained for about as long on the same images, has 18.3: it
-# cannot see what this network sees. And the two curves part, since the network begins to know the
-# training images themselves. With 1,297 of them that is the limit, not the time;
-# [09](09_training_and_results.ipynb) is about 50,000.
+# The PixelCNN of [04](04_pixelcnn.ipynb), which is somewhat smaller and was trained somewhat shorter
+# on the same images, has 18.3. Part of the difference is what it cannot see. And the two curves part,
+# since the network begins to know the training images themselves. With 1,297 of them that is the
+# limit, not the time; [09](09_training_and_results.ipynb) is about 50,000.
 #
 # ## It draws
 #
