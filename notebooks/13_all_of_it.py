@@ -38,8 +38,9 @@ one_core = threadpool_limits(1)  # matrices as small as these are multiplied fas
 # ## The idea
 #
 # Each notebook so far took one part of the paper and checked it against the package. This one takes
-# none of it apart. It puts together, and the package is only asked at the end. What you get is a
-# program that you can carry away: copy the cells into a file, and it needs NumPy and nothing else.
+# nothing apart. It puts the parts together, and the package is only asked whether it agrees. What
+# you get is a program that you can carry away: copy the cells of the network into a file, and it
+# needs NumPy and nothing else.
 
 # %%
 figures.network("two scans\n1×1", blocks=2, skip=True)
@@ -174,8 +175,9 @@ def scan(x, p, name):
 #
 # **3. Through the cell and the gates**, as in [05](05_row_lstm.ipynb):
 #
-# $$dc \mathrel{+}= dh \odot o \odot (1 - \tanh^2 c), \qquad do = dh \odot \tanh c, \qquad
-#   df = dc \odot c_{left}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
+# $$do = dh \odot \tanh c, \qquad dc \mathrel{+}= dh \odot o \odot (1 - \tanh^2 c),$$
+#
+# $$df = dc \odot c_{left}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
 #
 # $$dz = [\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\; dg \odot (1-g^2)\,].$$
 #
