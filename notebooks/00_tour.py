@@ -429,6 +429,7 @@ course.interactive(
 # | [10 · Loops to Numba](10_loops_to_numba.ipynb) | | How does it get fast? |
 # | [11 · Catch the leak](11_catch_the_leak.ipynb) | | How does one find out that it cheats? |
 # | [12 · Bits on disk](12_bits_on_disk.ipynb) | | How does a likelihood become a file? |
+# | [13 · All of it](13_all_of_it.ipynb) | all of §3 | Can it all stand on one page? |
 # | [90 · Appendix to 02](90_bells.ipynb) | §5.3 | How far do mixtures of bell curves get? |
 #
 # In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:

@@ -9,29 +9,34 @@
 # %% [markdown]
 # # 04 · PixelCNN: many small windows, and one blind spot
 #
-# **What you will do.** Build the residual block of §3.5 from masked convolutions, derive its
-# backward pass, and stack blocks to a network. Find out what it sees and what it never will, and
-# build images that only the blind spot could explain.
+# **What you will do.** Build the residual block of §3.5 from masked convolutions and derive its
+# backward pass. Find out what a stack of blocks sees and what it never will. Then build a whole
+# PixelCNN of your own, train it on digits, and let it draw.
 #
 # **What you will learn.** How a field of view grows with depth; why a wedge up and to the right
-# stays unseen at any depth, and what that costs; why there is no pooling; what a PixelCNN has over
-# the recurrent networks (all pixels at once, in training) and what it has not (neither is drawing
-# any faster, nor does it see the whole context).
+# stays unseen at any depth, and what that costs; why there is no pooling; what a head is for; how
+# large weights should be before training; what a PixelCNN has over the recurrent networks (all
+# pixels at once, in training) and what it has not (neither is drawing any faster, nor does it see
+# the whole context).
 #
-# **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), and
-# NumPy. Nothing here needs the internet or more than a minute.
+# **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), the
+# nats of a coin ([01](01_pixel_by_pixel.ipynb)), and NumPy. Nothing here needs the internet or more
+# than two minutes.
 
 # %%
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import course, figures, sampling
 from pixelrnn_np.course import n04 as check
+from pixelrnn_np.data import baselines
 from pixelrnn_np.inspection import explain, gradcheck
-from pixelrnn_np.layers.masks import conv_mask, feature_groups
+from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
 
 rng = np.random.default_rng(4)
+one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
 # %% [markdown]
 # ## The idea
@@ -50,25 +55,34 @@ rng = np.random.default_rng(4)
 
 
 # %%
-def offsets(kind, size):
-    """The steps (row, column) that a mask leaves to a kernel of size × size, one colour."""
-    left = np.argwhere(conv_mask(kind, size, size, [0], [0])[..., 0, 0])
-    return [(a - size // 2, b - size // 2) for a, b in left.tolist()]
+def mask(kind, size):
+    """The taps that mask A or B leaves to a kernel of size × size, one colour: bool."""
+    M, middle = np.zeros((size, size), bool), size // 2
+    M[:middle] = True
+    M[middle, : middle + (kind == "B")] = True
+    return M
 
 
 def reach(row, column, blocks, height, width):
     """What the prediction at (row, column) sees through `blocks` 3×3 B and the 7×7 A: (H, W)."""
     seen = {(row, column)}
     for kind, size in [("B", 3)] * blocks + [("A", 7)]:
-        steps = offsets(kind, size)
-        moved = {(r + dr, q + dq) for r, q in seen for dr, dq in steps}
+        steps = (np.argwhere(mask(kind, size)) - size // 2).tolist()
+        moved = {(r + down, q + right) for r, q in seen for down, right in steps}
         seen = {(r, q) for r, q in moved if 0 <= r < height and 0 <= q < width}
     found = np.zeros((height, width), bool)
     found[tuple(np.array(sorted(seen)).reshape(-1, 2).T)] = True
     return found
 
 
-figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10))
+figures.fields(
+    {f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)},
+    (11, 10),
+    places=True,
+    alt="""Three maps of 13 rows and 21 columns. Without blocks the pixel (11, 10) sees three rows
+    of seven columns above it and three pixels to its left; with two and six blocks more, on the left
+    a growing rectangle, on the right a staircase beyond which all is unseen.""",
+)
 
 # %% [markdown]
 # ## What the paper says (§3.5; Figure 4, left; Figure 5, left)
@@ -95,21 +109,8 @@ figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11
 # mask no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
 # one way; this project takes 15 blocks.
 
-
 # %%
-def draw_block():
-    boxes = {
-        "x": (0, 0), "ReLU(x)": (1.3, 0.8), "u": (3.3, 0.8), "ReLU(u)": (4.7, 0.8),
-        "z": (6.7, 0.8), "a = ReLU(z)": (8.3, 0.8), "+": (10.9, 0), "y": (12, 0),
-    }  # fmt: skip
-    arrows = [
-        ("x", "ReLU(x)"), ("ReLU(x)", "u", "K_down"), ("u", "ReLU(u)"), ("ReLU(u)", "z", "K_conv"),
-        ("z", "a = ReLU(z)"), ("a = ReLU(z)", "+", "K_up"), ("x", "+"), ("+", "y"),
-    ]  # fmt: skip
-    return figures.sketch(boxes, arrows, height=1.7)
-
-
-draw_block()
+figures.conv_block()
 
 # %% [markdown]
 # ## Slowly
@@ -205,7 +206,13 @@ print("gradients and steps on paper find the same fields")
 # %%
 def draw_reach(blocks=4, row=11, column=10):
     title = f"{blocks} blocks, pixel ({row}, {column})"
-    return figures.fields({title: reach(row, column, blocks, 13, 21)}, (row, column))
+    return figures.fields(
+        {title: reach(row, column, blocks, 13, 21)},
+        (row, column),
+        places=True,
+        alt=f"""What pixel ({row}, {column}) sees through {blocks} blocks: to the left all it can
+        reach; up and to the right a wedge stays yellow, that is, unseen.""",
+    )
 
 
 course.interactive(
@@ -280,25 +287,33 @@ for name in ("row_lstm", "diagonal_bilstm"):
     net = pr.build_model(name, (side, side, 1), h=4, layers=1, head=8, seed=0)
     images = rng.integers(0, 2, (8, side, side, 1), np.uint8)
     fields[f"{name}, 1 layer"] = explain.influence(net, images, *place) != 0
-levels = {
-    f"{name}: {share(seen, *place):.1%}": share(seen, *place)
-    for name, seen in fields.items()
-    if "layer" in name
-}
 curve = [share(reach(*place, n, side, side), *place) for n in depth]
-figures.lines({"pixelcnn": (depth, curve)}, "blocks", "share of the context seen", levels=levels)
+figures.lines(
+    {"pixelcnn": (depth, curve)},
+    "blocks",
+    "share of the context seen",
+    levels={name: share(seen, *place) for name, seen in fields.items() if "layer" in name},
+    alt="""The share of earlier pixels that a PixelCNN sees grows with each block, to a bit more
+    than a half at 15. Dashed: one Row LSTM layer sees five sixths, one Diagonal BiLSTM layer nearly
+    all.""",
+)
 
 # %%
-figures.fields(fields, place)
+figures.fields(
+    fields,
+    place,
+    alt="""On 32×32 pixels, from the middle of the last row: 15 blocks see 18 rows up, but for a
+    wedge on the right; a Row LSTM layer sees up to the first row, but for a wedge on either side; a
+    Diagonal BiLSTM layer all but one pixel.""",
+)
 
 # %% [markdown]
-# The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers, see a
-# bit more than half. One
-# Row LSTM layer reaches the top at once, with a wedge on both sides; one Diagonal BiLSTM layer sees
-# all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has more to say. The paper's
-# results have the same order: **the larger the field, the better the likelihood** (bits/dim on
-# CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole of Table 5 is in
-# [09](09_training_and_results.ipynb)).
+# The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers,
+# see a bit more than half. One Row LSTM layer reaches the top at once, with a wedge on both sides;
+# one Diagonal BiLSTM layer sees all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has
+# more to say. The paper's results have the same order: **the larger the field, the better the
+# likelihood** (bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole
+# of Table 5 is in [09](09_training_and_results.ipynb)).
 #
 # ## What the blind spot costs
 #
@@ -319,30 +334,34 @@ def copies(n, s, seed, width=12):
     return images
 
 
-coin = 24 * np.log(2)
 found, rows = {}, []
 for s in (2, 3, 4, 5):
     train, test = copies(1500, s, seed=0), copies(500, s, seed=1)
-    row = [f"{s} columns", f"{(12 + s) * np.log(2):.2f}"]
+    row = [s, (12 + s) * np.log(2)]
     for name, layers, epochs in (("pixelcnn", 3, 20), ("diagonal_bilstm", 1, 40)):
         net = pr.build_model(name, (2, 12, 1), h=8, layers=layers, head=16, seed=0)
         pr.Trainer(net, optimizer="adam", lr=4e-3).fit(train, epochs=epochs, progress=False)
         found[name, s] = net
-        row.append(f"{net.nll(test).mean():.2f}")
-    rows.append([*row, f"{coin:.2f}"])
-figures.Table(["copied from", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"], rows)
+        row.append(float(net.nll(test).mean()))
+    rows.append([*row, 24 * np.log(2)])
+figures.Table(
+    ["columns to the right", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"],
+    rows,
+    form="{:.2f}",
+)
 
 # %% [markdown]
 # Up to three columns it finds the rule. From four on it stays with the coin, and no training and no
 # depth would change that: all that it sees is independent of what it has to predict. The Diagonal
-# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never sees
-# from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel
-# stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for
-# $s = 5$. And it has to *remember* what it saw over more and more steps, as far as its short training
-# lets it.
+# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never
+# sees from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one
+# copied pixel stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$
+# and 12.48 for $s = 5$. And it has to *remember* what it saw over more and more steps, as far as
+# its short training lets it.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
-# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot see.
+# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot
+# see.
 
 # %%
 pictures = copies(2, 4, seed=2)
@@ -356,6 +375,9 @@ figures.feature_maps(
     columns=2,
     signed=False,
     label="nats",
+    alt="""Two images under two models, two rows of twelve pixels each. For the PixelCNN every pixel
+    costs about 0.7 nats; for the Diagonal BiLSTM the first seven pixels of the lower row are
+    free, column 7 and those behind it are not.""",
 )
 
 # %% [markdown]
@@ -395,11 +417,11 @@ check.leaked(leaked)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# The sketch again: each arrow backwards, and where two arrows leave a box, two gradients are added.
-# Only $x$ has two.
+# The sketch again, each arrow backwards: where two arrows left a place, two gradients come back and
+# are added. Only $x$ has two. The numbers are those of the steps below.
 
 # %%
-draw_block()
+figures.conv_block(back=True)
 
 # %% [markdown]
 # **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual
@@ -453,8 +475,8 @@ for n in range(len(x)):
     for name in total:
         total[name] += g[name]
 for name, gradient in grads.items():
-    mask = block.children[name[:-2]].mask if name.endswith(".K") else 1
-    assert np.allclose(gradient, total[name] * mask, rtol=0, atol=1e-11), name
+    M = block.children[name[:-2]].mask if name.endswith(".K") else 1
+    assert np.allclose(gradient, total[name] * M, rtol=0, atol=1e-11), name
 print("slow and fast gradients agree for dx and", ", ".join(grads))
 
 # %% [markdown]
@@ -484,7 +506,8 @@ errors = gradcheck.redraw(at_a_random_point, rng)
 assert max(errors.values()) < 1e-6
 figures.Table(
     ["gradient of", "largest relative error"],
-    [["x" if name == "x0" else name, f"{error:.0e}"] for name, error in errors.items()],
+    [["x" if name == "x0" else name, error] for name, error in errors.items()],
+    form="{:.0e}",
 )
 
 # %% [markdown]
@@ -498,7 +521,7 @@ figures.Table(
 #
 # Begin at the end. Which pixels and features let a gradient through the ReLU? What gets through
 # arrives at the sum, and from there it goes both ways. Over all pixels at once, $dK$ is
-# `np.einsum("rch,rcf->hf", …)`.
+# `np.einsum("rqh,rqf->hf", …)`.
 # </details>
 
 
@@ -514,31 +537,440 @@ check.relu_behind(relu_behind)
 # Compare `dx` with step 1. Behind the sum, the ReLU stands in the way of every gradient, block
 # after block; in Figure 5 the road along the sums is free from the last block to the first.
 #
-# ## Measured at once, drawn one by one
+# ## A network of your own
 #
-# Train a small PixelCNN on 8×8 digits. Every step of training computes all pixels of all images of
-# the batch in one go.
+# A masked convolution, a block, and the way back through both: the parts of a PixelCNN are on this
+# page. Now they become one that you train and that draws. None of it comes from the package, which
+# is asked at the end whether it agrees.
 
 # %%
-train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
-model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=16, layers=4, head=32, seed=0)
-before = model.nll(test).mean()
-pr.Trainer(model, optimizer="adam").fit(train, epochs=12, progress=False)
-print(f"nats per image: {before:.1f} before, {model.nll(test).mean():.1f} after training")
+figures.network("block", blocks=3)
 
 # %% [markdown]
-# Drawing is another matter. Being parallel in training does not help here: the second pixel needs
-# the value of the first. The plain way runs the whole network once per pixel and uses a single
-# logit each time, 64 runs of 64 pixels each. Almost all of it has been computed before, since
-# earlier pixels never change. So each layer can keep what it has computed and do one pixel at a
-# time (`step`), and the 64 pixels together cost one run's arithmetic. The images are the same:
+# ### All pixels at once
+#
+# `conv` goes pixel by pixel and tap by tap, in Python. But all pixels use the same taps. Take one
+# tap: what lies under it, for every pixel of every image, is the whole map moved by a few rows and
+# columns. Put these moved maps side by side, one for each living tap, as if they were features.
+# Then the convolution is **one** product with the living weights, stacked in the same order.
+#
+# Backwards, the product is step 2 of the block, and `beside` only copied. A copy sends its gradient
+# to where its value came from: the same slices, with `+=`.
+
 
 # %%
-plain = sampling.whole_network(model, 16, seed=0)
-stepwise = pr.sample(model, 16, seed=0)
-assert np.array_equal(plain, stepwise)
+def flat(x):
+    """(…, features) → (all pixels, features), to multiply or to sum over pixels."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def beside(x, M):
+    """What each pixel reads: (B, H, W, in) → (B, H, W, living taps · in)."""
+    reach, (_, H, W, _) = len(M) // 2, x.shape
+    wide = np.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+    return np.concatenate([wide[:, r : r + H, q : q + W] for r, q in np.argwhere(M)], axis=3)
+
+
+def beside_back(dseen, M):
+    """Its adjoint: (B, H, W, living taps · in) → (B, H, W, in)."""
+    reach, (B, H, W, _) = len(M) // 2, dseen.shape
+    parts = np.split(dseen, M.sum(), axis=3)
+    wide = np.zeros((B, H + 2 * reach, W + 2 * reach, parts[0].shape[3]))
+    for (r, q), part in zip(np.argwhere(M), parts, strict=True):
+        wide[:, r : r + H, q : q + W] += part
+    return wide[:, reach : reach + H, reach : reach + W]
+
+
+def conv_fast(x, K, b, M):
+    """x (B, H, W, in) → y (B, H, W, out), and what backward needs."""
+    seen = beside(x, M)
+    return (flat(seen) @ flat(K[M])).reshape(*x.shape[:3], -1) + b, seen
+
+
+def conv_fast_back(dy, seen, K, M):
+    """dy (B, H, W, out) → dx, dK (zero where the mask is), db."""
+    dK = np.zeros_like(K)
+    dK[M] = (flat(seen).T @ flat(dy)).reshape(-1, *K.shape[2:])
+    dseen = (flat(dy) @ flat(K[M]).T).reshape(seen.shape)
+    return beside_back(dseen, M), dK, flat(dy).sum(axis=0)
+
+
+M = mask("A", 7)
+maps, dmaps = rng.standard_normal((2, 6, 5, 3)), rng.standard_normal((2, 6, 5, 4))
+K, b = rng.standard_normal((7, 7, 3, 4)), rng.standard_normal(4)
+result, seen = conv_fast(maps, K, b, M)
+dx, *grads = conv_fast_back(dmaps, seen, K, M)
+living = K * M[..., None, None]
+slow = [conv_back(dmaps[n], maps[n], living) for n in range(2)]
+for n in range(2):
+    assert np.allclose(conv(maps[n], living, b), result[n], rtol=0, atol=1e-12)
+    assert np.allclose(slow[n][0], dx[n], rtol=0, atol=1e-12)
+assert np.allclose((slow[0][1] + slow[1][1]) * M[..., None, None], grads[0], rtol=0, atol=1e-11)
+assert np.allclose(slow[0][2] + slow[1][2], grads[1], rtol=0, atol=1e-11)
+print("all pixels at once and one by one agree, forwards and backwards:", M.sum(), "living taps")
+
+# %% [markdown]
+# ### What goes in, what comes out
+#
+# **Scaling (§5.2).** The paper only scales and centres its inputs. With two values they stay 0 and
+# 1; more of them are spread over $[-1, 1]$. (What is *predicted* are always the values themselves.)
+#
+# **The head (Table 1)** turns the trunk's $2h$ features into a prediction. The paper has ReLU and a
+# 1×1 convolution, twice, before the softmax or sigmoid. Here these are two hidden layers, and one
+# more pair makes the logit:
+#
+# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,
+#   \qquad \text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
+#
+# Why not read the logit off the trunk at once? What runs through the trunk is a *sum*, to which
+# every block has added, and a linear reading of a sum weighs each part by itself. The head can say
+# "this **and** that". It looks at one pixel only, so it adds nothing to the field of view.
+#
+# Look at the formulas, and at the block's: both are chains of the same pair, a ReLU and then a
+# convolution. A block is a chain with a sum around it. So a single function does both, and another
+# one goes back.
+
+
+# %%
+def scaled(x, levels=2):
+    """Values 0 … levels - 1 as the network reads them."""
+    return x.astype(float) if levels == 2 else x * (2 / (levels - 1)) - 1
+
+
+assert scaled(np.arange(2)).tolist() == [0, 1] and scaled(np.arange(3), 3).tolist() == [-1, 0, 1]
+HEAD = ["head.conv1", "head.conv2", "head.logits"]
+MASKS = {1: mask("B", 1), 3: mask("B", 3), 7: mask("A", 7)}  # by the size of the kernel
+
+
+def chain(x, p, names):
+    """ReLU and convolution for each of `names`; returns what backward needs as well."""
+    kept = []
+    for name in names:
+        K = p[f"{name}.K"]
+        y, seen = conv_fast(relu(x), K, p[f"{name}.b"], MASKS[len(K)])
+        kept.append((x > 0, seen))
+        x = y
+    return x, kept
+
+
+def block_names(k):
+    return [f"blocks.{k}.{part}" for part in ("down", "conv", "up")]
+
+
+def forward(x, p, blocks):
+    """Scaled images (B, H, W, 1) → logits (B, H, W, 1), and what backward needs."""
+    y, seen = conv_fast(x, p["first.K"], p["first.b"], MASKS[7])
+    kept = []
+    for k in range(blocks):
+        added, block_kept = chain(y, p, block_names(k))
+        y = y + added
+        kept.append(block_kept)
+    logits, head_kept = chain(y, p, HEAD)
+    return logits, (seen, kept, head_kept)
+
+
+# %% [markdown]
+# ### How large should the weights be?
+#
+# The paper does not say. Too small, and every layer hands on less than it got; too large, and the
+# first predictions are shouted nonsense. Three rules follow from one principle: **what comes out of
+# a layer should be as large as what went in.**
+#
+# **1.** An output is a sum of $n$ inputs times weights. If these are independent, with mean zero
+# and standard deviation $s$, the squares add up: the sum is $s\sqrt n$ times as large as an input.
+# So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 of the 49 of
+# the 7×7 A.
+#
+# **2.** A ReLU sets half of its inputs to zero, and with them half of the squares. The convolution
+# behind it gets $s = \sqrt{2/n}$ in return.
+#
+# **3.** With rules 1 and 2 each block adds to the trunk as much as is there. Squares add, so every
+# block doubles them, and after 15 blocks the trunk is $\sqrt{2^{15}} = 181$ times as large. If
+# $K^{up}$ gets a factor $1/\sqrt L$ instead, $L$ blocks make it $\sqrt{(1 + 1/L)^L}$, less than
+# $\sqrt e = 1.65$ times as large, whatever $L$.
+#
+# And the end: the last layer begins at a tenth of its size and with a bias. A logit of $\beta$
+# everywhere is a model that gives every pixel the probability $\sigma(\beta)$. The best of these is
+# the share $\bar v$ of ink in the training images, so $\beta = \ln \frac{\bar v}{1 - \bar v}$, its
+# *log-odds*. All that is left to learn is what this pixel has of its own.
+
+
+# %%
+def initial(rng, h, blocks, head, ink, relu_gain=2**0.5, up_gain=None):
+    """All parameters of a PixelCNN by name; ink: the share of ones in the training images."""
+    p = {}
+
+    def add(name, size, inputs, outputs, gain):
+        s = gain / np.sqrt(MASKS[size].sum() * inputs)
+        K = rng.uniform(-1, 1, (size, size, inputs, outputs))  # its deviation is 1 / √3
+        p[f"{name}.K"], p[f"{name}.b"] = np.sqrt(3) * s * K, np.zeros(outputs)
+
+    add("first", 7, 1, 2 * h, 1.0)
+    for k in range(blocks):
+        down, middle, up = block_names(k)
+        add(down, 1, 2 * h, h, relu_gain)
+        add(middle, 3, h, h, relu_gain)
+        add(up, 1, h, 2 * h, relu_gain * (blocks**-0.5 if up_gain is None else up_gain))
+    for name, inputs, outputs in zip(HEAD, [2 * h, head, head], [head, head, 1], strict=True):
+        add(name, 1, inputs, outputs, relu_gain * (0.1 if name == "head.logits" else 1))
+    p["head.logits.b"][:] = np.log(ink / (1 - ink))
+    return p
+
+
+# %% [markdown]
+# Fifteen blocks as the rules make them, and how large the trunk is behind each.
+
+# %%
+train, valid, test = (pr.load_data("digits", s, levels=2) for s in ("train", "valid", "test"))
+
+
+def trunk_sizes(blocks=15, **gains):
+    """Standard deviation of the trunk behind the first layer and behind each block."""
+    p = initial(np.random.default_rng(0), 16, blocks, 32, 0.3, **gains)
+    y, _ = conv_fast(scaled(train[:64]), p["first.K"], p["first.b"], MASKS[7])
+    sizes = [y.std()]
+    for k in range(blocks):
+        y = y + chain(y, p, block_names(k))[0]
+        sizes.append(y.std())
+    return list(range(blocks + 1)), sizes
+
+
+figures.lines(
+    {
+        "rule 1": trunk_sizes(relu_gain=1.0, up_gain=1.0),
+        "rules 1 and 2": trunk_sizes(up_gain=1.0),
+        "rules 1, 2 and 3": trunk_sizes(),
+    },
+    "blocks",
+    "standard deviation of the trunk",
+    log=True,
+    alt="""On a logarithmic axis: with rules 1 and 2 the trunk grows from 0.45 to 75 within 15
+    blocks; with rule 1 alone to 1.2, with all three rules to 0.8.""",
+)
+
+# %% [markdown]
+# Rule 1 alone looks as good as all three, and is not. There each ReLU takes half of the squares and
+# nothing gives it back: behind three of them an eighth is left. A block whispers, and a longer chain
+# would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
+# only the sum is divided.
+#
+# ## Exercise 4.4 · The first loss
+#
+# A network that has not learnt yet gives every pixel the probability $\bar v$. Given training
+# images `x`, zeros and ones of shape $(N, H, W, 1)$, return two numbers: the bias $\beta$ of the
+# logits, and the mean cost of one of these images in nats. (A loss that begins far from this number
+# is the first sign of a bug.)
+#
+# <details><summary>Hint</summary>
+#
+# A share $\bar v$ of all pixels costs $-\ln \bar v$, the others $-\ln(1 - \bar v)$. How many pixels
+# has an image?
+# </details>
+
+
+# %%
+def first_loss(x):
+    bias, nats = ..., ...  # your code
+    return bias, nats
+
+
+check.first_loss(first_loss)
+
+# %% [markdown]
+# ## The loss, and back through everything
+#
+# A pixel $v$ with the logit $z$ costs $-\ln p(v) = \ln(1 + e^z) - v z$ nats. The loss is the mean
+# over the $B$ images of a batch.
+#
+# **1. The loss.** $\partial / \partial z$ of that is $\sigma(z) - v$, prediction minus truth. The
+# mean divides it by $B$.
+#
+# **2. A pair of the head, the last one first.** Through the convolution: $dK$, $db$, and what
+# arrives at the ReLU's output. Through the ReLU: only where its input was positive.
+#
+# **3. A block, the last one first.** The same chain backwards, and $dy$ past it, unchanged: they
+# meet at the block's input and add up.
+#
+# **4. The first layer.** $dK$ and $db$; nobody asks for the gradient of an image.
+
+
+# %%
+def sigmoid(z):
+    return 0.5 + 0.5 * np.tanh(0.5 * z)  # 1 / (1 + exp(-z)), without overflow
+
+
+def chain_back(dy, p, names, kept, grads):
+    for name, (positive, seen) in zip(reversed(names), reversed(kept), strict=True):
+        K = p[f"{name}.K"]
+        dx, grads[f"{name}.K"], grads[f"{name}.b"] = conv_fast_back(dy, seen, K, MASKS[len(K)])
+        dy = dx * positive
+    return dy
+
+
+def nats_and_grads(x, p, blocks):
+    """Values x (B, H, W, 1) → nats of each image (B,), gradients of their mean by name."""
+    logits, (seen, kept, head_kept) = forward(scaled(x), p, blocks)
+    nats = (np.logaddexp(0, logits) - x * logits).sum(axis=(1, 2, 3))
+    grads = {}
+    dlogits = (sigmoid(logits) - x) / len(x)  # 1
+    dy = chain_back(dlogits, p, HEAD, head_kept, grads)  # 2
+    for k in reversed(range(blocks)):
+        dy = dy + chain_back(dy, p, block_names(k), kept[k], grads)  # 3
+    _, grads["first.K"], grads["first.b"] = conv_fast_back(dy, seen, p["first.K"], MASKS[7])  # 4
+    return nats, grads
+
+
+# %% [markdown]
+# ### Is it right?
+#
+# Finite differences first, for some weights of each array: half of them among those that have a
+# gradient, half anywhere, masked ones too.
+
+# %%
+few = train[:3]
+
+
+def at_random_weights(rng):
+    p = initial(rng, 4, 2, 6, train.mean())
+    p = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}
+
+    def loss():
+        return nats_and_grads(few, p, 2)[0].mean()
+
+    return gradcheck.compare(loss, p, nats_and_grads(few, p, 2)[1], rng, entries=8)
+
+
+errors = gradcheck.redraw(at_random_weights, rng)
+assert max(errors.values()) < 1e-6
+print(f"{len(errors)} arrays, largest relative error {max(errors.values()):.0e}")
+
+# %% [markdown]
+# Then the package. Its PixelCNN takes your weights under the same names; without skip connections,
+# which [07](07_residual_and_skip.ipynb) adds, it should be the same network to the last digits.
+
+# %%
+h, blocks, head = 16, 4, 32
+size = {"h": h, "layers": blocks, "head": head, "skip": False, "dtype": "float64"}
+model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, **size)
+
+
+def give(p, model):
+    """Copies weights into a model of the package."""
+    assert set(p) == set(model.params)
+    for name, a in p.items():
+        model.params[name][...] = a
+
+
+p = initial(np.random.default_rng(4), h, blocks, head, train.mean())
+give({name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}, model)
+mine = nats_and_grads(train[:16], dict(model.params), blocks)
+theirs = model.loss_and_grads(train[:16])
+assert abs(mine[0].mean() - theirs[0]) < 1e-10
+assert all(np.allclose(mine[1][k], theirs[1][k], rtol=0, atol=1e-10) for k in p)
+print(f"nats and {len(p)} gradients agree to 1e-10")
+
+# %% [markdown]
+# ## Training it
+#
+# Walking downhill by $\theta \mathrel{-}= \text{rate} \cdot d\theta$ has a drawback: arrays with
+# large gradients run while others crawl. *Adam* (Kingma and Ba, 2015) keeps two running means for
+# each weight, of its gradient and of the square of its gradient, and steps by the first over the
+# root of the second. So a weight whose gradients keep their sign moves by about the rate per
+# update, large or small as they are, and one whose gradients cancel stays. The factors
+# $1 - 0.9^n$ and $1 - 0.999^n$ of update $n$ make up for means that began at zero. (The paper takes
+# RMSProp, which has the second mean only; [09](09_training_and_results.ipynb) compares.)
+
+
+# %%
+def adam(p, grads, means, update, rate):
+    """Moves all parameters in place; means: {name: [mean, mean square]}; update: 1, 2, …"""
+    for name, g in grads.items():
+        mean, square = means[name]
+        mean += (1 - 0.9) * (g - mean)
+        square += (1 - 0.999) * (g * g - square)
+        step = mean / (1 - 0.9**update) / (np.sqrt(square / (1 - 0.999**update)) + 1e-8)
+        p[name] -= rate * step
+
+
+# %% [markdown]
+# And the loop. An *epoch* shows every training image once, in a new order, in batches of 16. The
+# rate falls along half a cosine, from 0.004 to 0, so that the last steps are small. After each
+# epoch the network is asked about images that it does not train on.
+
+# %%
+epochs = 2 if course.fast() else 16
+updates = epochs * -(-len(train) // 16)
+means = {name: np.zeros((2, *a.shape)) for name, a in p.items()}
+update, curve = 0, {"training": [], "validation": []}
+for _ in range(epochs):
+    order, costs = rng.permutation(len(train)), []
+    for start in range(0, len(train), 16):
+        nats, grads = nats_and_grads(train[order[start : start + 16]], p, blocks)
+        update += 1
+        adam(p, grads, means, update, 0.002 * (1 + np.cos(np.pi * update / updates)))
+        costs.extend(nats)
+    curve["training"].append(np.mean(costs))
+    curve["validation"].append(nats_and_grads(valid, p, blocks)[0].mean())
+
+figures.curves(
+    curve,
+    "epoch",
+    levels={"each pixel's own share of ink": baselines.independent_nats(train, valid, 2)},
+    alt="""Nats per image against epochs, for training and validation images. Both fall from 25, the
+    cost of pixels that know nothing of each other, to 16 and 18, fast at first and then slowly.""",
+)
+
+# %%
+cost = nats_and_grads(test, p, blocks)[0].mean()
+print(f"nats per test image: {cost:.1f}; a coin for each pixel costs {64 * np.log(2):.1f}")
+
+# %% [markdown]
+# That is your PixelCNN: 17,313 numbers, and all that moved them is on this page.
+#
+# ## It draws
+#
+# One pixel after the other, in raster order: run the network, throw a die with its probability,
+# write the result down. A later pixel cannot change an earlier logit, or the masks would be wrong.
+
+
+# %%
+def draw(p, blocks, n, rng, H=8, W=8):
+    """n images, (n, H, W, 1)."""
+    x = np.zeros((n, H, W, 1), np.uint8)
+    for r in range(H):
+        u = rng.random((n, W, 1))
+        for q in range(W):
+            logits, _ = forward(scaled(x), p, blocks)
+            x[:, r, q] = u[:, q] >= sigmoid(-logits[:, r, q])  # a zero if u falls below p(0)
+    return x
+
+
+drawn = draw(p, blocks, 16, np.random.default_rng(0))
+figures.sheet(
+    np.concatenate([drawn, test[:16]]),
+    2,
+    columns=8,
+    title="two rows drawn by your network, two rows of test images",
+    alt="""Thirty-two images of 8×8 pixels. The upper sixteen are drawn: strokes, loops, and among
+    them shapes like digits. The lower sixteen are test images.""",
+)
+
+# %% [markdown]
+# ## Measured at once, drawn one by one
+#
+# In training every step computes all pixels of all images of the batch in one go. Drawing is
+# another matter. Being parallel does not help: the second pixel needs the value of the first.
+# `draw` runs the whole network once per pixel and uses a single logit each time, 64 runs of 64
+# pixels each. Almost all of it has been computed before, since earlier pixels never change. So each
+# layer can keep what it has computed and do one pixel at a time (`step`), and the 64 pixels
+# together cost one run's arithmetic. The package does that. With your weights, and the same random
+# numbers, it draws the same images:
+
+# %%
+give(p, model)
+assert np.array_equal(drawn, sampling.whole_network(model, 16, seed=0))
+assert np.array_equal(drawn, pr.sample(model, 16, seed=0))
 print("pixels computed per image and layer: 4096 by whole runs, 64 by steps; the same images")
-figures.sheet(stepwise, 2, columns=8, title="drawn")
 
 # %% [markdown]
 # Completion uses the same steps and leaves the known rows alone. The tinted halves are drawn.
@@ -547,19 +979,38 @@ figures.sheet(stepwise, 2, columns=8, title="drawn")
 known = np.zeros((1, 8, 8, 1), bool)
 known[:, :4] = True
 halves = np.repeat(test[:2], 8, axis=0)
-figures.sheet(pr.complete(model, halves, known, seed=1), 2, columns=8, generated=~known)
+figures.sheet(
+    pr.complete(model, halves, known, seed=1),
+    2,
+    columns=8,
+    generated=~known,
+    alt="""Two test digits, eight times each: the upper four rows are those of the digit, the lower
+    four are drawn and differ.""",
+)
 
 # %% [markdown]
 # And what does a trained network make of its field? The influence of each earlier pixel on one
-# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the top
-# row, at the far end of what the masks allow. (Four blocks and the first layer see seven rows: for
-# (3, 3) that is everything above, and the upper left corner counts as well.) A field of view is what a network *may* use; how much it does use is up to
-# the data.
+# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the
+# top row, at the far end of what the masks allow. Four blocks and the first layer see seven rows
+# up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training could light:
+# (2, 7), one row up and four columns to the right, lies in the blind spot. A field of view is what
+# a network *may* use; how much it does use is up to the data.
 
 # %%
 pixels = [(3, 3), (6, 4)]
 found = {f"pixel ({r}, {q})": explain.influence(model, test[:100], r, q) for r, q in pixels}
-figures.feature_maps(found, signed=False, columns=2, pixel=pixels, label="|d logit / d pixel|")
+assert found["pixel (3, 3)"][2, 7] == 0
+figures.feature_maps(
+    found,
+    signed=False,
+    columns=2,
+    pixel=pixels,
+    places=True,
+    label="|d logit / d pixel|",
+    alt="""Two maps of 8×8 pixels. Around (3, 3) and (6, 4), outlined, the pixels next to them, to
+    the left and above, are bright; others are darker with distance; later ones, and (2, 7) in the first
+    map, are zero.""",
+)
 
 # %% [markdown]
 # ## What to take away
@@ -570,6 +1021,11 @@ figures.feature_maps(found, signed=False, columns=2, pixel=pixels, label="|d log
 #   $d$ rows up, and never more: the blind spot.
 # - No pooling, no stride: a pooled feature has seen pixels that come later than some of its
 #   readers.
+# - A block is a chain of ReLUs and convolutions with a sum, the head is one without. With the
+#   masks, a loss and Adam that is a network, in about a hundred lines.
+# - Before training, each sum should be about as large as its terms ($1/\sqrt{\text{inputs}}$, times
+#   $\sqrt 2$ behind a ReLU, $1/\sqrt L$ where $L$ blocks add up), and the first prediction the
+#   share of ink.
 # - All pixels at once when the image is given, one after the other when it is drawn. The recurrent
 #   networks draw one by one too; what they lose to the PixelCNN is time in training, and what they
 #   win is context.

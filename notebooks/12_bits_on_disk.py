@@ -570,5 +570,5 @@ print(
 # In the package: `coding.py` (`pr.compress`, `pr.decompress`), `container.py` (the file), the commands
 # `compress` and `decompress`; `docs/compression.md` has whole test sets.
 #
-# Solutions: [solutions/12_bits_on_disk](solutions/12_bits_on_disk.ipynb). Back to the start:
-# [00 · A tour](00_tour.ipynb).
+# Solutions: [solutions/12_bits_on_disk](solutions/12_bits_on_disk.ipynb). Next:
+# [13 · All of it](13_all_of_it.ipynb), a whole network on one page.

@@ -93,6 +93,37 @@ def test_charts():
     drawn(figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")], back=[("b", "a")]))
 
 
+def test_networks():
+    for figure in (figures.network("block"), figures.network("scans", 1, skip=True)):
+        assert "mask A" in drawn(figure).alt
+    assert drawn(figures.conv_block()).alt != drawn(figures.conv_block(back=True)).alt
+    assert ("skip" in figures.network("block", skip=True).alt) > (
+        "skip" in figures.network("b").alt
+    )
+
+
+def test_curves_count_from_one():
+    figure = drawn(figures.curves({"training": [3.0, 2.0]}, "epoch", levels={"coin": 4}))
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [1, 2]
+    drawn(figures.curves({"a": np.ones(300)}, "update", log=True))
+
+
+def test_a_figure_takes_its_words():
+    assert figures.bars({"a": 1.0}, "x", alt="one  bar\n    of 1").alt == "one bar of 1"
+    assert figures.bars({"a": 1.0}, "x").alt is None
+
+
+def test_places_are_numbered():
+    reach = np.ones((9, 20))
+    for figure in (
+        figures.fields({"a": reach}, (8, 3), places=True),
+        figures.feature_maps({"a": reach}, places=True),
+    ):
+        axes = drawn(figure).axes[0]
+        assert (axes.get_ylabel(), axes.get_xlabel()) == ("row", "column")
+        assert axes.get_xticks()[-1] < 20 and axes.get_yticks()[0] == 0
+
+
 def test_table():
     table = figures.Table(["model", "nats"], [["Row <LSTM>", 80.5], ["b", 1]])
     assert repr(table).splitlines()[1] == "Row <LSTM>  80.5"

@@ -37,10 +37,13 @@ LETTERS = [list("abcd"), list("efgh")]
 GATED = {"prefix": "blocks.0.lstm"}
 DRAWN = {
     "block_sketch": lambda r: figures.block_sketch(),
+    "conv_block": lambda r: figures.conv_block(back=True),
+    "network": lambda r: figures.network("block", skip=True),
     "lstm_sketch": lambda r: figures.lstm_sketch(),
     "sketch": lambda r: figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")]),
     "bars": lambda r: figures.bars({"a": 81.3, "b": 80.5}, "nats"),
     "lines": lambda r: figures.lines({"a": ([1, 2], [3, 2])}, "x", "y", levels={"coin": 4}),
+    "curves": lambda r: figures.curves({"a": [3, 2]}, "epoch", levels={"coin": 4}),
     "ladder": lambda r: figures.ladder({"a": 1e-3, "b": 1.0}),
     "distributions": lambda r: figures.distributions({"a": np.ones(4) / 4}),
     "gallery": lambda r: figures.gallery({"a": image()[0]}, 4),

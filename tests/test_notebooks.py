@@ -4,6 +4,7 @@ Each source is run top to bottom as a script in a fresh process without a networ
 (PIXELRNN_FAST=1) of the long ones. PIXELRNN_FAST=0 pytest tests/test_notebooks.py runs them whole.
 """
 
+import ast
 import importlib
 import importlib.util
 import os
@@ -129,6 +130,52 @@ def test_the_parts_that_every_notebook_has(path):
     assert "image/png" in shown and "course.interactive(" in text
 
 
+@named([p for p in NOTEBOOKS if p.name[:2] in ("04", "13")])
+def test_every_figure_has_words(path):
+    made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    outputs = [o for c in made.cells if c.cell_type == "code" for o in c.outputs]
+    figures = [o.metadata["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+    assert figures and all(len(figure.get("alt", "")) > 40 for figure in figures)
+
+
+def code_of(path):
+    cells = build["read"](path).cells
+    return "\n".join(c.source for c in cells if c.cell_type == "code")
+
+
+def test_all_of_it_is_one_page():
+    """Exercises and figures included."""
+    code = code_of(FOLDER / "13_all_of_it.py")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 250
+
+
+@pytest.mark.parametrize(
+    "name, functions",
+    [
+        ("04_pixelcnn", "mask beside beside_back conv_fast conv_fast_back chain chain_back scaled "
+                        "forward nats_and_grads initial adam draw"),
+        ("13_all_of_it", "windows product product_back skew unskew scan scan_back two_scans "
+                         "two_scans_back forward backward nats_and_grads initial adam fit draw"),
+    ],
+)  # fmt: skip
+def test_the_students_network_is_made_of_the_notebook_alone(name, functions):
+    tree = ast.parse(code_of(FOLDER / f"{name}.py"))
+    found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    package = {
+        "pr",
+        "sampling",
+        "explain",
+        "gradcheck",
+        "baselines",
+        "ConvBlock",
+        "model",
+        "theirs",
+    }
+    for function in functions.split():
+        used = {node.id for node in ast.walk(found[function]) if isinstance(node, ast.Name)}
+        assert not used & package, function
+
+
 @named(NOTEBOOKS)
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", path.read_text()):
@@ -152,6 +199,14 @@ def test_checks_tell_right_from_wrong(path):
             assert verdict.message
         assert check(*[...] * len(right)).state == "not done yet"
         assert check(*[lambda *a, **k: None] * len(right)).state == "not done yet"
+
+
+@named([p for p in SOLUTIONS if p.name[:2] in ("04", "13")])
+def test_each_mistake_has_a_sentence_of_its_own(path):
+    answers = runpy.run_path(str(path))
+    for name, check in exercises(path).items():
+        said = {check(wrong).message for wrong in answers["WRONG"][name]}
+        assert len(said) == len(answers["WRONG"][name]), name
 
 
 def test_every_notebook_has_one_source():

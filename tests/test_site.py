@@ -139,7 +139,8 @@ def test_search_has_an_index_of_pages_and_none_of_source(site):
 def test_pictures_have_words(site):
     """Every figure of a page of ours says what it shows."""
     pages = ("index.html", "guide/command-line.html", "guide/pretrained.html")
-    course = ("00_tour", "01_pixel_by_pixel", "02_softmax_pixels", "03_masked_convolution")
+    course = ("00_tour", "01_pixel_by_pixel", "02_softmax_pixels", "03_masked_convolution",
+              "04_pixelcnn", "13_all_of_it")  # fmt: skip
     for page in (*pages, *(f"course/{name}.html" for name in course)):
         text = (site / page).read_text(encoding="utf-8")
         alts = Counter("alt=" in tag.split(">")[0] for tag in text.split("<img")[1:])

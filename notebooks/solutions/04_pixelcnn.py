@@ -105,7 +105,7 @@ course.show(check.leaked(within_the_block), check.leaked(with_the_last_pixel))
 # %%
 def relu_behind(dy, x, a, K):
     through = dy * (x + a @ K > 0)
-    return through, through @ K.T, np.einsum("rch,rcf->hf", a, through)
+    return through, through @ K.T, np.einsum("rqh,rqf->hf", a, through)
 
 
 check.relu_behind(relu_behind)
@@ -118,24 +118,77 @@ check.relu_behind(relu_behind)
 # %%
 def as_in_figure_5(dy, x, a, K):
     through = dy * (x + a @ K > 0)
-    return dy, through @ K.T, np.einsum("rch,rcf->hf", a, through)
+    return dy, through @ K.T, np.einsum("rqh,rqf->hf", a, through)
 
 
 def sign_of_x(dy, x, a, K):
     through = dy * (x > 0)
-    return through, through @ K.T, np.einsum("rch,rcf->hf", a, through)
+    return through, through @ K.T, np.einsum("rqh,rqf->hf", a, through)
 
 
 def mask_for_x_only(dy, x, a, K):
-    return dy * (x + a @ K > 0), dy @ K.T, np.einsum("rch,rcf->hf", a, dy)
+    return dy * (x + a @ K > 0), dy @ K.T, np.einsum("rqh,rqf->hf", a, dy)
 
 
 course.show(*(check.relu_behind(f) for f in (as_in_figure_5, sign_of_x, mask_for_x_only)))
 
+# %% [markdown]
+# ## Exercise 4.4 · The first loss
+#
+# $\sigma(\beta) = \bar v$ for $\beta = \ln \frac{\bar v}{1 - \bar v}$. A share $\bar v$ of the
+# pixels costs $-\ln \bar v$ each and the rest $-\ln(1 - \bar v)$, and an image has $H W$ of them.
+# For the digits that is 40.0 nats, and a network with small random weights begins close to it.
+
+
+# %%
+def first_loss(x):
+    v, pixels = x.mean(), x[0].size
+    nats = -pixels * (v * np.log(v) + (1 - v) * np.log(1 - v))
+    return np.log(v / (1 - v)), nats
+
+
+check.first_loss(first_loss)
+
+# %% [markdown]
+# The bias is a logit and no probability, and its logarithm is one of a ratio. The cost is of a
+# whole image, of ones and zeros, in nats; a bias of 0 would make it a coin's.
+
+
+# %%
+def share_for_logit(x):
+    return x.mean(), first_loss(x)[1]
+
+
+def log_share(x):
+    return np.log(x.mean()), first_loss(x)[1]
+
+
+def of_one_pixel(x):
+    return first_loss(x)[0], first_loss(x)[1] / x[0].size
+
+
+def in_bits(x):
+    return first_loss(x)[0], first_loss(x)[1] / np.log(2)
+
+
+def ones_only(x):
+    v = x.mean()
+    return np.log(v / (1 - v)), -x[0].size * v * np.log(v)
+
+
+mistakes = share_for_logit, log_share, of_one_pixel, in_bits, ones_only
+course.show(*(check.first_loss(f) for f in mistakes))
+
 # %% tags=["answers"]
-RIGHT = {"columns_seen": columns_seen, "leaked": leaked, "relu_behind": relu_behind}
+RIGHT = {
+    "columns_seen": columns_seen,
+    "leaked": leaked,
+    "relu_behind": relu_behind,
+    "first_loss": first_loss,
+}
 WRONG = {
     "columns_seen": [without_a_blind_spot, any_depth, sees_itself],
     "leaked": [within_the_block, with_the_last_pixel],
     "relu_behind": [as_in_figure_5, sign_of_x, mask_for_x_only],
+    "first_loss": list(mistakes),
 }

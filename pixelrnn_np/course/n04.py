@@ -46,5 +46,46 @@ def relu_behind(answer):
                 raise Wrong("dx is dy, as if there were no ReLU after the sum.")
             if np.allclose(got[0], dy * (x > 0)):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
+        if F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], dy @ K.T):
+            raise Wrong(
+                "What arrives at a has not passed the ReLU: both sides of the sum are behind it."
+            )
         for name, mine, right in zip(("dx", "da", "dK"), got, wanted, strict=True):
             same(f"With x of shape {x.shape}, {name}", mine, right)
+
+
+@exercise("4.4")
+def first_loss(answer):
+    rng = np.random.default_rng(0)
+    for shape, ink in [((4, 8, 8, 1), 0.3), ((3, 2, 5, 1), 0.5), ((2, 3, 3, 1), 0.9)]:
+        x = np.zeros(int(np.prod(shape)), np.uint8)
+        x[: round(ink * x.size)] = 1
+        x = rng.permutation(x).reshape(shape)
+        got = answer(x.copy())
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong("Return two numbers: the bias and the nats.")
+        v, D, what = x.mean(), x[0].size, f"For {len(x)} images of {shape[1]}×{shape[2]} pixels"
+        bias, pixel = np.log(v / (1 - v)), -v * np.log(v) - (1 - v) * np.log(1 - v)
+        named(f"{what} the bias", got[0], bias, [
+            (v, "is the share itself; σ of it is another number."),
+            (np.log(v), "is ln v̄, and σ of that is not v̄: the zeros have a say too."),
+            (-bias, "has the wrong sign: that is the logit of a zero."),
+            (1 / (1 + np.exp(-v)), "is σ of the share; what is asked for has the share as its σ."),
+        ])  # fmt: skip
+        named(f"{what} the cost", got[1], D * pixel, [
+            (pixel, "is that of one pixel, not of an image."),
+            (x.size * pixel, "is that of all images together, not of one."),
+            (D * pixel / np.log(2), "is in bits: the logarithm is not natural."),
+            (-D * v * np.log(v), "leaves the zeros out: they cost -ln(1 - v̄) each."),
+            (D * np.log(2), "is that of a coin for each pixel; the bias has made it cheaper."),
+            (-D * pixel, "is the log-likelihood; what it costs is minus that."),
+        ])  # fmt: skip
+
+
+def named(what, got, wanted, mistakes):
+    """Raises `Wrong` unless `got` is `wanted`; mistakes: (number, the sentence about it)."""
+    if np.ndim(got) == 0 and isinstance(got, (int, float, np.number)):
+        for value, sentence in mistakes:
+            if np.isclose(got, value) and not np.isclose(value, wanted):
+                raise Wrong(f"{what} {sentence}")
+    same(what, got, wanted)

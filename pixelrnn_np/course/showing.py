@@ -30,15 +30,18 @@ def show_figures():
     from matplotlib.figure import Figure
 
     select_figure_formats(shell, {"retina"}, metadata={"Software": None})
-    formatter = shell.display_formatter.formatters["image/png"]
-    picture = formatter.lookup_by_type(Figure)
+    png = shell.display_formatter.formatters["image/png"]
+    draw = png.lookup_by_type(Figure)
 
     def with_words(figure):
-        data, about = picture(figure)
+        found = draw(figure)
         alt = getattr(figure, "alt", None)
-        return data, {**about, "alt": alt} if alt else about
+        if alt is None or found is None:
+            return found
+        data, size = found if isinstance(found, tuple) else (found, {})
+        return data, size | {"alt": alt}
 
-    formatter.for_type(Figure, with_words)
+    png.for_type(Figure, with_words)
 
 
 def show(*things):

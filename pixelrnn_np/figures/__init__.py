@@ -4,7 +4,7 @@ One visual language for all of them: see palette.py.
 """
 
 from .blocks import block_sketch
-from .charts import Table, bars, lines
+from .charts import Table, bars, curves, lines
 from .compare import sheets
 from .diagonals import letters, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
@@ -13,6 +13,7 @@ from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
+from .network import conv_block, network
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import lstm_sketch, sketch
 from .tiles import enlarged, tile, to_rgb
@@ -28,7 +29,9 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "conv_block",
     "convolution",
+    "curves",
     "distributions",
     "enlarged",
     "feature_maps",
@@ -46,6 +49,7 @@ __all__ = [
     "marked",
     "masks",
     "nats",
+    "network",
     "numbers",
     "picture",
     "raster",

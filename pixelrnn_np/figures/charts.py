@@ -42,6 +42,13 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     return figure
 
 
+def curves(named, xlabel, ylabel="nats per image", **options):
+    """`lines` of {label: values}, one for each of 1, 2, 3 … on the x axis: epochs, updates."""
+    points = {label: (list(range(1, len(y) + 1)), y) for label, y in named.items()}
+    longest = max(len(y) for y in named.values())
+    return lines(points, xlabel, ylabel, markers=longest <= 40, **options)
+
+
 @drawn
 def bars(named, xlabel, highlight=(), form="{:.4g}"):
     """Horizontal bars {label: number}, the number beside each; highlight: labels in colour."""

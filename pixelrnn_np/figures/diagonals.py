@@ -56,6 +56,11 @@ def wavefront(height, width, t, mirrored=False):
     _frame(right, (height, height + width - 1), f"{flipped}: step {t} is column {t}", None)
     names = {"computed now": CURRENT, "done": SEEN, "still to come": FUTURE, "padding": "white"}
     colour_legend(figure, names)
+    figure.alt = (
+        f"An image of {height}×{width} pixels and its skewed map, with two triangles of padding. "
+        f"Step {t} is one diagonal of the image and column {t} of the map; arrows lead to one of "
+        "its pixels from the two whose states it reads, both on the diagonal before."
+    )
     return figure
 
 

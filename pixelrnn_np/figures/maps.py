@@ -21,17 +21,20 @@ from .words import listed, pictures, sentence, titles
 
 
 @drawn
-def fields(named, pixel, columns=None, own=False):
+def fields(named, pixel, columns=None, own=False, places=False):
     """Receptive fields, {title: (H, W)}: which earlier pixels one prediction sees (not 0).
 
     pixel: (row, column) of that prediction. Pixels that come earlier and are not seen have a colour
     of their own, and so have later ones; a later one that is seen would be a leak: it gets a cross.
     own: whether seeing the pixel itself is no leak, as inside the network, after a mask B.
+    places: whether rows and columns are numbered.
     """
     figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
     for a, (title, reach) in zip(axes, named.items(), strict=True):
         _field(a, np.asarray(reach) != 0, pixel, own)
         a.set_title(title, fontsize=10)
+        if places:
+            _number(a, *np.shape(reach))
     kinds = {"this pixel": CURRENT, "seen": SEEN, "earlier, not seen": MISSED, "later": FUTURE}
     colour_legend(figure, kinds)
     figure.alt = f"What pixel {tuple(pixel)} sees. " + " ".join(
@@ -67,12 +70,20 @@ def _field(axes, seen, pixel, own):
     bare(axes)
 
 
+def _number(axes, height, width):
+    """Numbers at the first, the last and some rows and columns between, and what they count."""
+    for axis, count, name in ((axes.yaxis, height, "row"), (axes.xaxis, width, "column")):
+        axis.set_ticks(range(0, count, -(-count // 8)))
+        axis.set_label_text(name, fontsize=9)
+    axes.tick_params(length=0, labelsize=9)
+
+
 @drawn
-def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
+def feature_maps(named, columns=None, signed=True, pixel=None, label=None, places=False):
     """Arrays over the image on one scale, {title: (H, W)}.
 
     signed: a scale around zero; else from 0 up. pixel: None or (row, column), outlined, or a list
-    with one for each array; label: of the scale.
+    with one for each array; label: of the scale; places: whether rows and columns are numbered.
     """
     from .grids import outline
 
@@ -84,6 +95,8 @@ def feature_maps(named, columns=None, signed=True, pixel=None, label=None):
                          vmax=top, interpolation="nearest")  # fmt: skip
         a.set_title(title, fontsize=10)
         bare(a)
+        if places:
+            _number(a, *np.shape(values))
         if pixel is not None:
             outline(a, *pixel)
     figure.colorbar(shown, ax=axes, label=label, fraction=0.04, pad=0.02)

@@ -43,7 +43,9 @@ def drawn(function):
         with own_settings():
             found = function(*args, **options)
         if hasattr(found, "axes"):
-            found.alt = alt or getattr(found, "alt", None) or words(found)
+            found.alt = (
+                (alt and " ".join(alt.split())) or getattr(found, "alt", None) or words(found)
+            )
         return found
 
     return draw

@@ -14,7 +14,12 @@ def own_settings():
 
 
 class OwnFigure(Figure):
-    """A Figure that is drawn and saved with `own_settings`, whoever shows it."""
+    """A Figure that is drawn and saved with `own_settings`, whoever shows it.
+
+    alt: None, or what it shows, in words.
+    """
+
+    alt = None
 
     def draw(self, renderer):
         with own_settings():

@@ -1,0 +1,172 @@
+"""Whole networks and blocks as diagrams: Table 1, Figure 5 left, and the way back through it.
+
+Boxes compute, a name on an arrow is a tensor, the grey word beside it its size.
+"""
+
+from itertools import pairwise
+
+from .palette import BLACK, BLUE, CURRENT, GREY, drawn, new
+
+LAYER, PLAIN = "#DCEBF5", "#F2F2F2"  # what has weights, what has none
+
+
+class Diagram:
+    """Boxes and arrows in units of which the figure's width has `width`; y upwards."""
+
+    def __init__(self, width, height):
+        self.figure = new(7.6 * height / width)
+        self.axes = self.figure.subplots()
+        self.axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
+        self.axes.axis("off")
+        self.places, self.patches = {}, {}
+
+    def box(self, name, x, y, text=None, width=1.3, height=0.9, colour=LAYER, edge=GREY):
+        """A box around (x, y); colour: "none" for a tensor that is only named."""
+        from matplotlib.patches import FancyBboxPatch
+
+        patch = FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height,
+            boxstyle="round,pad=0,rounding_size=0.12", facecolor=colour,
+            edgecolor="none" if colour == "none" else edge, lw=1.4, zorder=2,
+        )  # fmt: skip
+        self._add(name, x, y, patch, name if text is None else text)
+
+    def node(self, name, x, y, text):
+        """A circle: a sum, a product."""
+        from matplotlib.patches import Circle
+
+        patch = Circle((x, y), 0.27, facecolor="white", edgecolor=BLACK, lw=1.4, zorder=2)
+        self._add(name, x, y, patch, text, 12)
+
+    def _add(self, name, x, y, patch, text, size=9.5):
+        self.axes.add_patch(patch)
+        self.axes.text(x, y, text, ha="center", va="center", fontsize=size, color=BLACK, zorder=3)
+        self.places[name], self.patches[name] = (x, y), patch
+
+    def arrow(self, first, last, label="", size="", back=False, bend=0.0, lift=0.12, colour=None):
+        """From edge to edge; label above the arrow, size in grey below; back: a gradient."""
+        start, end = self.places[first], self.places[last]
+        colour = colour or (CURRENT if back else BLACK)
+        self.axes.annotate(
+            "", end, start, zorder=1,
+            arrowprops={
+                "arrowstyle": "-|>,head_width=0.22,head_length=0.4", "color": colour, "lw": 1.4,
+                "linestyle": "--" if back else "-", "connectionstyle": f"arc3,rad={bend}",
+                "shrinkA": 0, "shrinkB": 0, "patchA": self.patches[first],
+                "patchB": self.patches[last],
+            },
+        )  # fmt: skip
+        x, y = ((a + b) / 2 for a, b in zip(start, end, strict=True))
+        if label:
+            self.axes.text(x, y + lift, label, ha="center", va="bottom", fontsize=9.5, color=colour)
+        if size:
+            self.axes.text(x, y - lift, size, ha="center", va="top", fontsize=9, color="#666666")
+
+    def corner(self, points, last, colour=BLACK, back=False):
+        """A line along `points`, ending with an arrowhead at the edge of a box."""
+        style = "--" if back else "-"
+        *before, turn = points
+        xs, ys = zip(*points, strict=True)
+        if before:
+            self.axes.plot(xs, ys, style, color=colour, lw=1.4, zorder=1, solid_capstyle="round")
+        self.axes.annotate(
+            "", self.places[last], turn, zorder=1,
+            arrowprops={"arrowstyle": "-|>,head_width=0.22,head_length=0.4", "color": colour,
+                        "lw": 1.4, "linestyle": style, "shrinkA": 0, "shrinkB": 0,
+                        "patchB": self.patches[last]},
+        )  # fmt: skip
+
+    def say(self, x, y, text, size=9, colour="#666666", **options):
+        self.axes.text(x, y, text, fontsize=size, color=colour, ha="center", va="center", **options)
+
+
+@drawn
+def conv_block(back=False):
+    """Figure 5 left with its tensors; back: the same, and dashed what a gradient passes."""
+    plan = Diagram(16.4, 3.3)
+    names = ["ReLU", "1×1", "ReLU", "3×3 B", "ReLU", "1×1"]
+    keys = ["r1", "down", "r2", "conv", "r3", "up"]
+    xs = [2.6, 4.5, 6.45, 8.4, 10.35, 12.3]
+    plan.box("x", 0.5, 1.0, "x", 0.6, 0.6, "none")
+    for key, text, x in zip(keys, names, xs, strict=True):
+        plain = text == "ReLU"
+        plan.box(key, x, 1.0, text, 1.05, 0.8, PLAIN if plain else LAYER)
+    plan.node("+", 14.2, 1.0, "+")
+    plan.box("y", 15.85, 1.0, "y", 0.6, 0.6, "none")
+    road = ["x", *keys, "+", "y"]
+    labels = ["", "", "u", "", "z", "a", "", ""]
+    gradients = ["dx", "", "du", "", "dz", "da", "dy", "dy"]
+    sizes = ["2h", "2h", "h", "h", "h", "h", "2h", "2h"]
+    steps = ["6", "5", "4", "4", "3", "2", "1", ""]
+    for k, (a, b) in enumerate(pairwise(road)):
+        if back:
+            plan.arrow(b, a, gradients[k], f"({steps[k]})" if steps[k] else "", back=True)
+        else:
+            plan.arrow(a, b, labels[k], sizes[k])
+    top = 2.55
+    if back:
+        plan.corner([(14.2, 1.27), (14.2, top), (0.5, top)], "x", CURRENT, back=True)
+        plan.say(7.35, top + 0.3, "dy, unchanged (1)", 9.5, CURRENT)
+        plan.figure.alt = (
+            "The block from right to left: dy goes unchanged to x, and through 1×1, ReLU, 3×3, "
+            "ReLU, 1×1 and ReLU as da, dz, du and dx; at x the two are added."
+        )
+    else:
+        plan.corner([(0.5, 1.3), (0.5, top), (14.2, top)], "+")
+        plan.say(7.35, top + 0.3, "x, unchanged")
+        plan.figure.alt = (
+            "x goes two ways. One passes ReLU, 1×1, ReLU, 3×3 with mask B, ReLU and 1×1; on it the "
+            "maps u, z and a have h features. The other leads unchanged to a sum with the first, y."
+        )
+    return plan.figure
+
+
+@drawn
+def network(block, blocks=3, skip=False):
+    """Table 1 as one picture: first layer, blocks with their sums, head.
+
+    block: what one is called; blocks: how many are drawn; skip: with the connections from each
+    block to the output (§3.3).
+    """
+    plan = Diagram(17.6, 5.4)
+    plan.box("image", 0.95, 4.0, "image\nB×H×W×1", 1.9, 0.9, "none")
+    plan.box("first", 3.5, 4.0, "7×7\nmask A", 1.5, 1.0)
+    plan.arrow("image", "first")
+    before = "first"
+    for k in range(blocks):
+        x = 6.5 + 3.2 * k
+        plan.box(f"b{k}", x, 4.0, block, 1.9, 1.0)
+        plan.node(f"+{k}", x + 1.6, 4.0, "+")
+        plan.arrow(before, f"b{k}", "", "2h" if k == 0 else "")
+        plan.arrow(f"b{k}", f"+{k}")
+        turn = x - 1.25
+        plan.corner([(turn, 4.0), (turn, 5.0), (x + 1.6, 5.0)], f"+{k}")
+        before = f"+{k}"
+    end = 6.5 + 3.2 * (blocks - 1) + 1.6
+    if skip:
+        for k in range(blocks):
+            x = 6.5 + 3.2 * k
+            plan.axes.plot([x, x], [3.5, 2.75], color=BLUE, lw=1.4, zorder=1)
+        plan.node("skips", end, 2.75, "+")
+        plan.corner([(6.5, 2.75)], "skips", BLUE)
+        plan.say(8.2, 2.45, "skip connections", 9, BLUE)
+        plan.arrow(before, "skips")
+        before = "skips"
+    xs = [14.6, 11.7, 8.8, 6.2, 4.0, 1.2]
+    words = ["ReLU\n1×1", "ReLU\n1×1", "ReLU\n1×1", "logit", "σ", "p(pixel = 1)"]
+    for k, (x, text) in enumerate(zip(xs, words, strict=True)):
+        colour = LAYER if k < 3 else "none" if k in (3, 5) else PLAIN
+        plan.box(f"h{k}", x, 0.9, text, 2.2 if k == 5 else 1.2, 0.95, colour)
+    plan.axes.plot([end, end, 16.5, 16.5], [2.48 if skip else 3.73, 1.9, 1.9, 0.9],
+                   color=BLACK, lw=1.4, zorder=1)  # fmt: skip
+    plan.corner([(16.5, 0.9)], "h0")
+    plan.say(15.9, 2.15, "2h")
+    for k, size in enumerate(["head", "head", "1", "", ""]):
+        plan.arrow(f"h{k}", f"h{k + 1}", "", size)
+    skips = " A skip connection leads from each block to the sum before the head." if skip else ""
+    plan.figure.alt = (
+        "An image passes a 7×7 convolution with mask A and becomes 2h features. Blocks follow, "
+        f"each with a line around it to a sum.{skips} The head: three times ReLU and 1×1, to one "
+        "logit per pixel, σ, and the probability that the pixel is 1."
+    )
+    return plan.figure
