@@ -110,7 +110,7 @@ def test_curves_count_from_one():
 
 def test_a_figure_takes_its_words():
     assert figures.bars({"a": 1.0}, "x", alt="one  bar\n    of 1").alt == "one bar of 1"
-    assert figures.bars({"a": 1.0}, "x").alt is None
+    assert figures.bars({"a": 1.0}, "x").alt == "X: a 1."
 
 
 def test_places_are_numbered():
