@@ -485,9 +485,9 @@ figures.Table(
 # there, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it about ends.
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
-# somebody who had looked at the data. And no bell, with whatever ends, has two hills. Pixel (2, 5) of
-# the digit below is a place where that matters. Two others for comparison; the orange mark is the value
-# that the pixel has, and the bars at (0, 0) go on to 1.
+# somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
+# (2, 5) of the digit below is a place where that matters. Two others for comparison; the orange mark is
+# the value that the pixel has, and the bars at (0, 0) go on to 1.
 
 # %%
 image = digits_test[21:22]
