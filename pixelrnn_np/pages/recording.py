@@ -1,0 +1,2 @@
+def recording_page(record):
+    raise NotImplementedError
