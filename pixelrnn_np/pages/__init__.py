@@ -1,4 +1,4 @@
-"""Pages that open in a browser without a server or a network: one file, all that they need in it."""
+"""Pages that open in a browser: one file with all that they need, no server, no network."""
 
 from .drawing import drawing_page
 from .recording import recording_page

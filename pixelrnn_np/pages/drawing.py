@@ -78,5 +78,3 @@ def graded(reach):
         steps = 1 + np.round(np.clip(logs, 0, 1) * 254)
         rows.append(np.where(before > 0, steps, 0).astype(np.uint8))
     return np.concatenate(rows)
-
-

@@ -132,7 +132,7 @@ function render_reach(pixel) {
 
 // The row of the cursor: a bar of p(white) for each column, or p of every level, the brightest on top.
 function render_row(r) {
-  const filling = shown(), canvas = by_id("row"), cell = 24, height = 120;
+  const filling = shown(), canvas = by_id("row"), cell = 24, height = 160;
   Object.assign(canvas, { width: W * cell, height });
   const context = canvas.getContext("2d");
   for (let q = 0; q < W; q++) {
@@ -316,7 +316,7 @@ function begin() {
     by_id(id).addEventListener("input", () => { say_settings(); restart(); });
   say_settings();
   choose(0);
-  start_with(images[Math.min(2, images.length - 1)]);
+  start_with(images[Math.min(3, images.length - 1)]);
 }
 
 // For tests and the curious: the network, and what the page shows.
