@@ -8,6 +8,7 @@ import re
 import check_site
 import numpy as np
 import pytest
+from in_chromium import chromium, element, opened  # noqa: F401  fixtures
 
 import pixelrnn_np as pr
 from pixelrnn_np.cli import page as cli_page
@@ -24,38 +25,6 @@ TRAINED = {
 HOSTILE = (
     "</script></title><script>window.hit = 1</script><img src=x onerror='window.hit = 1'>{{data}}"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser without a network."""
-    if lack := check_site.missing():
-        pytest.skip(f"{lack} is missing")
-    driver = check_site.browser()
-    driver.set_script_timeout(300)
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def opened(chromium, tmp_path):
-    """Opens the text of a page as a file, and at the end looks for complaints of the browser."""
-    check_site.complaints(chromium)  # of other tests
-
-    def open_page(text, width=1300):
-        path = tmp_path / "page.html"
-        path.write_text(text, encoding="utf-8")
-        check_site.resize(chromium, width)
-        chromium.get(path.as_uri())
-        return chromium
-
-    yield open_page
-    assert check_site.complaints(chromium) == []
 
 
 def settled(driver):
@@ -115,7 +84,7 @@ def compare(driver, model, images):
 
 @pytest.mark.parametrize("levels", [2, 17])
 @pytest.mark.parametrize("name", BASES)
-def test_the_page_draws_as_python_does(name, levels, opened):
+def test_the_page_draws_as_python_does(name, levels, opened):  # noqa: F811
     model, images = a_model(name, levels)
     compare(opened(drawing_page(model, name, [], images)), model, images)
 
@@ -125,29 +94,25 @@ def test_the_page_draws_as_python_does(name, levels, opened):
     "shape, options",
     [((5, 7, 1), {"skip": False}), ((7, 4, 1), {"residual": False}), ((1, 3, 1), {})],
 )
-def test_other_shapes_and_connections(name, shape, options, opened):
+def test_other_shapes_and_connections(name, shape, options, opened):  # noqa: F811
     model = random_model(name, shape, 4, dtype="float64", **options)
     images = np.random.default_rng(0).integers(0, 4, (4, *shape)).astype(np.uint8)
     compare(opened(drawing_page(model, name, [], images)), model, images)
 
 
-def test_no_blocks_at_all(opened):
+def test_no_blocks_at_all(opened):  # noqa: F811
     model = pr.build_model("pixelcnn", (4, 4, 1), 2, h=4, layers=0)
     images = np.random.default_rng(0).integers(0, 2, (4, 4, 4, 1)).astype(np.uint8)
     compare(opened(drawing_page(model, "m", [], images)), model, images)
 
 
 @pytest.fixture
-def drawn(opened):
+def drawn(opened):  # noqa: F811
     """A page of a small binary model, settled, and its completions."""
     model = random_model("diagonal_bilstm", (12, 12, 1), 2)
     images = np.random.default_rng(0).integers(0, 2, (4, 12, 12, 1)).astype(np.uint8)
     driver = opened(drawing_page(model, "small", [], images, influences(model, images[:1])))
     return driver, at_once(driver)
-
-
-def element(driver, name):
-    return driver.find_element("id", name)
 
 
 def test_drawing_with_the_mouse_changes_the_completions(drawn):
@@ -156,9 +121,8 @@ def test_drawing_with_the_mouse_changes_the_completions(drawn):
     driver, before = drawn
     canvas = element(driver, "drawing")
     image = driver.execute_script("return pixelrnn.drawing()")
-    ActionChains(driver).move_to_element_with_offset(canvas, -120, -150).click_and_hold().move_by_offset(
-        200, 30
-    ).release().perform()  # fmt: skip
+    mouse = ActionChains(driver).move_to_element_with_offset(canvas, -120, -150)
+    mouse.click_and_hold().move_by_offset(200, 30).release().perform()
     after = settled(driver)
     assert driver.execute_script("return pixelrnn.drawing()") != image
     assert after != before
@@ -219,7 +183,7 @@ def test_the_keyboard_draws(drawn):
     assert [b.get_attribute("aria-label") for b in pressed] == ["Completion 3"]
 
 
-def test_a_completion_takes_under_half_a_second(opened):
+def test_a_completion_takes_under_half_a_second(opened):  # noqa: F811
     """Of a 28×28 digit, by the browser's count of the thread's own time: others work here too."""
     model, images = a_model("diagonal_bilstm", 2)
     driver = opened(drawing_page(model, "m", [], images[:1]))
@@ -240,7 +204,7 @@ def test_a_completion_takes_under_half_a_second(opened):
     assert 0.001 < took < 0.5
 
 
-def test_foreign_text_is_text(opened):
+def test_foreign_text_is_text(opened):  # noqa: F811
     """As a name or a fact: no tag, no script, and no other template's blank."""
     model = random_model("pixelcnn", (4, 4, 1), 2)
     text = drawing_page(model, HOSTILE, [HOSTILE], np.zeros((1, 4, 4, 1), np.uint8))
@@ -252,7 +216,7 @@ def test_foreign_text_is_text(opened):
     assert driver.find_element("css selector", "footer").text.count("<img src=x") == 2
 
 
-def test_markup_that_came_in_would_not_run(opened, chromium):
+def test_markup_that_came_in_would_not_run(opened, chromium):  # noqa: F811
     """The page's policy is the second lock."""
     model = random_model("pixelcnn", (4, 4, 1), 2)
     text = drawing_page(model, "m", [], np.zeros((1, 4, 4, 1), np.uint8))
@@ -294,7 +258,7 @@ def test_influences_are_those_of_each_pixel(name, shape, levels, rng):
         np.testing.assert_allclose(every[r, q], influence(model, x, r, q), atol=1e-12)
 
 
-def test_the_command(call, trained, tmp_path, opened):
+def test_the_command(call, trained, tmp_path, opened):  # noqa: F811
     out = tmp_path / "a.html"
     code, _, said = call("page", trained, "-o", out, "--quiet")
     assert code == 0 and "MB; open it in a browser" in said

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_page import chromium, element, opened  # noqa: F401  fixtures
+from in_chromium import chromium, element, opened  # noqa: F401  fixtures
 
 import pixelrnn_np as pr
 from pixelrnn_np.inspection.checks import small_model
