@@ -11,6 +11,7 @@ import re
 import nbformat
 from files import keep_only, write
 from sources import page_of
+from tryout import IN_NOTEBOOK
 
 LINK = re.compile(r"(\]\()(?!\w+:|#)([^)\s#]+)")
 PAGES = {  # files outside of the course that are pages too
@@ -61,7 +62,11 @@ def header(notebook, path):
     up = "/".join([".."] * (path.count("/") + 1))
     download = f"{{download}}`download the notebook <{up}/{path}>`"
     kind = "solutions" if "/solutions/" in path else f"{minutes(notebook)} minutes to read"
-    return f"{{.facts}}\n{kind} · {download}"
+    record = IN_NOTEBOOK.get(posixpath.basename(path).removesuffix(".ipynb"))
+    stepping = (
+        f'<a href="{up[3:]}/try/record_{record}.html">step through both passes of its model</a>'
+    )
+    return f"{{.facts}}\n{kind} · {download}" + (f" · {stepping}" if record else "")
 
 
 def page(notebook, path, root):
