@@ -62,11 +62,15 @@ def header(notebook, path):
     up = "/".join([".."] * (path.count("/") + 1))
     download = f"{{download}}`download the notebook <{up}/{path}>`"
     kind = "solutions" if "/solutions/" in path else f"{minutes(notebook)} minutes to read"
-    record = IN_NOTEBOOK.get(posixpath.basename(path).removesuffix(".ipynb"))
-    stepping = (
-        f'<a href="{up[3:]}/try/record_{record}.html">step through both passes of its model</a>'
-    )
-    return f"{{.facts}}\n{kind} · {download}" + (f" · {stepping}" if record else "")
+    return f"{{.facts}}\n{kind} · {download}{stepping(path)}"
+
+
+def stepping(path):
+    """For notebooks with a record: the page that steps through it."""
+    record = IN_NOTEBOOK.get(path.removeprefix("notebooks/").removesuffix(".ipynb"))
+    if record is None:
+        return ""
+    return f' · <a href="../try/record_{record}.html">step through both passes of its model</a>'
 
 
 def page(notebook, path, root):

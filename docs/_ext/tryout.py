@@ -1,7 +1,7 @@
 """Pages that run in the browser: two trained networks to draw with, two records to step through.
 
-They are written into docs/generated/site/try, which Sphinx copies into the site as it is. What takes
-time is kept from build to build beside it: what pixels see, and the weights behind the records.
+They are written into docs/generated/site/try, which Sphinx copies into the site as it is. What
+takes time is kept from build to build: what pixels see, and the weights behind the records.
 """
 
 import hashlib
