@@ -8,6 +8,7 @@ import numpy as np
 from .template import fill, packed
 
 MOST_PIXELS = 32 * 32  # of an image whose map of what each pixel sees goes with the page
+KINDS = {"pixelcnn": "PixelCNN", "row_lstm": "Row LSTM", "diagonal_bilstm": "Diagonal BiLSTM"}
 DECADES = 4  # of that map, below the most important pixel
 
 
@@ -35,7 +36,6 @@ def drawing_page(model, name, facts, images, reach=None):
     check_model(model, name)
     shapes, weights = masked_weights(model)
     H, W, _ = model.image_shape
-    kind = model.name.replace("_", " ")
     data = {
         "config": {k: model.config[k] for k in ("name", "image_shape", "levels", "layers",
                                                 "residual", "skip")},
@@ -45,7 +45,7 @@ def drawing_page(model, name, facts, images, reach=None):
         "reach": None if reach is None else packed(graded(reach), np.uint8),
     }  # fmt: skip
     title = "Draw half a digit" if is_of_digits(name) else "Draw half an image"
-    about = f"{name}: a {kind}, {H}×{W} pixels of {model.levels} levels"
+    about = f"{name}: a {KINDS[model.name]}, {H}×{W} pixels of {model.levels} levels"
     return fill(
         "page.html", ("network.js", "sampling.js", "page.js"), data, title=title,
         count=f"{model.flat.size:,}", facts=" · ".join([about, *facts]),
