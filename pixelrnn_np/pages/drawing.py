@@ -1,6 +1,6 @@
 """The page "Draw half a digit": a trained network, and what draws with it, in one HTML file.
 
-network.js and sampling.js are the network and §2.1 in JavaScript; page.js is what one sees of them.
+network.js and sampling.js are the network and §2.1 in JavaScript; maps.js shows, page.js listens.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def drawing_page(model, name, facts, images, reach=None):
     title = "Draw half a digit" if is_of_digits(name) else "Draw half an image"
     about = f"{name}: a {KINDS[model.name]}, {H}×{W} pixels of {model.levels} levels"
     return fill(
-        "page.html", ("network.js", "sampling.js", "page.js"), data, title=title,
+        "page.html", ("network.js", "sampling.js", "maps.js", "page.js"), data, title=title,
         count=f"{model.flat.size:,}", facts=" · ".join([about, *facts]),
     )  # fmt: skip
 
