@@ -74,7 +74,7 @@ function render_reach(pixel) {
 
 // The row of the cursor: a bar of p(white) for each column, or p of every level, the brightest on top.
 function render_row(r) {
-  const filling = shown(), canvas = by_id("row"), cell = 24, height = 160;
+  const filling = shown(), canvas = by_id("row"), cell = Math.ceil(1120 / W), height = 160;
   Object.assign(canvas, { width: W * cell, height });
   const context = canvas.getContext("2d");
   for (let q = 0; q < W; q++) {
@@ -89,7 +89,7 @@ function render_row(r) {
       rectangle(v ? colours.generated : colours.blue, 0, Math.max(p[1], 0.01), 2);
     } else {
       p.forEach((share, k) => rectangle(shade(colours.sizes, Math.sqrt(share)), k / levels, (k + 1) / levels, 0));
-      rectangle(colours.generated, (v + 0.35) / levels, (v + 0.65) / levels, 7);
+      rectangle(colours.generated, (v + 0.35) / levels, (v + 0.65) / levels, 0.3 * cell);
     }
     if (q === cursor[1]) {
       context.strokeStyle = colours.current;
