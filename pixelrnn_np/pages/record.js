@@ -62,7 +62,8 @@ function show() {
 // The numbers under the pointer, of the tensor and of its gradient.
 function read() {
   const { name } = steps[at], found = tensor(name) ?? tensor("d" + name);
-  const [H, W, F] = found.shape, [r, q] = under ?? [H >> 1, W >> 1], place = Math.min(r, H - 1) * W + Math.min(q, W - 1);
+  const [H, W, F] = found.shape, [r0, q0] = under ?? [H >> 1, W >> 1];
+  const r = Math.min(r0, H - 1), q = Math.min(q0, W - 1), place = r * W + q;
   const said = key => tensor(key) ? `${key} = ${three(tensor(key).numbers[place * F + feature])}` : `no ${key}`;
   by_id("readout").textContent =
     `Row ${r + 1}, column ${q + 1}, feature ${feature + 1} of ${F}: ${said(name)}, ${said("d" + name)}`;
