@@ -184,15 +184,15 @@ def test_the_keyboard_draws(drawn):
 
 
 def test_a_completion_takes_under_half_a_second(opened):  # noqa: F811
-    """Of a 28×28 digit, by the browser's count of the thread's own time: others work here too."""
+    """Of a 28×28 digit, by the time of the thread itself: others work on the machine too."""
     model, images = a_model("diagonal_bilstm", 2)
     driver = opened(drawing_page(model, "m", [], images[:1]))
     at_once(driver)
-    driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    driver.execute_cdp_cmd("Performance.enable", {})
 
     def spent():
         metrics = driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-        return {m["name"]: m["value"] for m in metrics}["ScriptDuration"]
+        return {m["name"]: m["value"] for m in metrics}["ThreadTime"]
 
     begun = spent()
     for _ in range(4):
