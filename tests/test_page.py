@@ -4,6 +4,8 @@ Chromium and its driver come from the system; without them the tests that need t
 """
 
 import re
+import shutil
+import sys
 
 import check_site
 import numpy as np
@@ -167,6 +169,17 @@ def test_the_line_the_seed_and_the_temperature(drawn):
     assert settled(driver) != before and element(driver, "seed").get_attribute("value") == "1"
 
 
+def test_the_line_is_dragged(drawn):
+    from selenium.webdriver import ActionChains
+
+    driver, before = drawn
+    handle = driver.find_element("css selector", "#line span")
+    row = element(driver, "drawing").size["height"] / 12
+    ActionChains(driver).drag_and_drop_by_offset(handle, 0, round(3 * row)).perform()
+    assert driver.execute_script("return pixelrnn.line()") == 9
+    assert settled(driver) != before
+
+
 def test_the_keyboard_draws(drawn):
     driver, before = drawn
     canvas = element(driver, "drawing")
@@ -214,6 +227,16 @@ def test_foreign_text_is_text(opened):  # noqa: F811
     assert not driver.find_elements("css selector", "img, iframe, script[src]")
     assert len(driver.find_elements("css selector", "script")) == 2
     assert driver.find_element("css selector", "footer").text.count("<img src=x") == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names of folders there")
+def test_a_run_s_name_is_text(call, trained, tmp_path, opened):  # noqa: F811
+    run = tmp_path / "<img src=x onerror=window.hit=1>"
+    shutil.copytree(trained, run)
+    assert call("page", run, "-o", tmp_path / "a.html", "--quiet")[0] == 0
+    driver = opened((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert not driver.find_elements("css selector", "img")
+    assert "<img src=x onerror" in driver.find_element("css selector", "footer").text
 
 
 def test_markup_that_came_in_would_not_run(opened, chromium):  # noqa: F811
