@@ -1,8 +1,8 @@
 """The site: `make docs` puts it into docs/_build. No page asks another host for anything.
 
 What can be read from the package or the repository is generated first, into folders that git
-ignores: the course (course.py), pages of source (sources.py) and tables (tables.py), all in
-docs/_ext.
+ignores: the course (course.py), pages of source (sources.py), tables (tables.py) and the pages that
+run in the browser (tryout.py), all in docs/_ext.
 """
 
 import sys
@@ -16,6 +16,7 @@ sys.path[:0] = [str(p) for p in (DOCS / "_ext", ROOT, ROOT / "tools", ROOT / "be
 import course  # noqa: E402
 import sources  # noqa: E402
 import tables  # noqa: E402
+import tryout  # noqa: E402
 
 import pixelrnn_np as pr  # noqa: E402
 
@@ -54,6 +55,7 @@ copybutton_prompt_is_regexp = True
 html_theme = "sphinx_book_theme"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
+html_extra_path = ["generated/site"]  # pages that run by themselves: tryout.py
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
@@ -80,6 +82,7 @@ else:
 course.write_pages(ROOT, DOCS)
 sources.write_pages(DOCS)
 tables.write_tables(ROOT, DOCS)
+tryout.write_pages(DOCS)
 
 
 def setup(app):

@@ -262,7 +262,8 @@ figures.gate_maps(record, "blocks.0.lstm", feature=3)
 # above had, and after some rows little of it is left. Where the gate closes the cell starts afresh.
 # The state $h$ shows no more of it than the output gate lets through.
 #
-# A slider over the record takes you through both passes, step by step.
+# A slider over the record takes you through both passes, step by step. `record.to_html("record.html")`
+# writes them as a page of its own, with the equation of each step.
 
 # %%
 steps = [*record.forward, *record.backward]

@@ -478,7 +478,7 @@ course.show(
 # piled up differs from row to row, as the input and the $h$ from above decide.
 #
 # `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum.
-# Step through them.
+# Step through them; `record.to_html("record.html")` writes the steps as a page, with their equations.
 
 
 # %%

@@ -22,7 +22,7 @@ PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
     ["arguments", "kernels", "reference", "console"], ["compiled"],
-    ["backend", "checkpoint", "container", "memory"], ["figures"],
+    ["backend", "checkpoint", "container", "memory"], ["figures"], ["pages"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
     ["inspection", "sampling", "training"], ["coding", "pretrained"], ["course"], ["runs"], ["cli"],
 ]  # fmt: skip

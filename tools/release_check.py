@@ -25,12 +25,16 @@ IN_SDIST = (
     "tools/ship.py", "benchmarks/report.py", "docs/conf.py", "notebooks/05_row_lstm.ipynb",
     "notebooks/solutions/05_row_lstm.py", "training/README.md",
 )  # fmt: skip
-IN_WHEEL = ("pixelrnn_np/__init__.py", "pixelrnn_np/pretrained/digits-diagonal_bilstm.safetensors")
+IN_WHEEL = (
+    "pixelrnn_np/__init__.py", "pixelrnn_np/pretrained/digits-diagonal_bilstm.safetensors",
+    "pixelrnn_np/pages/page.html", "pixelrnn_np/pages/network.js", "pixelrnn_np/pages/style.css",
+)  # fmt: skip
 COMMANDS = (
     "train --data digits --epochs 1 --layers 1 --h 4 --head 4 --out run --quiet",
     "sample run -n 4 -o samples.png --quiet",
     "evaluate run --split test",
     "evaluate --pretrained digits-diagonal_bilstm --split test --limit 8",
+    "page run -o page.html --quiet",
 )
 
 

@@ -13,6 +13,7 @@ import nbformat
 from docutils import nodes
 from files import keep_only, write
 from sources import page_of
+from tryout import IN_NOTEBOOK
 
 LINK = re.compile(r"(\]\()(?!\w+:|#)([^)\s#]+)")
 PAGES = {  # files outside of the course that are pages too
@@ -63,7 +64,15 @@ def header(notebook, path):
     up = "/".join([".."] * (path.count("/") + 1))
     download = f"{{download}}`download the notebook <{up}/{path}>`"
     kind = "solutions" if "/solutions/" in path else f"{minutes(notebook)} minutes to read"
-    return f"{{.facts}}\n{kind} · {download}"
+    return f"{{.facts}}\n{kind} · {download}{stepping(path)}"
+
+
+def stepping(path):
+    """For notebooks with a record: the page that steps through it."""
+    record = IN_NOTEBOOK.get(path.removeprefix("notebooks/").removesuffix(".ipynb"))
+    if record is None:
+        return ""
+    return f' · <a href="../try/record_{record}.html">step through both passes of its model</a>'
 
 
 def page(notebook, path, root):

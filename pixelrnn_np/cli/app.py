@@ -27,6 +27,7 @@ from ..runs.experiment import source
 from ..training.trainer import Diverged
 from . import coding as cli_coding
 from . import data as cli_data
+from . import page as cli_page
 from . import pictures as cli_pictures
 from . import train as cli_train
 from .options import (
@@ -227,7 +228,7 @@ def check(
 
 for command in (
     cli_data.data, cli_pictures.sample, cli_pictures.complete, cli_pictures.animate,
-    cli_pictures.explain, cli_coding.compress, cli_coding.decompress,
+    cli_pictures.explain, cli_page.page, cli_coding.compress, cli_coding.decompress,
 ):  # fmt: skip
     app.command()(command)
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...checkpoint import as_path, write_atomically
 from ...figures.charts import Table
+from ...pages.recording import as_map, recording_page
+from .equations import equation, line_number
 
 
 class Tape:
@@ -86,6 +89,34 @@ class Record(Mapping):
 
     def _table(self):
         return Table(("step", "tensor", "shape", "min", "max", "how"), self.rows(), "{:.3g}")
+
+    def to_html(self, path):
+        """Writes the record of the first image as one HTML page to step through both passes.
+
+        Each tensor is a heat map beside its gradient, with the equation and the line of the package
+        that gives it. Raises ValueError for a path that does not end in .html, and for a record too
+        large for a page (then `under("blocks.0")` is a part of it); OSError as a file does.
+        """
+        if as_path(path).suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"{path}: name a file that ends in .html")
+        write_atomically(path, recording_page(self._steps(), self.loss).encode())
+
+    def _steps(self):
+        """What the page shows, forward and then backward."""
+        steps, softmax = [], any(a.ndim == 5 for a in self.forward.values())
+        both = [(name, False) for name in self.forward] + [(name, True) for name in self.backward]
+        for full, backward in both:
+            name = full[1:] if backward else full
+            text, file, line = equation(name, backward, softmax)
+            steps.append({
+                "name": name, "backward": backward, "how": self._notes.get(full, ""),
+                "value": as_map(self.forward[name]) if name in self.forward else None,
+                "gradient": as_map(self.backward["d" + name]) if "d" + name in self.backward
+                else None,
+                "equation": text, "file": file, "line": line,
+                "number": line_number(file, line) if line else 0,
+            })  # fmt: skip
+        return steps
 
     def __repr__(self):
         return repr(self._table())
