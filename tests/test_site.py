@@ -111,7 +111,7 @@ def test_nothing_comes_from_another_host(site, pages):
 
 def test_every_page_of_the_course_is_there(site, pages):
     notebooks = sorted((ROOT / "notebooks").glob("**/[0-9][0-9]_*.ipynb"))
-    assert len(notebooks) == 24
+    assert len(notebooks) == 26
     for source in notebooks:
         name = source.relative_to(ROOT / "notebooks").with_suffix(".html")
         page = pages[(site / "course" / name).resolve()]
