@@ -80,7 +80,7 @@ def test_makes_own_environment_has_mpi(target):
 def test_ci_runs_both_tiers_once_and_the_site():
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     run = [line.removeprefix("make ") for line in lines if line.startswith("make ")]
-    assert run == ["lint", "test", "test-slow", "docs", "test-site"]
+    assert run == ["browser", "lint", "test", "test-slow", "docs", "test-site"]
     assert '-m "not slow"' in MAKEFILE and "-m slow" in MAKEFILE
 
 

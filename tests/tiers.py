@@ -26,7 +26,9 @@ SLOW = {
     "test_kernel_cache.py",
     "test_launchers.py",
     "test_mpi.py",
-    # notebooks and the site as they are read
+    # notebooks, pages and the site as they are read
+    "test_page.py",
+    "test_record_page.py",
     "test_notebooks.py::test_runs_from_top_to_bottom",
     "test_site.py",
     # what makes figures and weights, not what is in them
