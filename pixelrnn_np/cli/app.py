@@ -72,7 +72,7 @@ def train(
         bool, option("mnist, mnist5k: binarise at random, with --seed", None, "--stochastic")
     ] = False,
     epochs: Annotated[
-        int | None, option("passes over the images; with --resume, the new end", 30)
+        int | None, option("passes over the images; with --resume, the new end", 15)
     ] = None,
     seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
     threads: Threads = None,
