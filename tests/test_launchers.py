@@ -43,7 +43,7 @@ def test_where_nobody_is_at_the_keyboard_it_says_what_to_do(tmp_path):
     done = shell(*SAMPLE, tmp_path / "a.png", **SLURM)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: 8 processes were started")
-    assert done.stderr.strip().endswith("inside a job: unset SLURM_PROCID")
+    assert done.stderr.strip().endswith("a shell in a job does, unset SLURM_PROCID")
     assert not list(tmp_path.iterdir())
     done = shell(*SAMPLE, tmp_path / "a.png", SLURM_STEP_NUM_TASKS="8")
     assert done.returncode == 0 and (tmp_path / "a.png").exists(), done.stderr

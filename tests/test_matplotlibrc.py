@@ -38,6 +38,7 @@ GATED = {"prefix": "blocks.0.lstm"}
 DRAWN = {
     "block_sketch": lambda r: figures.block_sketch(),
     "conv_block": lambda r: figures.conv_block(back=True),
+    "convolution": lambda r: figures.convolution(np.eye(4), np.ones((3, 3)), (1, 1)),
     "network": lambda r: figures.network("block", skip=True),
     "lstm_sketch": lambda r: figures.lstm_sketch(),
     "sketch": lambda r: figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")]),

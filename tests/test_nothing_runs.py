@@ -109,7 +109,8 @@ def test_nothing_in_the_package_could():
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
                 owner = getattr(getattr(node.func, "value", None), "id", None)
-                assert owner is not None or name not in ("eval", "exec", "compile", "__import__")
+                builtin = isinstance(node.func, ast.Name) or owner == "builtins"
+                assert not builtin or name not in ("eval", "exec", "compile", "__import__"), path
                 if name == "read_array" or (owner == "np" and name == "load"):
                     allowed = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
                     assert allowed.get("allow_pickle") is False, path
