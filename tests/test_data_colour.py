@@ -12,6 +12,7 @@ from pixelrnn_np.data import (
     colour_digits,
     dataset_levels,
     digits,
+    embedded,
     load_data,
     photos,
 )
@@ -176,3 +177,12 @@ def test_colour_digits_are_for_good():
     assert first == [[4, 2, 0], [6, 5, 2], [5, 1, 7]]
     images = np.concatenate([load_data("colour_digits", split) for split in SPLITS])
     assert hashlib.sha256(images.tobytes()).hexdigest() == DIGITS_SHA256
+
+
+def test_embedded_files_are_what_scikit_learn_loads(monkeypatch):
+    """Read without importing it; and where an edition has no such file, by it."""
+    for _ in range(2):
+        assert np.array_equal(embedded.digits(), load_digits().images)
+        for name in ("china.jpg", "flower.jpg"):
+            assert np.array_equal(embedded.photograph(name), load_sample_image(name))
+        monkeypatch.setattr(embedded, "inside", lambda package, file: None)

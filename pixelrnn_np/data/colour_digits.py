@@ -8,6 +8,7 @@ set is the same for everybody: `load_data`'s seed has no effect on it.
 
 import numpy as np
 
+from . import embedded
 from .dataset import Dataset
 from .digits import SPLITS, split_indices
 from .quantise import quantise
@@ -37,10 +38,8 @@ def load(split, levels, rng=None):
     A pixel of intensity t in [0, 1] has the colour (1 - t) * paper + t * ink, rounded, halves up;
     then a value x becomes x * levels // 256.
     """
-    from sklearn.datasets import load_digits
-
     indices = split_indices(split)
-    t = load_digits().images[indices, :, :, None].astype(np.int64)
+    t = embedded.digits()[indices, :, :, None]
     paper, ink = (c[indices, None, None].astype(np.int64) for c in colours())
     images = ((FULL - t) * paper + t * ink + FULL // 2) // FULL
     return quantise(images.astype(np.uint8), levels)

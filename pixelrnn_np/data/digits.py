@@ -8,6 +8,7 @@ has no splits: here a permutation with seed 0 deals 1297 images to train, 250 to
 import numpy as np
 
 from ..arguments import choose
+from . import embedded
 from .dataset import Dataset
 
 SEED = 0
@@ -28,9 +29,7 @@ def load(split, levels, rng=None):
     Intensity x becomes min(x * levels // 16, levels - 1): all 17 levels are kept as they are, and
     two levels are a threshold, 1 where x >= 8.
     """
-    from sklearn.datasets import load_digits
-
-    images = load_digits().images[split_indices(split), :, :, None].astype(np.int64)
+    images = embedded.digits()[split_indices(split), :, :, None]
     return np.minimum(images * levels // 16, levels - 1).astype(np.uint8)
 
 

