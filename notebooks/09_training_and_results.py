@@ -399,7 +399,7 @@ def fit(model, train, valid, optimizer, rate, epochs, schedule="constant", warmu
 ours, theirs = (pr.build_model("diagonal_bilstm", **small) for _ in range(2))
 adam = build_optimizer("adam", ours.flat.size, ours.dtype)
 _, validation, average = fit(ours, train, valid, adam, 0.004, 2, "cosine", 20, 0.98)
-trainer = pr.Trainer(theirs, "adam", 0.004, schedule="cosine", warmup=20, ema=0.98)
+trainer = pr.Trainer(theirs, "adam", 0.004, threads=1, schedule="cosine", warmup=20, ema=0.98)
 records = trainer.fit(train, valid, epochs=2, log_every=10**6, progress=False)
 assert np.array_equal(ours.flat, theirs.flat) and np.array_equal(average, trainer.average)
 assert np.isclose(validation[-1], records[-1]["valid"], rtol=1e-6)
@@ -412,7 +412,7 @@ print(f"the loop and pr.Trainer: the same {average.size:,} weights, bit for bit"
 # %%
 epochs = 3 if course.fast() else 14
 hopping = pr.build_model("diagonal_bilstm", **small)
-trainer = pr.Trainer(hopping, "adam", 0.004, ema=0.98)
+trainer = pr.Trainer(hopping, "adam", 0.004, threads=1, ema=0.98)
 curves = {"the weights themselves": [], "their moving average": []}
 for epoch in range(epochs):
     trainer.fit(train, epochs=epoch + 1, progress=False)
@@ -599,7 +599,7 @@ print("slow and fast: the same first update; a turned problem has the same path,
 # %%
 size = {"image_shape": (8, 8, 1), "h": 10, "layers": 6, "head": 20, "seed": 0}
 young = pr.build_model("pixelcnn", **size)
-pr.Trainer(young, "adam", 0.003).fit(train, epochs=1, progress=False)
+pr.Trainer(young, "adam", 0.003, threads=1).fit(train, epochs=1, progress=False)
 L = 0.0
 for k in range(0, len(train), 16):
     g = young.loss_and_grads(train[k : k + 16])[1]
@@ -636,7 +636,7 @@ def run(kind, rate, epochs):
         return model, *fit(model, train, valid, optimizer, rate, epochs, "cosine", 40)
 
 
-epochs = 1 if course.fast() else 5
+epochs = 1 if course.fast() else 4
 ends = {kind: [run(kind, rate, epochs)[2][-1] for rate in RATES] for kind in KINDS}
 figure = figures.lines(
     {kind: (RATES, nats) for kind, nats in ends.items()},
@@ -671,7 +671,7 @@ def smooth(values, points=60):
     return places.astype(float), [float(w.mean()) for w in windows]
 
 
-epochs = 2 if course.fast() else 12
+epochs = 2 if course.fast() else 10
 raced = {kind: run(kind, best[kind], epochs) for kind in KINDS}
 figure = figures.lines(
     {f"{kind}, {best[kind]}": smooth(raced[kind][1]) for kind in KINDS},
@@ -791,7 +791,7 @@ for name, card in results.cards().items():
 # images were made, or if it is above one half.
 
 # %%
-figures.Table(*results.nats_on_mnist5k(40 if course.fast() else 400), form="{:.2f}")
+figures.Table(*results.nats_on_mnist5k(40 if course.fast() else 200), form="{:.2f}")
 
 # %% [markdown]
 # By chance, the cards are confirmed to within two or three standard errors. By threshold the same

@@ -178,7 +178,7 @@ def test_the_students_network_is_made_of_the_notebook_alone(name, functions):
 
 
 def test_09_trains_with_its_own_loop():
-    """The loop and SOAP's screen are written in the notebook, and are not calls of the package's."""
+    """The loop and SOAP are written out; they do not call the package's trainer."""
     tree = ast.parse(code_of(FOLDER / "09_training_and_results.py"))
     found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     for name in ("fit", "soap_slow", "run"):
@@ -187,7 +187,7 @@ def test_09_trains_with_its_own_loop():
 
 
 def test_table_4_ends_with_the_papers_own_four_lines():
-    rows, missing = results.table_4()
+    rows, _ = results.table_4()
     assert len(rows) == 14 and len(results.OWN_4) == 4
     assert not any(row[2] for row in rows[:-4]) and all(row[2] for row in rows[-4:])
     for row in rows[-4:]:
@@ -318,7 +318,7 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "without_biases_of_up_and_skip": "biases of up and skip",
         "without_initial_states": "initial states of both directions",
         "one_direction": "one direction only",
-        "a_bias_on_K_ss": "K_is has the only one",
+        "a_second_bias": "K_is has the only one",
         "no_root": "the root is missing",
         "the_root_above": "in the denominator",
         "always_the_rate": "s is not g² yet",

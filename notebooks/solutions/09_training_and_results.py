@@ -67,7 +67,7 @@ def one_direction(h, layers, head):
     return parameters(h, layers, head) - layers * (16 * h * h + 6 * h)
 
 
-def a_bias_on_K_ss(h, layers, head):
+def a_second_bias(h, layers, head):
     return parameters(h, layers, head) + layers * 8 * h
 
 
@@ -168,7 +168,7 @@ def shares_cost(x):
 
 
 def by_heart(model, x, epochs=400):
-    pr.Trainer(model, "adam", 0.02).fit(x, epochs=epochs, progress=False)
+    pr.Trainer(model, "adam", 0.02, threads=1).fit(x, epochs=epochs, progress=False)
     return float(model.nll(x).mean())
 
 
@@ -230,7 +230,7 @@ WRONG = {
         without_initial_states,
         without_biases_of_up_and_skip,
         one_direction,
-        a_bias_on_K_ss,
+        a_second_bias,
         one_hidden_layer,
         without_masked_weights,
     ],
