@@ -521,15 +521,15 @@ def draw_turned(angle=45):
 course.interactive(draw_turned, static=[{"angle": 0}, {"angle": 45}], angle=(0, 90, 15))
 
 # %% [markdown]
-# At 0° all three arrive, SOAP last, as its averages are longer. At 45° RMSProp and Adam do not move along the flat direction at all: both
-# parameters' averages of $g^2$ are the steep slope's, so what is left for the flat one is a thousandth
-# of a step. (At other angles they are pushed along at first, to a wrong place, and stay there.) SOAP
-# has the same curve in both pictures. How?
+# At 0° all three arrive, SOAP last, as its averages are longer. At 45° RMSProp and Adam do not move
+# along the flat direction at all: both parameters' averages of $g^2$ are the steep slope's, so what
+# is left for the flat one is a thousandth of a step. (At other angles they are pushed along at first,
+# to a wrong place, and stay there.) SOAP has the same curve in both pictures. How?
 #
 # **1. Find the axes.** Follow how the entries of the gradient vary together: $L \leftarrow$ moving
-# average of $g g^\top$, with $g$ as a column. Its diagonal is Adam's $v$. What stands beside the diagonal is what Adam
-# does not know: that the two slopes are steep *together*. The eigenvectors of $L$ are the valley's
-# own axes.
+# average of $g g^\top$, with $g$ as a column. Its diagonal is Adam's $v$. What stands beside the
+# diagonal is what Adam does not know: that the two slopes are steep *together*. The eigenvectors of
+# $L$ are the valley's own axes.
 #
 # **2. Turn, do what Adam does, turn back.** With $Q$ the eigenvectors as columns, $Q^\top g$ is the
 # gradient along the valley's axes. Adam's $v$ is taken there, and its step is turned back by $Q$.
