@@ -20,6 +20,7 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np import course
+from pixelrnn_np.course import results
 from pixelrnn_np.course.checking import EXERCISES
 
 FOLDER = Path(pr.__file__).parents[1] / "notebooks"
@@ -93,7 +94,7 @@ def test_the_committed_outputs(path):
 
 
 # Those built since figures carry words; the others follow as they are built again.
-DESCRIBED = ("00", "01", "02", "02b", "03", "90")
+DESCRIBED = ("00", "01", "02", "02b", "03", "09", "90")
 
 
 @named([p for p in SOURCES if p.name.split("_")[0] in DESCRIBED])
@@ -130,7 +131,7 @@ def test_the_parts_that_every_notebook_has(path):
     assert "image/png" in shown and "course.interactive(" in text
 
 
-@named([p for p in NOTEBOOKS if p.name[:2] in ("04", "13")])
+@named([p for p in NOTEBOOKS if p.name[:2] in ("04", "09", "13")])
 def test_every_figure_has_words(path):
     made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     outputs = [o for c in made.cells if c.cell_type == "code" for o in c.outputs]
@@ -174,6 +175,35 @@ def test_the_students_network_is_made_of_the_notebook_alone(name, functions):
     for function in functions.split():
         used = {node.id for node in ast.walk(found[function]) if isinstance(node, ast.Name)}
         assert not used & package, function
+
+
+def test_09_trains_with_its_own_loop():
+    """The loop and SOAP are written out; they do not call the package's trainer."""
+    tree = ast.parse(code_of(FOLDER / "09_training_and_results.py"))
+    found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for name in ("fit", "soap_slow", "run"):
+        used = {node.id for node in ast.walk(found[name]) if isinstance(node, ast.Name)}
+        assert "Trainer" not in ast.dump(found[name]) and "trainer" not in used, name
+
+
+def test_table_4_ends_with_the_papers_own_four_lines():
+    rows, _ = results.table_4()
+    assert len(rows) == 14 and len(results.OWN_4) == 4
+    assert not any(row[2] for row in rows[:-4]) and all(row[2] for row in rows[-4:])
+    for row in rows[-4:]:
+        card = pr.pretrained_card(row[5]) if row[5] else None
+        assert (card is None) == (row[2] == "to come")
+        if card:
+            assert f"{card['nats']['test']:.2f}" in row[2]
+            assert row[4] == f"{results.minutes(card):.0f}"
+
+
+def test_no_prose_of_09_quotes_a_card():
+    """New weights may ship any day; tables read the cards."""
+    text = (FOLDER / "09_training_and_results.py").read_text()
+    for card in results.cards().values():
+        for split in ("valid", "test"):
+            assert f"{card['nats'][split]:.2f}" not in text
 
 
 @named(NOTEBOOKS)
@@ -284,6 +314,19 @@ SENTENCES = {  # the mistakes that students make, and what they are told
     "02": {"probabilities": "gives probabilities", "divided_twice": "also divided"},
     "02b": {"mirrored": "not mirrored", "for_each_pixel": "all pixels share"},
     "03": {"rolled": "np.roll", "not_transposed": "transpose", "how_many_ways": "counts the ways"},
+    "09": {
+        "without_biases_of_up_and_skip": "biases of up and skip",
+        "without_initial_states": "initial states of both directions",
+        "one_direction": "one direction only",
+        "a_second_bias": "K_is has the only one",
+        "no_root": "the root is missing",
+        "the_root_above": "in the denominator",
+        "always_the_rate": "s is not g² yet",
+        "against_a_coin": "a coin",
+        "down_to_zero": "not 0 for several images",
+        "too_short": "above the floor",
+        "never_trained": "nothing has trained",
+    },
     "90": {
         "mean_of_the_variances": "means differ",
         "without_the_tails": "tails",

@@ -15,6 +15,7 @@
 # %%
 import numpy as np
 
+import pixelrnn_np as pr
 from pixelrnn_np import course
 from pixelrnn_np.course import n09 as check
 
@@ -58,11 +59,27 @@ def without_masked_weights(h, layers, head):
     return parameters(h, layers, head) - 25 * 2 * h
 
 
+def without_biases_of_up_and_skip(h, layers, head):
+    return parameters(h, layers, head) - layers * 4 * h
+
+
+def one_direction(h, layers, head):
+    return parameters(h, layers, head) - layers * (16 * h * h + 6 * h)
+
+
+def a_second_bias(h, layers, head):
+    return parameters(h, layers, head) + layers * 8 * h
+
+
 course.show(
     check.parameters(without_the_skips),
-    check.parameters(without_initial_states),
+    check.parameters(without_biases_of_up_and_skip),
     check.parameters(one_hidden_layer),
 )
+
+# %% [markdown]
+# Per block, the initial states are $2 \cdot 2h$ numbers, and so are the biases of `up` and `skip`. A
+# count that lacks $4h$ per block may lack either, and the check can only name both.
 
 # %% [markdown]
 # ## Exercise 9.2 · May these be compared?
@@ -124,17 +141,107 @@ def the_root_above(lr, decay, t):
     return lr * np.sqrt(1 - decay**t)
 
 
-course.show(check.step_size(always_the_first), check.step_size(the_root_above))
+def no_root(lr, decay, t):
+    return lr / (1 - decay**t)
+
+
+def one_step_late(lr, decay, t):
+    return lr / np.sqrt(1 - decay ** (t + 1))
+
+
+course.show(
+    check.step_size(always_the_first), check.step_size(the_root_above), check.step_size(no_root)
+)
+
+# %% [markdown]
+# ## Exercise 9.4 · Before training
+#
+# The shares' cost is the entropy of one pixel times the number of pixels. The fresh network lies a
+# little off it: its last layer begins at a tenth of its size, not at zero. The floor of $N$ different
+# images is $\ln N$, and a few hundred updates bring a small network there.
+
+
+# %%
+def shares_cost(x):
+    p = x.mean()
+    return -x[0].size * (p * np.log(p) + (1 - p) * np.log(1 - p))
+
+
+def by_heart(model, x, epochs=400):
+    pr.Trainer(model, "adam", 0.02, threads=1).fit(x, epochs=epochs, progress=False)
+    return float(model.nll(x).mean())
+
+
+def before_training(model, x):
+    above_shares = float(model.nll(x).mean()) - shares_cost(x)
+    return above_shares, by_heart(model, x) - np.log(len(x))
+
+
+check.before_training(before_training)
+
+
+# %%
+def against_a_coin(model, x):
+    first = float(model.nll(x).mean())
+    return first - x[0].size * np.log(2), by_heart(model, x) - np.log(len(x))
+
+
+def against_one_pixel(model, x):
+    first = float(model.nll(x).mean())
+    return first - shares_cost(x) / x[0].size, by_heart(model, x) - np.log(len(x))
+
+
+def down_to_zero(model, x):
+    above_shares = float(model.nll(x).mean()) - shares_cost(x)
+    return above_shares, by_heart(model, x)
+
+
+def measured_afterwards(model, x):
+    last = by_heart(model, x)
+    return last - shares_cost(x), last - np.log(len(x))
+
+
+def too_short(model, x):
+    above_shares = float(model.nll(x).mean()) - shares_cost(x)
+    return above_shares, by_heart(model, x, epochs=5) - np.log(len(x))
+
+
+def never_trained(model, x):
+    first = float(model.nll(x).mean())
+    return first - shares_cost(x), first - np.log(len(x))
+
+
+course.show(
+    check.before_training(against_a_coin),
+    check.before_training(down_to_zero),
+    check.before_training(too_short),
+)
 
 # %% tags=["answers"]
-RIGHT = {"parameters": parameters, "comparable": comparable, "step_size": step_size}
+RIGHT = {
+    "parameters": parameters,
+    "comparable": comparable,
+    "step_size": step_size,
+    "before_training": before_training,
+}
 WRONG = {
     "parameters": [
         without_the_skips,
         without_initial_states,
+        without_biases_of_up_and_skip,
+        one_direction,
+        a_second_bias,
         one_hidden_layer,
         without_masked_weights,
     ],
     "comparable": [units_forgotten, the_other_way, one_dimension_only],
-    "step_size": [always_the_rate, always_the_first, the_root_above],
+    "step_size": [always_the_rate, always_the_first, the_root_above, no_root, one_step_late],
+    "before_training": [
+        against_a_coin,
+        against_one_pixel,
+        down_to_zero,
+        measured_afterwards,
+        too_short,
+        never_trained,
+    ],
 }

