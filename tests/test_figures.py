@@ -89,7 +89,6 @@ def test_charts():
     drawn(figures.lines({"row_lstm": ([1, 2], [3, 2])}, "epoch", "nats", levels={"coin": 4}))
     drawn(figures.lines({"a": ([0.1, 1], [1, 2]), "b": ([0.1], [1])}, "x", "y", log=True))
     drawn(figures.bars({"PixelCNN": 81.3, "Row LSTM": 80.5}, "nats", highlight=("Row LSTM",)))
-    drawn(figures.lstm_sketch())
     drawn(figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")], back=[("b", "a")]))
 
 
@@ -97,6 +96,9 @@ def test_networks():
     for figure in (figures.network("block"), figures.network("scans", 1, skip=True)):
         assert "mask A" in drawn(figure).alt
     assert drawn(figures.conv_block()).alt != drawn(figures.conv_block(back=True)).alt
+    assert "tanh" in drawn(figures.lstm_sketch()).alt
+    assert "dz" in drawn(figures.lstm_sketch(back=True)).alt
+    assert "q-2 to q+2" in drawn(figures.row_taps(k=5)).alt
     assert ("skip" in figures.network("block", skip=True).alt) > (
         "skip" in figures.network("b").alt
     )

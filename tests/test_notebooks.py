@@ -93,7 +93,7 @@ def test_the_committed_outputs(path):
 
 
 # Those built since figures carry words; the others follow as they are built again.
-DESCRIBED = ("00", "01", "02", "02b", "03", "90")
+DESCRIBED = ("00", "01", "02", "02b", "03", "05", "90")
 
 
 @named([p for p in SOURCES if p.name.split("_")[0] in DESCRIBED])
@@ -284,6 +284,17 @@ SENTENCES = {  # the mistakes that students make, and what they are told
     "02": {"probabilities": "gives probabilities", "divided_twice": "also divided"},
     "02b": {"mirrored": "not mirrored", "for_each_pixel": "all pixels share"},
     "03": {"rolled": "np.roll", "not_transposed": "transpose", "how_many_ways": "counts the ways"},
+    "05": {
+        "without_the_mask": "a leak",
+        "without_the_input": "K_is has not been read",
+        "not_flipped": "wrong direction",
+        "wraps_around": "np.roll",
+        "not_moved": "not moved the shares",
+        "forgets_the_sigmoid": "the gate f itself",
+        "a_share_per_row": "multiply, not add",
+        "thirds_of_all": "would leak",
+        "each_four_times": "four in a row",
+    },
     "90": {
         "mean_of_the_variances": "means differ",
         "without_the_tails": "tails",

@@ -13,9 +13,9 @@ from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
-from .network import conv_block, network
+from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
-from .sketch import lstm_sketch, sketch
+from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder
 from .tour import guess, picture
@@ -53,6 +53,7 @@ __all__ = [
     "numbers",
     "picture",
     "raster",
+    "row_taps",
     "save_completions",
     "save_explanation",
     "save_loss_curve",
