@@ -20,10 +20,11 @@
 #
 # **What you need.** Masks A and B ([03](03_masked_convolution.ipynb)), Adam
 # ([04](04_pixelcnn.ipynb)), the chain rule, and NumPy.
-# Nothing here needs the internet or more than a minute.
+# Nothing here needs the internet or more than three minutes.
 
 # %%
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import course, figures
@@ -33,6 +34,7 @@ from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.row_lstm import RowLSTM
 
 rng = np.random.default_rng(5)
+one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
 # %% [markdown]
 # ## Memory first
@@ -150,6 +152,7 @@ figures.lines(
     "nats, mean of five networks",
     levels={"a guess: ln 2": np.log(2)},
     markers=False,
+    legend="above",
     ylim=(0, 0.8),
     alt="""Nats against updates. With a forget bias of 4 the mean of five LSTMs falls to nearly zero.
     With a bias of 0 it stays at ln 2. Plain networks, and LSTMs with a bias of 1, lie between.""",
@@ -167,7 +170,7 @@ figures.Table(
 )
 
 # %% [markdown]
-# Look at the second column of numbers before the first. A plain network *can* do it: a unit that is
+# Look at how many have learnt it. A plain network *can* do it: a unit that is
 # driven far to one side stays there, and one bit is kept. But whether training finds that is luck,
 # for the gradient that should say so has mostly died on its way. An LSTM with a forget bias of 0
 # never finds it. Its gates start half open, and $0.5^{27}$ is seven billionths: gates alone
@@ -387,16 +390,17 @@ record.under("blocks.0.lstm")
 
 # %% [markdown]
 # What is in them? Here is one of its eight features at every pixel. In the upper row are the gates
-# that open (yellow) and close (blue), in the lower row what they act on; the bars have the gates'
-# colours, which are the same in all notebooks. Under the image is what each of its pixels cost.
+# that open (yellow) and close (blue), in the lower row what they act on, each on a scale of its own;
+# the bars have the gates' colours, which are the same in all notebooks. Under the image is what each
+# of its pixels cost.
 
 # %%
 figures.gate_maps(record, "blocks.0.lstm", feature=3)
 
 # %% [markdown]
-# The forget gate is half to three quarters open in most places: the cell keeps most of what the pixel
-# above had, and after some rows little of it is left. Where the gate closes the cell starts afresh.
-# The state $h$ shows no more of it than the output gate lets through.
+# In this feature the forget gate is about three quarters open, and the content is close to −1 almost
+# everywhere. So $c$ sinks row by row: most of what the pixel above had, and a little more. The state
+# $h$ shows little of that growth, for $\tanh$ has long reached −1.
 #
 # A slider over the record takes you through both passes, step by step. `record.to_html("record.html")`
 # writes them as a page of its own, with the equation of each step.
@@ -621,7 +625,7 @@ found = {bias: gradient_by_row(bias) for bias in (0, 1, 4)}
 figures.Table(
     ["forget bias", "σ(bias)", "row 0 / row 27"],
     [[bias, float(sigmoid(bias)), float(g[0] / g[-1])] for bias, g in found.items()],
-    form=["", "{:.2f}", "{:.1g}"],
+    form=["", "{:.2f}", "{:.2g}"],
 )
 
 # %% [markdown]
@@ -720,14 +724,18 @@ figures.Table(["network", "numbers", "nats, training", "nats, test"], rows, form
 
 # %%
 figures.sheets(
-    {f"{kind}: {nats:.1f} nats": x for (kind, *_, nats), x in zip(rows, drawn, strict=True)}, 2
+    {f"{kind}: {nats:.1f} nats": x for (kind, *_, nats), x in zip(rows, drawn, strict=True)},
+    2,
+    alt="""Sixteen drawn images of 8×8 pixels from each network, strokes and shapes like digits; those
+    of one cannot be told from those of the other by quality.""",
 )
 
 # %% [markdown]
-# The Row LSTM is half a nat better on test images, with two layers in place of four blocks. Do the
-# samples look better for it? Hardly. Half a nat of eighteen cannot be seen in sixteen images of 8×8
-# pixels, and whoever says so has not drawn twice. Likelihood sees it, over 250 images. What a longer
-# memory is worth on 28 rows, [09](09_training_and_results.ipynb) measures.
+# The Row LSTM is 0.4 nats better on test images, with two layers in place of four blocks. Do the
+# samples look better for it? Hardly. So small a share of eighteen nats cannot be seen in sixteen images
+# of 8×8 pixels; likelihood, over all test images, sees it. It is one run of each, and another seed
+# moves such numbers too. What a longer memory is worth on 28 rows,
+# [09](09_training_and_results.ipynb) measures.
 
 # %% [markdown]
 # ## What to take away

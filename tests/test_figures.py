@@ -159,6 +159,19 @@ def test_every_figure_has_words():
         assert len(figure.alt) > 10
 
 
+def test_what_is_read_is_marked_where_it_stands():
+    figure = drawn(figures.letters({"a": [["b", "·"], ["e", "b"]]}, "e", {"a": [(0, 1)]}))
+    colours = [patch.get_facecolor() for patch in figure.axes[0].patches]
+    assert len({colours[0], colours[1]}) == 2, "the padding is read, b is not"
+    assert "row 1 and nothing of row 2" in drawn(figures.states_kept(4, 5, 2, 3)).alt
+
+
+def test_both_maps_of_a_skew_have_squares_of_one_size():
+    figure = drawn(figures.skewed([list("abc"), list("def"), list("ghi")]))
+    sides = [a.get_window_extent().width / np.ptp(a.get_xlim()) for a in figure.axes]
+    assert abs(sides[0] - sides[1]) < 0.05 * sides[0]
+
+
 def test_one_number_of_a_convolution():
     image, kernel = np.arange(12.0).reshape(3, 4), np.ones((3, 3))
     figure = drawn(figures.convolution(image, kernel, (1, 1)))

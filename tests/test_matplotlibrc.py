@@ -51,6 +51,7 @@ DRAWN = {
     "raster": lambda r: figures.raster({"a": np.arange(6).reshape(2, 3)}, 4),
     "letters": lambda r: figures.letters({"a": LETTERS}, current="b"),
     "skewed": lambda r: figures.skewed(LETTERS),
+    "states_kept": lambda r: figures.states_kept(3, 4, 1, 2),
     "wavefront": lambda r: figures.wavefront(3, 4, 2),
     "masks": lambda r: figures.masks({"A": np.tri(3, k=-1)}, labels="RGB"),
     "numbers": lambda r: figures.numbers({"K": np.eye(3)}, current=(1, 1)),

@@ -93,7 +93,7 @@ def test_the_committed_outputs(path):
 
 
 # Those built since figures carry words; the others follow as they are built again.
-DESCRIBED = ("00", "01", "02", "02b", "03", "05", "90")
+DESCRIBED = ("00", "01", "02", "02b", "03", "05", "06", "90")
 
 
 @named([p for p in SOURCES if p.name.split("_")[0] in DESCRIBED])
@@ -294,6 +294,22 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "a_share_per_row": "multiply, not add",
         "thirds_of_all": "would leak",
         "each_four_times": "four in a row",
+    },
+    "06": {
+        "as_if_right": "what the right order reads",
+        "one_too_few": "rows also stand apart",
+        "first_row_too": "first row",
+        "one_column_more": "one column too many",
+        "always_three": "right for k = 7",
+        "moves_down": "goes to row r + 1",
+        "rolls": "np.roll",
+        "not_moved": "where it is",
+        "one_tap_only": "tap above",
+        "left_to_right": "from left to right",
+        "appended": "column 0 comes first",
+        "taps_exchanged": "exchanged",
+        "begins_with_zeros": "not with h0",
+        "cell_not_carried": "carried along",
     },
     "90": {
         "mean_of_the_variances": "means differ",

@@ -6,7 +6,7 @@ One visual language for all of them: see palette.py.
 from .blocks import block_sketch
 from .charts import Table, bars, curves, lines
 from .compare import sheets
-from .diagonals import letters, wavefront
+from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
@@ -63,6 +63,7 @@ __all__ = [
     "sheets",
     "sketch",
     "skewed",
+    "states_kept",
     "tensor",
     "tile",
     "to_rgb",
