@@ -232,13 +232,14 @@ figures.letters(
     current="e",
     reads={
         "flipped, then skewed: right": [(1, 1), (0, 1)],
-        "skewed, then flipped: wrong": [(1, 0), (0, 0)],
+        "skewed, then flipped: wrong": [(1, 1), (0, 1)],
     },
 )
 
 # %% [markdown]
-# On the left, `e` reads `f`, which lies to its right, and `b`, which lies above. On the right `f`
-# is in place, but where `b` should be there is padding. No error is raised, the shapes agree,
+# Blue is what `e` reads: one column back, its own row and the row above. On the left these are `f`,
+# which lies to its right, and `b`, which lies above. On the right `f` is in place, but where `b` should
+# be there is padding. No error is raised, the shapes agree,
 # nothing of the future leaks, and training works. The network just sees less than it should.
 #
 # ## Exercise 6.1 · The wrong order
@@ -351,8 +352,11 @@ p_left, p_right = bilstm.l2r.params, bilstm.r2l.params
 x = rng.standard_normal((2, 4, 6, 2 * F))
 y, cache = bilstm.forward(x)
 for image_x, image_y in zip(x, y, strict=True):
-    skewed_L, skewed_R = scan_skewed(image_x, p_left)[0], scan_skewed(flip(image_x), p_right)[0]
-    skewed = skewed_L + shift_down(flip(skewed_R))
+    skewed_left, skewed_right = (
+        scan_skewed(image_x, p_left)[0],
+        scan_skewed(flip(image_x), p_right)[0],
+    )
+    skewed = skewed_left + shift_down(flip(skewed_right))
     L = scan_pixels(image_x, p_left)[1][1:, 1:]
     R = flip(scan_pixels(flip(image_x), p_right)[1][1:, 1:])
     assert np.allclose(skewed, L + shift_down(R), rtol=0, atol=1e-12)
@@ -384,106 +388,6 @@ figures.Table(
 # an image, a pixel has to wait for its left neighbour's value, not only for its state, and takes
 # $n^2$ steps with either network.
 #
-# ## Drawing, a pixel at a time
-#
-# Running the whole layer for every new pixel would compute everything again $n^2$ times. States of
-# earlier pixels never change, so keep those that will still be read, and each pixel costs one cell.
-# Which are they? Blue in the figure. One row of states is enough, and as drawing goes on it is
-# written over from the left.
-
-
-# %%
-def draw_kept(row=2, column=3, k=3):
-    return figures.states_kept(5, 8, row, column, k)
-
-
-course.interactive(draw_kept, static=[{"row": 2, "column": 3}], row=(1, 4), column=(0, 7), k=[3, 5])
-
-# %% [markdown]
-# The Row LSTM keeps $h$ and $c$, the left-to-right scan $h$ of the row and a single $c$, that of the
-# left neighbour. The third panel is different: the right-to-left scan has nothing in row $r$ yet. It
-# begins at the right end, where no pixel is drawn. **It can only be done when its row is finished, and
-# then the whole row at once.** The shift makes that early enough: row $r$ reads $R_{r-1}$.
-#
-# Both layers as they draw. A pixel of `x` is used only once it would have been drawn.
-
-
-# %%
-def lstm_cell(z, c_before):
-    """One pixel: z (4h,), the cell before (h,) → h, c."""
-    z_o, z_f, z_i, z_g = np.split(z, 4)
-    c = sigmoid(z_f) * c_before + sigmoid(z_i) * np.tanh(z_g)
-    return sigmoid(z_o) * np.tanh(c), c
-
-
-def row_lstm_stepwise(x, p, k=3):
-    """The Row LSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
-    H, W, _ = x.shape
-    y, s = np.zeros((H, W, len(p["h0"]))), k // 2
-    h, c = np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))  # of the row above
-    for r in range(H):
-        new_h, new_c = np.zeros_like(h), np.zeros_like(c)
-        for q in range(W):
-            z = p["b"].copy()
-            for column in range(max(0, q - s), min(W, q + s + 1)):
-                v = column - q + s  # which tap
-                z += h[column] @ p["K_ss"][0, v]
-                if column <= q:
-                    z += x[r, column] @ p["K_is"][0, v]
-            y[r, q], new_c[q] = new_h[q], _ = lstm_cell(z, c[q])
-        h, c = new_h, new_c
-    return y
-
-
-def bilstm_stepwise(x, p_left, p_right):
-    """The Diagonal BiLSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
-    H, W, _ = x.shape
-    p, y = p_left, np.zeros((H, W, len(p_left["h0"])))
-    h_row = np.tile(p["h0"], (W, 1))  # left to right: above from q on, this row before q
-    for r in range(H):
-        h, c = p["h0"], p["c0"]
-        for q in range(W):
-            z = x[r, q] @ p["K_is"][0, 0] + p["b"]
-            z += h_row[q] @ p["K_ss"][0, 0] + h @ p["K_ss"][1, 0]
-            h, c = lstm_cell(z, c)
-            h_row[q] = y[r, q] = h
-        if r:  # R of the finished rows: here all of them again; exercise 6.4 does one
-            y[r] += flip(scan_pixels(flip(x[:r]), p_right)[1][1:, 1:])[-1]
-    return y
-
-
-row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
-gradcheck.randomise(row_lstm, rng)
-rows, _ = row_lstm.forward(x)
-for image_x, image_rows, image_y in zip(x, rows, y, strict=True):
-    assert np.allclose(row_lstm_stepwise(image_x, row_lstm.params), image_rows, rtol=0, atol=1e-12)
-    assert np.allclose(bilstm_stepwise(image_x, p_left, p_right), image_y, rtol=0, atol=1e-12)
-print("pixel by pixel, with one row kept: the same as the whole layers")
-
-# %% [markdown]
-# ## Exercise 6.4 · A row of R, when it is finished
-#
-# Write the step that `bilstm_stepwise` does so wastefully. A row has just been drawn. Given
-# `z_is`, shape $(W, 4h)$, which is $x_{r,q} K^{is} + b$ of its pixels, `h_above`, shape $(W, h)$, the
-# states of the right-to-left scan in the row above, and `K` ($K^{ss}$, shape $(2, h, 4h)$: above,
-# beside), `h0` and `c0`, return the states of the right-to-left scan in this row, $(W, h)$.
-#
-# <details><summary>Hint</summary>
-#
-# Which pixel is first? Which $h$ and which $c$ does it find beside it? The cell is carried along the
-# row, as in `bilstm_stepwise`. A cell of your own takes four lines; `h_above` must not be changed.
-# </details>
-
-
-# %%
-def finish_row(z_is, h_above, K, h0, c0):
-    h = ...  # your code: (W, h)
-    return h
-
-
-check.finish_row(finish_row)
-
-# %% [markdown]
 # ## The one pixel that it misses
 #
 # A layer sees all features of earlier pixels. Does the *network* see all earlier pixels? The
@@ -741,7 +645,7 @@ print(f"slow and fast gradients agree for dx and {len(grads)} arrays of paramete
 # $K^{ss}$, $K^{is}$ and $b$ do not wait for one another. Collect $dz$, and each is a product over all
 # columns.
 #
-# Which cells are padding that somebody reads? Those just before a row's first pixel: with $H$ rows,
+# Which padding is read by a real pixel? The cells just before a row's first pixel: with $H$ rows,
 # $H - 1$ of them, and column "−1" for row 0. Here `0` marks them in nine pixels; the others are read by
 # padding only, and what *they* send back is zero.
 
@@ -750,7 +654,7 @@ padded = skew_letters(image)
 for r in range(1, 3):
     padded[r, r - 1] = "0"
 figures.letters(
-    {"read by d and g, and by h's row above": padded},
+    {"padding that is read": padded},
     reads="0",
     alt="""The nine letters skewed, three rows of five columns. The padding cell just before d, and
     the one just before g, are marked: there a real pixel reads h0 and c0.""",
@@ -765,7 +669,7 @@ def scan_skewed_backward(dy, x, p, cache):
     dh, dc = np.zeros_like(dy[:, 0]), np.zeros_like(dy[:, 0])
     dh0, dc0, dz = np.zeros_like(p["h0"]), np.zeros_like(p["c0"]), [None] * len(kept)
     for t in reversed(range(len(kept))):
-        h_above, h, c, o, f, i, g, tanh_c = kept[t]
+        _, _, c, o, f, i, g, tanh_c = kept[t]
         dh0 += (~real[:, t] * dh).sum(axis=0)  # 1
         dc0 += (~real[:, t] * dc).sum(axis=0)
         dh, dc = real[:, t] * dh + dy[:, t], real[:, t] * dc  # 2
@@ -861,6 +765,106 @@ def one_diagonal_back(dz, K):
 
 
 check.one_diagonal_back(one_diagonal_back)
+
+# %% [markdown]
+# ## Drawing, a pixel at a time
+#
+# Running the whole layer for every new pixel would compute everything again $n^2$ times. States of
+# earlier pixels never change, so keep those that will still be read, and each pixel costs one cell.
+# Which are they? Blue in the figure. One row of states is enough, and as drawing goes on it is
+# written over from the left.
+
+
+# %%
+def draw_kept(row=2, column=3, k=3):
+    return figures.states_kept(5, 8, row, column, k)
+
+
+course.interactive(draw_kept, static=[{"row": 2, "column": 3}], row=(1, 4), column=(0, 7), k=[3, 5])
+
+# %% [markdown]
+# The Row LSTM keeps $h$ and $c$, the left-to-right scan $h$ of the row and a single $c$, that of the
+# left neighbour. The third panel is different: the right-to-left scan has nothing in row $r$ yet. It
+# begins at the right end, where no pixel is drawn. **It can only be done when its row is finished, and
+# then the whole row at once.** The shift makes that early enough: row $r$ reads $R_{r-1}$.
+#
+# Both layers as they draw. A pixel of `x` is used only once it would have been drawn.
+
+
+# %%
+def lstm_cell(z, c_before):
+    """One pixel: z (4h,), the cell before (h,) → h, c."""
+    z_o, z_f, z_i, z_g = np.split(z, 4)
+    c = sigmoid(z_f) * c_before + sigmoid(z_i) * np.tanh(z_g)
+    return sigmoid(z_o) * np.tanh(c), c
+
+
+def row_lstm_stepwise(x, p, k=3):
+    """The Row LSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
+    H, W, _ = x.shape
+    y, s = np.zeros((H, W, len(p["h0"]))), k // 2
+    h, c = np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))  # of the row above
+    for r in range(H):
+        new_h, new_c = np.zeros_like(h), np.zeros_like(c)
+        for q in range(W):
+            z = p["b"].copy()
+            for column in range(max(0, q - s), min(W, q + s + 1)):
+                v = column - q + s  # which tap
+                z += h[column] @ p["K_ss"][0, v]
+                if column <= q:
+                    z += x[r, column] @ p["K_is"][0, v]
+            y[r, q], new_c[q] = new_h[q], _ = lstm_cell(z, c[q])
+        h, c = new_h, new_c
+    return y
+
+
+def bilstm_stepwise(x, p_left, p_right):
+    """The Diagonal BiLSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
+    H, W, _ = x.shape
+    p, y = p_left, np.zeros((H, W, len(p_left["h0"])))
+    h_row = np.tile(p["h0"], (W, 1))  # left to right: above from q on, this row before q
+    for r in range(H):
+        h, c = p["h0"], p["c0"]
+        for q in range(W):
+            z = x[r, q] @ p["K_is"][0, 0] + p["b"]
+            z += h_row[q] @ p["K_ss"][0, 0] + h @ p["K_ss"][1, 0]
+            h, c = lstm_cell(z, c)
+            h_row[q] = y[r, q] = h
+        if r:  # R of the finished rows: here all of them again; exercise 6.4 does one
+            y[r] += flip(scan_pixels(flip(x[:r]), p_right)[1][1:, 1:])[-1]
+    return y
+
+
+row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
+gradcheck.randomise(row_lstm, rng)
+rows, _ = row_lstm.forward(x)
+for image_x, image_rows, image_y in zip(x, rows, y, strict=True):
+    assert np.allclose(row_lstm_stepwise(image_x, row_lstm.params), image_rows, rtol=0, atol=1e-12)
+    assert np.allclose(bilstm_stepwise(image_x, p_left, p_right), image_y, rtol=0, atol=1e-12)
+print("pixel by pixel, with one row kept: the same as the whole layers")
+
+# %% [markdown]
+# ## Exercise 6.4 · A row of R, when it is finished
+#
+# Write the step that `bilstm_stepwise` does so wastefully. A row has just been drawn. Given
+# `z_is`, shape $(W, 4h)$, which is $x_{r,q} K^{is} + b$ of its pixels, `h_above`, shape $(W, h)$, the
+# states of the right-to-left scan in the row above, and `K` ($K^{ss}$, shape $(2, h, 4h)$: above,
+# beside), `h0` and `c0`, return the states of the right-to-left scan in this row, $(W, h)$.
+#
+# <details><summary>Hint</summary>
+#
+# Which pixel is first? Which $h$ and which $c$ does it find beside it? The cell is carried along the
+# row, as in `bilstm_stepwise`. A cell of your own takes four lines; `h_above` must not be changed.
+# </details>
+
+
+# %%
+def finish_row(z_is, h_above, K, h0, c0):
+    h = ...  # your code: (W, h)
+    return h
+
+
+check.finish_row(finish_row)
 
 # %% [markdown]
 # ## Two directions, two kinds of memory

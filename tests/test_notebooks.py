@@ -293,7 +293,7 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "forgets_the_sigmoid": "the gate f itself",
         "a_share_per_row": "multiply, not add",
         "thirds_of_all": "would leak",
-        "each_four_times": "four in a row",
+        "each_four_times": "would leak",
     },
     "06": {
         "as_if_right": "what the right order reads",

@@ -49,8 +49,8 @@ def states_kept(height, width, r, q, k=3):
     figure.alt = (
         f"Three maps while pixel ({r}, {q}) is drawn. The Row LSTM keeps row {r - 1} from column "
         f"{max(0, q - k // 2)} on, and row {r} before the pixel; the left-to-right scan row "
-        f"{r - 1} from column {q} on, and row {r} before the pixel; the right-to-left scan all of row "
-        f"{r - 1} and nothing of row {r}."
+        f"{r - 1} from column {q} on, and row {r} before the pixel; the right-to-left scan all "
+        f"of row {r - 1} and nothing of row {r}."
     )
     return figure
 
