@@ -60,8 +60,9 @@ one_core = threadpool_limits(1)  # matrices as small as these are multiplied fas
 #
 # $$c_r = f \odot c_{r-1} + i \odot g, \qquad h_r = o \odot \tanh(c_r).$$
 #
-# Read it as a sentence: *forget* a share of what the cell remembered ($f$), put *in* ($i$) some new
-# *content* ($g$), and put *out* ($o$) a part of the result. With $f = 1$ and $i = 0$ the cell stays as it is, for as long as
+# Read it as a sentence: *forget* all but a share of what the cell remembered ($f$), put *in* ($i$)
+# some new *content* ($g$), and put *out* ($o$) a part of the result. With $f = 1$ and $i = 0$ the cell
+# stays as it is, for as long as
 # one likes. What $o, f, i$ and $g$ are at a pixel is again computed from $x_r$ and $h_{r-1}$, so the
 # network learns when to open and when to close.
 
@@ -200,8 +201,7 @@ figures.Table(
 # Why does $K^{ss}$ need no mask? Because the row above is finished by the time this row begins: all
 # its pixels come earlier in the raster order, those up and to the right as well.
 #
-# Here are both in their places, for $k = 3$. The orange frame is the current pixel, here and in all
-# figures.
+# Here are both in their places, for $k = 3$. Orange marks the current pixel, here and in all figures.
 
 # %%
 figures.row_taps(k=3)

@@ -19,8 +19,8 @@
 # pixel it still misses; why memory lasts longer along a row than down a column.
 #
 # **What you need.** Equation (3) and its gradient ([05](05_row_lstm.ipynb)), mask A
-# ([03](03_masked_convolution.ipynb)), and NumPy. Nothing here needs the internet or more than three
-# minutes.
+# ([03](03_masked_convolution.ipynb)), and NumPy. Nothing here needs the internet or more than a
+# minute.
 
 # %%
 import numpy as np
@@ -608,15 +608,43 @@ for name, gradient in grads.items():
 print(f"slow and fast gradients agree for dx and {len(grads)} arrays of parameters")
 
 # %% [markdown]
+# ## Exercise 6.3 · One diagonal back
+#
+# Step 6 for a whole column of the skewed map, without a loop. (The next section needs it.) Going forward, a column of states
+# `h`, shape $(H, F)$, gives the next column
+#
+#     h_above = np.concatenate([h0[None], h[:-1]])
+#     z = h_above @ K[0] + h @ K[1]
+#
+# with `K` of shape $(2, F, 4F)$. Given `dz`, shape $(H, 4F)$, return two arrays: what arrives at
+# `h`, shape $(H, F)$, and what arrives at `h0`, shape $(F,)$. (Leave the padding aside.)
+#
+# <details><summary>Hint</summary>
+#
+# `dz @ K[0].T` is the gradient of `h_above`, row by row. Which row of `h` was in row $r$ of
+# `h_above`? And which row of `h_above` was not in `h` at all?
+# </details>
+
+
+# %%
+def one_diagonal_back(dz, K):
+    dh = ...  # your code: (H, F)
+    dh0 = ...  # and (F,)
+    return dh, dh0
+
+
+check.one_diagonal_back(one_diagonal_back)
+
+# %% [markdown]
 # ## Backwards on the skewed map
 #
 # The derivation above is right and slow: a loop over pixels. What one would really write walks back
 # over the **columns** of the skewed map, a whole diagonal at a step, as the scan went forward. The
 # products are the same. New is one question: what becomes of the padding?
 #
-# Let $S_t$ stand for the states $h$ and $c$ that column $t$ hands to column $t+1$. On real pixels they
-# are what column $t$ computed. On padding they were **set** to $h_0$ and $c_0$. So, with $m_t = 1$ on
-# real pixels and 0 on padding, one number for each skewed row:
+# Column $t$ hands states to column $t+1$. On real pixels they are what it computed. On padding they
+# were **set** to $h_0$ and $c_0$. So, with $m_t = 1$ on real pixels and 0 on padding, one number for
+# each skewed row:
 #
 # $$h_t^{\text{handed on}} = m_t \odot h_t + (1 - m_t) \odot h_0, \qquad \text{and the same for } c.$$
 #
@@ -737,34 +765,6 @@ figures.Table(
     ["gradient of", "numbers", "largest relative error"],
     [[name, sizes[name], f"{error:.0e}"] for name, error in errors.items()],
 )
-
-# %% [markdown]
-# ## Exercise 6.3 · One diagonal back
-#
-# Step 4 for a whole column of the skewed map, from memory. Going forward, a column of states
-# `h`, shape $(H, F)$, gives the next column
-#
-#     h_above = np.concatenate([h0[None], h[:-1]])
-#     z = h_above @ K[0] + h @ K[1]
-#
-# with `K` of shape $(2, F, 4F)$. Given `dz`, shape $(H, 4F)$, return two arrays: what arrives at
-# `h`, shape $(H, F)$, and what arrives at `h0`, shape $(F,)$. (Leave the padding aside.)
-#
-# <details><summary>Hint</summary>
-#
-# `dz @ K[0].T` is the gradient of `h_above`, row by row. Which row of `h` was in row $r$ of
-# `h_above`? And which row of `h_above` was not in `h` at all?
-# </details>
-
-
-# %%
-def one_diagonal_back(dz, K):
-    dh = ...  # your code: (H, F)
-    dh0 = ...  # and (F,)
-    return dh, dh0
-
-
-check.one_diagonal_back(one_diagonal_back)
 
 # %% [markdown]
 # ## Drawing, a pixel at a time
