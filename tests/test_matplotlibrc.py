@@ -50,6 +50,7 @@ DRAWN = {
     "gallery": lambda r: figures.gallery({"a": image()[0]}, 4),
     "raster": lambda r: figures.raster({"a": np.arange(6).reshape(2, 3)}, 4),
     "letters": lambda r: figures.letters({"a": LETTERS}, current="b"),
+    "convolution": lambda r: figures.convolution(np.eye(4), np.ones((3, 3)), (1, 1)),
     "skewed": lambda r: figures.skewed(LETTERS),
     "states_kept": lambda r: figures.states_kept(3, 4, 1, 2),
     "wavefront": lambda r: figures.wavefront(3, 4, 2),
