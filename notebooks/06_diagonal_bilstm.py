@@ -11,7 +11,8 @@
 #
 # **What you will do.** Build the Diagonal BiLSTM of §3.2 twice, as the paper draws it, on a skewed
 # map, and as a plain recurrence over pixels; see that they are one. Join two directions without
-# letting the future in. Derive the gradient, diagonal by diagonal, and check it.
+# letting the future in. Draw with it a pixel at a time. Derive the gradient twice, pixel by pixel and
+# on the skewed map with its padding, and check it.
 #
 # **What you will learn.** How a skew turns diagonals into columns, and why that is worth a trick;
 # why one of the two outputs has to move down by a row; what a pixel sees then, and which single
@@ -23,6 +24,7 @@
 
 # %%
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import course, figures
@@ -30,8 +32,10 @@ from pixelrnn_np.course import n06 as check
 from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM, DiagonalLSTM
 from pixelrnn_np.layers.masks import feature_groups
+from pixelrnn_np.layers.row_lstm import RowLSTM
 
 rng = np.random.default_rng(6)
+one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
 # %% [markdown]
 # ## The idea
@@ -160,21 +164,23 @@ def sigmoid(z):
 
 
 def scan_skewed(x, p):
-    """Steps 1 to 4, from left to right: x (H, W, 2h) → h (H, W, h)."""
+    """Steps 1 to 4, from left to right: x (H, W, 2h) → h (H, W, h), and what backward needs."""
     H, W, _ = x.shape
     z_is = skew(x @ p["K_is"][0, 0] + p["b"])
     real = skew(np.ones((H, W, 1))) == 1
     h, c = np.tile(p["h0"], (H, 1)), np.tile(p["c0"], (H, 1))
-    columns = []
+    columns, kept = [], []
     for t in range(H + W - 1):
         h_above = np.concatenate([p["h0"][None], h[:-1]])
         z = z_is[:, t] + h_above @ p["K_ss"][0, 0] + h @ p["K_ss"][1, 0]
         z_o, z_f, z_i, z_g = np.split(z, 4, axis=1)
-        c = sigmoid(z_f) * c + sigmoid(z_i) * np.tanh(z_g)
-        h = sigmoid(z_o) * np.tanh(c)
-        columns.append(h)
-        h, c = np.where(real[:, t], h, p["h0"]), np.where(real[:, t], c, p["c0"])  # the padding
-    return unskew(np.stack(columns, axis=1))
+        o, f, i, g = sigmoid(z_o), sigmoid(z_f), sigmoid(z_i), np.tanh(z_g)
+        new = f * c + i * g
+        kept.append((h_above, h, c, o, f, i, g, np.tanh(new)))
+        columns.append(o * np.tanh(new))
+        h = np.where(real[:, t], columns[-1], p["h0"])  # the padding
+        c = np.where(real[:, t], new, p["c0"])
+    return unskew(np.stack(columns, axis=1)), (real, kept)
 
 
 # %% [markdown]
@@ -220,18 +226,20 @@ def skew_letters(grid):
     return np.array(rows)
 
 
+right_order, wrong_order = skew_letters(image[:, ::-1]), skew_letters(image)[:, ::-1]
 figures.letters(
-    {
-        "flipped, then skewed: right": skew_letters(image[:, ::-1]),
-        "skewed, then flipped: wrong": skew_letters(image)[:, ::-1],
-    },
+    {"flipped, then skewed: right": right_order, "skewed, then flipped: wrong": wrong_order},
     current="e",
-    reads="fb",
+    reads={
+        "flipped, then skewed: right": [(1, 1), (0, 1)],
+        "skewed, then flipped: wrong": [(1, 1), (0, 1)],
+    },
 )
 
 # %% [markdown]
-# On the left, `e` reads `f`, which lies to its right, and `b`, which lies above. On the right `f`
-# is in place, but where `b` should be there is padding. No error is raised, the shapes agree,
+# Blue is what `e` reads: one column back, its own row and the row above. On the left these are `f`,
+# which lies to its right, and `b`, which lies above. On the right `f` is in place, but where `b` should
+# be there is padding. No error is raised, the shapes agree,
 # nothing of the future leaks, and training works. The network just sees less than it should.
 #
 # ## Exercise 6.1 · The wrong order
@@ -344,7 +352,11 @@ p_left, p_right = bilstm.l2r.params, bilstm.r2l.params
 x = rng.standard_normal((2, 4, 6, 2 * F))
 y, cache = bilstm.forward(x)
 for image_x, image_y in zip(x, y, strict=True):
-    skewed = scan_skewed(image_x, p_left) + shift_down(flip(scan_skewed(flip(image_x), p_right)))
+    skewed_left, skewed_right = (
+        scan_skewed(image_x, p_left)[0],
+        scan_skewed(flip(image_x), p_right)[0],
+    )
+    skewed = skewed_left + shift_down(flip(skewed_right))
     L = scan_pixels(image_x, p_left)[1][1:, 1:]
     R = flip(scan_pixels(flip(image_x), p_right)[1][1:, 1:])
     assert np.allclose(skewed, L + shift_down(R), rtol=0, atol=1e-12)
@@ -385,8 +397,8 @@ figures.Table(
 
 # %%
 def network_field(row, column, layers=1, height=7, width=13):
-    net = pr.build_model("diagonal_bilstm", (height, width, 1), h=4, layers=layers, head=8,
-                         dtype="float64")  # fmt: skip
+    size = {"h": 4, "layers": layers, "head": 8, "dtype": "float64"}
+    net = pr.build_model("diagonal_bilstm", (height, width, 1), **size)
     gradcheck.randomise(net, np.random.default_rng(2))
     images = np.random.default_rng(3).integers(0, 2, (8, height, width, 1), np.uint8)
     return explain.influence(net, images, row, column)
@@ -596,6 +608,131 @@ for name, gradient in grads.items():
 print(f"slow and fast gradients agree for dx and {len(grads)} arrays of parameters")
 
 # %% [markdown]
+# ## Exercise 6.3 · One diagonal back
+#
+# Step 6 for a whole column of the skewed map, without a loop. (The next section needs it.) Going forward, a column of states
+# `h`, shape $(H, F)$, gives the next column
+#
+#     h_above = np.concatenate([h0[None], h[:-1]])
+#     z = h_above @ K[0] + h @ K[1]
+#
+# with `K` of shape $(2, F, 4F)$. Given `dz`, shape $(H, 4F)$, return two arrays: what arrives at
+# `h`, shape $(H, F)$, and what arrives at `h0`, shape $(F,)$. (Leave the padding aside.)
+#
+# <details><summary>Hint</summary>
+#
+# `dz @ K[0].T` is the gradient of `h_above`, row by row. Which row of `h` was in row $r$ of
+# `h_above`? And which row of `h_above` was not in `h` at all?
+# </details>
+
+
+# %%
+def one_diagonal_back(dz, K):
+    dh = ...  # your code: (H, F)
+    dh0 = ...  # and (F,)
+    return dh, dh0
+
+
+check.one_diagonal_back(one_diagonal_back)
+
+# %% [markdown]
+# ## Backwards on the skewed map
+#
+# The derivation above is right and slow: a loop over pixels. What one would really write walks back
+# over the **columns** of the skewed map, a whole diagonal at a step, as the scan went forward. The
+# products are the same. New is one question: what becomes of the padding?
+#
+# Column $t$ hands states to column $t+1$. On real pixels they are what it computed. On padding they
+# were **set** to $h_0$ and $c_0$. So, with $m_t = 1$ on real pixels and 0 on padding, one number for
+# each skewed row:
+#
+# $$h_t^{\text{handed on}} = m_t \odot h_t + (1 - m_t) \odot h_0, \qquad \text{and the same for } c.$$
+#
+# Two arrows lead into each entry, and one of them is always shut. The gradient takes the open one.
+# Column by column, from the last to the first; `dh` and `dc` are what column $t+1$ has sent back:
+#
+# **1. The padding.** What arrives where $m_t = 0$ goes to $h_0$ and $c_0$, and ends there:
+# $dh_0 \mathrel{+}= \sum_r (1 - m_t)\, dh$ and $dc_0 \mathrel{+}= \sum_r (1 - m_t)\, dc$.
+#
+# **2. Into the state.** The rest meets what the layer above sends: $dh_t = m_t \odot dh + dy_t$ and
+# $dc = m_t \odot dc$. The skewed $dy$ is zero on padding. So from here on all of a padding row's
+# gradients are zero, $dz$ too: the gates of a pixel that does not exist teach nobody.
+#
+# **3. Through cell and gates**, as in steps 4 and 5 above, for all rows of the column at once.
+#
+# **4. Through $K^{ss}$.** Forward, row $r$ read `h[r]` with $K^{ss}_1$ and `h_above[r]`, that is
+# `h[r - 1]`, with $K^{ss}_0$; row 0 read $h_0$. Backward, with $a = dz\,K^{ss\top}_0$:
+#
+# $$dh_{t-1}[r] = \left(dz\,K^{ss\top}_1\right)[r] + a[r+1], \qquad dh_0 \mathrel{+}= a[0].$$
+#
+# Forward the column moved down, backward it moves **up**. And the cell hands $dc \odot f$ to its own
+# row.
+#
+# **5. Before column 0** every row held $h_0$ and $c_0$: what is left in `dh` and `dc` is theirs.
+#
+# $K^{ss}$, $K^{is}$ and $b$ do not wait for one another. Collect $dz$, and each is a product over all
+# columns.
+#
+# Which padding is read by a real pixel? The cells just before a row's first pixel: with $H$ rows,
+# $H - 1$ of them, and column "−1" for row 0. Here `0` marks them in nine pixels; the others are read by
+# padding only, and what *they* send back is zero.
+
+# %%
+padded = skew_letters(image)
+for r in range(1, 3):
+    padded[r, r - 1] = "0"
+figures.letters(
+    {"padding that is read": padded},
+    reads="0",
+    alt="""The nine letters skewed, three rows of five columns. The padding cell just before d, and
+    the one just before g, are marked: there a real pixel reads h0 and c0.""",
+)
+
+
+# %%
+def scan_skewed_backward(dy, x, p, cache):
+    """One direction of one image: dy (H, W, h) → dx (H, W, 2h), {parameter: gradient}."""
+    real, kept = cache
+    dy = skew(dy)
+    dh, dc = np.zeros_like(dy[:, 0]), np.zeros_like(dy[:, 0])
+    dh0, dc0, dz = np.zeros_like(p["h0"]), np.zeros_like(p["c0"]), [None] * len(kept)
+    for t in reversed(range(len(kept))):
+        _, _, c, o, f, i, g, tanh_c = kept[t]
+        dh0 += (~real[:, t] * dh).sum(axis=0)  # 1
+        dc0 += (~real[:, t] * dc).sum(axis=0)
+        dh, dc = real[:, t] * dh + dy[:, t], real[:, t] * dc  # 2
+        dc = dc + dh * o * (1 - tanh_c**2)  # 3
+        parts = dh * tanh_c * o * (1 - o), dc * c * f * (1 - f), dc * g * i * (1 - i)
+        dz[t] = np.concatenate([*parts, dc * i * (1 - g**2)], axis=1)
+        dabove, dh = dz[t] @ p["K_ss"][0, 0].T, dz[t] @ p["K_ss"][1, 0].T  # 4
+        dh[:-1] += dabove[1:]
+        dh0 += dabove[0]
+        dc = dc * f
+    grads = {"h0": dh0 + dh.sum(axis=0), "c0": dc0 + dc.sum(axis=0)}  # 5
+    dK = [sum(column[k].T @ d for column, d in zip(kept, dz, strict=True)) for k in (0, 1)]
+    dz = unskew(np.stack(dz, axis=1))
+    grads |= {"K_ss": np.stack(dK)[:, None], "b": dz.sum(axis=(0, 1))}
+    grads["K_is"] = np.einsum("rqa,rqb->ab", x, dz)[None, None]
+    return dz @ p["K_is"][0, 0].T, grads
+
+
+for n in range(len(x)):
+    dx_pixels, by_pixels = scan_pixels_backward(dy[n], x[n], p_left, *scan_pixels(x[n], p_left))
+    cache_skewed = scan_skewed(x[n], p_left)[1]
+    dx_skewed, by_columns = scan_skewed_backward(dy[n], x[n], p_left, cache_skewed)
+    assert np.allclose(dx_skewed, dx_pixels, rtol=0, atol=1e-12)
+    for name in p_left:
+        assert np.allclose(by_columns[name], by_pixels[name], rtol=0, atol=1e-11), name
+print("columns of the skewed map and pixels give the same gradients, h0 and c0 included")
+
+# %% [markdown]
+# Two mistakes are worth making once. Throw the padding's gradient away (no step 1), and every array is
+# right but $h_0$ and $c_0$. Let it run on (no mask in step 2), and the gates of pixels that do not
+# exist get gradients, so $K^{ss}$ is wrong as well, but only a little, and training works. Finite
+# differences find both at once, **if the initial states are not zero**. That is why `randomise` comes
+# before every check.
+
+# %% [markdown]
 # ### Are they right?
 #
 # Take $c_0$ of the right-to-left scan. It enters at every row's right end, is carried to the left
@@ -630,32 +767,104 @@ figures.Table(
 )
 
 # %% [markdown]
-# ## Exercise 6.3 · One diagonal back
+# ## Drawing, a pixel at a time
 #
-# Step 6 for a whole column of the skewed map, without a loop. Going forward, a column of states
-# `h`, shape $(H, F)$, gives the next column
+# Running the whole layer for every new pixel would compute everything again $n^2$ times. States of
+# earlier pixels never change, so keep those that will still be read, and each pixel costs one cell.
+# Which are they? Blue in the figure. One row of states is enough, and as drawing goes on it is
+# written over from the left.
+
+
+# %%
+def draw_kept(row=2, column=3, k=3):
+    return figures.states_kept(5, 8, row, column, k)
+
+
+course.interactive(draw_kept, static=[{"row": 2, "column": 3}], row=(1, 4), column=(0, 7), k=[3, 5])
+
+# %% [markdown]
+# The Row LSTM keeps $h$ and $c$, the left-to-right scan $h$ of the row and a single $c$, that of the
+# left neighbour. The third panel is different: the right-to-left scan has nothing in row $r$ yet. It
+# begins at the right end, where no pixel is drawn. **It can only be done when its row is finished, and
+# then the whole row at once.** The shift makes that early enough: row $r$ reads $R_{r-1}$.
 #
-#     h_above = np.concatenate([h0[None], h[:-1]])
-#     z = h_above @ K[0] + h @ K[1]
+# Both layers as they draw. A pixel of `x` is used only once it would have been drawn.
+
+
+# %%
+def lstm_cell(z, c_before):
+    """One pixel: z (4h,), the cell before (h,) → h, c."""
+    z_o, z_f, z_i, z_g = np.split(z, 4)
+    c = sigmoid(z_f) * c_before + sigmoid(z_i) * np.tanh(z_g)
+    return sigmoid(z_o) * np.tanh(c), c
+
+
+def row_lstm_stepwise(x, p, k=3):
+    """The Row LSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
+    H, W, _ = x.shape
+    y, s = np.zeros((H, W, len(p["h0"]))), k // 2
+    h, c = np.tile(p["h0"], (W, 1)), np.tile(p["c0"], (W, 1))  # of the row above
+    for r in range(H):
+        new_h, new_c = np.zeros_like(h), np.zeros_like(c)
+        for q in range(W):
+            z = p["b"].copy()
+            for column in range(max(0, q - s), min(W, q + s + 1)):
+                v = column - q + s  # which tap
+                z += h[column] @ p["K_ss"][0, v]
+                if column <= q:
+                    z += x[r, column] @ p["K_is"][0, v]
+            y[r, q], new_c[q] = new_h[q], _ = lstm_cell(z, c[q])
+        h, c = new_h, new_c
+    return y
+
+
+def bilstm_stepwise(x, p_left, p_right):
+    """The Diagonal BiLSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
+    H, W, _ = x.shape
+    p, y = p_left, np.zeros((H, W, len(p_left["h0"])))
+    h_row = np.tile(p["h0"], (W, 1))  # left to right: above from q on, this row before q
+    for r in range(H):
+        h, c = p["h0"], p["c0"]
+        for q in range(W):
+            z = x[r, q] @ p["K_is"][0, 0] + p["b"]
+            z += h_row[q] @ p["K_ss"][0, 0] + h @ p["K_ss"][1, 0]
+            h, c = lstm_cell(z, c)
+            h_row[q] = y[r, q] = h
+        if r:  # R of the finished rows: here all of them again; exercise 6.4 does one
+            y[r] += flip(scan_pixels(flip(x[:r]), p_right)[1][1:, 1:])[-1]
+    return y
+
+
+row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
+gradcheck.randomise(row_lstm, rng)
+rows, _ = row_lstm.forward(x)
+for image_x, image_rows, image_y in zip(x, rows, y, strict=True):
+    assert np.allclose(row_lstm_stepwise(image_x, row_lstm.params), image_rows, rtol=0, atol=1e-12)
+    assert np.allclose(bilstm_stepwise(image_x, p_left, p_right), image_y, rtol=0, atol=1e-12)
+print("pixel by pixel, with one row kept: the same as the whole layers")
+
+# %% [markdown]
+# ## Exercise 6.4 · A row of R, when it is finished
 #
-# with `K` of shape $(2, F, 4F)$. Given `dz`, shape $(H, 4F)$, return two arrays: what arrives at
-# `h`, shape $(H, F)$, and what arrives at `h0`, shape $(F,)$. (Leave the padding aside.)
+# Write the step that `bilstm_stepwise` does so wastefully. A row has just been drawn. Given
+# `z_is`, shape $(W, 4h)$, which is $x_{r,q} K^{is} + b$ of its pixels, `h_above`, shape $(W, h)$, the
+# states of the right-to-left scan in the row above, and `K` ($K^{ss}$, shape $(2, h, 4h)$: above,
+# beside), `h0` and `c0`, return the states of the right-to-left scan in this row, $(W, h)$.
 #
 # <details><summary>Hint</summary>
 #
-# `dz @ K[0].T` is the gradient of `h_above`, row by row. Which row of `h` was in row $r$ of
-# `h_above`? And which row of `h_above` was not in `h` at all?
+# Which pixel is first? Which $h$ and which $c$ does it find beside it? The cell is carried along the
+# row, as in `bilstm_stepwise`. A cell of your own takes four lines; `h_above` must not be changed.
 # </details>
 
 
 # %%
-def one_diagonal_back(dz, K):
-    dh = ...  # your code: (H, F)
-    dh0 = ...  # and (F,)
-    return dh, dh0
+def finish_row(z_is, h_above, K, h0, c0):
+    h = ...  # your code: (W, h)
+    return h
 
 
-check.one_diagonal_back(one_diagonal_back)
+check.finish_row(finish_row)
 
 # %% [markdown]
 # ## Two directions, two kinds of memory
@@ -672,8 +881,8 @@ check.one_diagonal_back(one_diagonal_back)
 # %%
 def gradient_by_distance(bias, n=17, features=8):
     """Mean |dx| when the last pixel alone has a loss, d pixels to the left, and d above: (n,)."""
-    scan = DiagonalLSTM(feature_groups(2 * features, 1), features, 1, np.random.default_rng(0),
-                        reverse=False, dtype="float64")  # fmt: skip
+    seed, groups = np.random.default_rng(0), feature_groups(2 * features, 1)
+    scan = DiagonalLSTM(groups, features, 1, seed, reverse=False, dtype="float64")
     scan.params["b"][features : 2 * features] = bias
     y, cache = scan.forward(np.random.default_rng(1).standard_normal((8, n, n, 2 * features)))
     dy = np.zeros_like(y)
@@ -685,10 +894,8 @@ def gradient_by_distance(bias, n=17, features=8):
 def draw_distance(bias=1.0):
     row, column = gradient_by_distance(bias)
     d = np.arange(len(row))
-    return figures.lines(
-        {f"along the row, forget bias {bias:+.1f}": (d, row), "up the column": (d, column)},
-        "distance in pixels", "mean |dx|", log=True, markers=False,
-    )  # fmt: skip
+    named = {f"along the row, forget bias {bias:+.1f}": (d, row), "up the column": (d, column)}
+    return figures.lines(named, "distance in pixels", "mean |dx|", log=True, markers=False)
 
 
 course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-1.0, 6.0, 0.5))
@@ -702,6 +909,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 #
 # ## What to take away
 #
+# - Drawing keeps one row of states in each scan; the right-to-left one waits until its row is finished.
 # - Each pixel reads two finished states, above and beside; two scans from the two upper corners see
 #   all features above, and those to the left in the same row.
 # - The skew turns a diagonal into a column, so that a whole diagonal is one step: $2n-1$ of them in
@@ -709,7 +917,8 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # - The right-to-left map moves down by one row before the sum. Without it the future leaks in.
 # - Behind a 7×7 mask A, one pixel is missed: the last of the previous row, when it lies more than
 #   three columns to the right.
-# - Backwards, diagonals go from the last to the first. Cells carry gradients along the rows only;
+# - Backwards, diagonals go from the last to the first. What reaches padding goes to $h_0$ and $c_0$ and
+#   ends there. Cells carry gradients along the rows only;
 #   between rows it is all $h$ and $K^{ss}$.
 #
 # In the package: `layers/diagonal_bilstm.py`, `reference/diagonal_lstm.py` (the plain twin, which

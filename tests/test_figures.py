@@ -89,7 +89,6 @@ def test_charts():
     drawn(figures.lines({"row_lstm": ([1, 2], [3, 2])}, "epoch", "nats", levels={"coin": 4}))
     drawn(figures.lines({"a": ([0.1, 1], [1, 2]), "b": ([0.1], [1])}, "x", "y", log=True))
     drawn(figures.bars({"PixelCNN": 81.3, "Row LSTM": 80.5}, "nats", highlight=("Row LSTM",)))
-    drawn(figures.lstm_sketch())
     drawn(figures.sketch({"a": (0, 0), "b": (1, 0)}, [("a", "b", "K")], back=[("b", "a")]))
 
 
@@ -97,6 +96,9 @@ def test_networks():
     for figure in (figures.network("block"), figures.network("scans", 1, skip=True)):
         assert "mask A" in drawn(figure).alt
     assert drawn(figures.conv_block()).alt != drawn(figures.conv_block(back=True)).alt
+    assert "tanh" in drawn(figures.lstm_sketch()).alt
+    assert "dz" in drawn(figures.lstm_sketch(back=True)).alt
+    assert "q-2 to q+2" in drawn(figures.row_taps(k=5)).alt
     assert ("skip" in figures.network("block", skip=True).alt) > (
         "skip" in figures.network("b").alt
     )
@@ -155,6 +157,19 @@ def test_every_figure_has_words():
         figures.sheet(np.zeros((3, 5, 4, 1), np.uint8), 2),
     ):
         assert len(figure.alt) > 10
+
+
+def test_what_is_read_is_marked_where_it_stands():
+    figure = drawn(figures.letters({"a": [["b", "·"], ["e", "b"]]}, "e", {"a": [(0, 1)]}))
+    colours = [patch.get_facecolor() for patch in figure.axes[0].patches]
+    assert len({colours[0], colours[1]}) == 2, "the padding is read, b is not"
+    assert "row 1 and nothing of row 2" in drawn(figures.states_kept(4, 5, 2, 3)).alt
+
+
+def test_both_maps_of_a_skew_have_squares_of_one_size():
+    figure = drawn(figures.skewed([list("abc"), list("def"), list("ghi")]))
+    sides = [a.get_window_extent().width / np.ptp(a.get_xlim()) for a in figure.axes]
+    assert abs(sides[0] - sides[1]) < 0.05 * sides[0]
 
 
 def test_one_number_of_a_convolution():

@@ -94,7 +94,7 @@ def test_the_committed_outputs(path):
 
 
 # Those built since figures carry words; the others follow as they are built again.
-DESCRIBED = ("00", "01", "02", "02b", "03", "09", "90")
+DESCRIBED = ("00", "01", "02", "02b", "03", "05", "06", "09", "90")
 
 
 @named([p for p in SOURCES if p.name.split("_")[0] in DESCRIBED])
@@ -314,6 +314,33 @@ SENTENCES = {  # the mistakes that students make, and what they are told
     "02": {"probabilities": "gives probabilities", "divided_twice": "also divided"},
     "02b": {"mirrored": "not mirrored", "for_each_pixel": "all pixels share"},
     "03": {"rolled": "np.roll", "not_transposed": "transpose", "how_many_ways": "counts the ways"},
+    "05": {
+        "without_the_mask": "a leak",
+        "without_the_input": "K_is has not been read",
+        "not_flipped": "wrong direction",
+        "wraps_around": "np.roll",
+        "not_moved": "not moved the shares",
+        "forgets_the_sigmoid": "the gate f itself",
+        "a_share_per_row": "multiply, not add",
+        "thirds_of_all": "would leak",
+        "each_four_times": "would leak",
+    },
+    "06": {
+        "as_if_right": "what the right order reads",
+        "one_too_few": "rows also stand apart",
+        "first_row_too": "first row",
+        "one_column_more": "one column too many",
+        "always_three": "right for k = 7",
+        "moves_down": "goes to row r + 1",
+        "rolls": "np.roll",
+        "not_moved": "where it is",
+        "one_tap_only": "tap above",
+        "left_to_right": "from left to right",
+        "appended": "column 0 comes first",
+        "taps_exchanged": "exchanged",
+        "begins_with_zeros": "not with h0",
+        "cell_not_carried": "carried along",
+    },
     "09": {
         "without_biases_of_up_and_skip": "biases of up and skip",
         "without_initial_states": "initial states of both directions",

@@ -17,6 +17,7 @@ import numpy as np
 
 from pixelrnn_np import course
 from pixelrnn_np.course import n05 as check
+from pixelrnn_np.layers.masks import feature_groups
 
 # %% [markdown]
 # ## Exercise 5.1 · Say it in numbers
@@ -36,7 +37,8 @@ check.columns_seen(columns_seen)
 
 # %% [markdown]
 # Forgetting $K^{is}$ gives a triangle that does not lean; forgetting its mask one that is too wide
-# on the right, which would be a leak.
+# on the right. In the pixel's own row, $d = 0$, that would be a leak. In the rows above it is only
+# wrong: those pixels come earlier, and no rule forbids to see them.
 
 
 # %%
@@ -79,7 +81,8 @@ check.one_row_back(one_row_back)
 
 # %% [markdown]
 # The tempting mistake is to run the forward convolution with transposed matrices: it collects from
-# $q' + v$ instead of $q' - v$. With a kernel that is symmetrical you would never notice.
+# $q' + v$ instead of $q' - v$. With a kernel that is symmetrical you would never notice. `np.roll`
+# moves the right way, but hands what leaves the image on the left back to the right end.
 
 
 # %%
@@ -90,6 +93,10 @@ def not_flipped(dz, K):
 def wraps_around(dz, K):
     s = len(K) // 2
     return sum(np.roll(dz @ K[v + s].T, v, axis=0) for v in range(-s, s + 1))
+
+
+def not_moved(dz, K):
+    return sum(dz @ K[v].T for v in range(len(K)))
 
 
 course.show(check.one_row_back(not_flipped), check.one_row_back(wraps_around))
@@ -122,10 +129,45 @@ def a_share_per_row(rows):
 
 course.show(check.bias_for(forgets_the_sigmoid), check.bias_for(a_share_per_row))
 
+# %% [markdown]
+# ## Exercise 5.4 · Four gates
+#
+# Each gate is divided for itself, so that feature $k$ has one colour in all four.
+
+
+# %%
+def gate_colours(h, C):
+    return np.tile(feature_groups(h, C), 4)
+
+
+check.gate_colours(gate_colours)
+
+# %% [markdown]
+# To cut all $4h$ features in three gives the whole of o to R and the whole of g to B. This is a real
+# bug of public implementations: R's prediction learns the pixel's own value.
+
+
+# %%
+def thirds_of_all(h, C):
+    return feature_groups(4 * h, C)
+
+
+def each_four_times(h, C):
+    return np.repeat(feature_groups(h, C), 4)
+
+
+course.show(check.gate_colours(thirds_of_all), check.gate_colours(each_four_times))
+
 # %% tags=["answers"]
-RIGHT = {"columns_seen": columns_seen, "one_row_back": one_row_back, "bias_for": bias_for}
+RIGHT = {
+    "columns_seen": columns_seen,
+    "one_row_back": one_row_back,
+    "bias_for": bias_for,
+    "gate_colours": gate_colours,
+}
 WRONG = {
     "columns_seen": [without_the_input, without_the_mask, beyond_the_edge],
-    "one_row_back": [not_flipped, wraps_around],
+    "one_row_back": [not_flipped, wraps_around, not_moved],
     "bias_for": [forgets_the_sigmoid, a_share_per_row],
+    "gate_colours": [thirds_of_all, each_four_times],
 }

@@ -124,20 +124,88 @@ def rolls(dz, K):
     return dz @ K[1].T + np.roll(dh_above, -1, axis=0), dh_above[0]
 
 
+def not_moved(dz, K):
+    return dz @ K[1].T + dz @ K[0].T, dz[0] @ K[0].T
+
+
 def one_tap_only(dz, K):
     return dz @ K[1].T, dz[0] @ K[0].T
 
 
 course.show(check.one_diagonal_back(moves_down), check.one_diagonal_back(rolls))
 
+# %% [markdown]
+# ## Exercise 6.4 · A row of R, when it is finished
+#
+# From the last column to the first. The first pixel of the walk finds $h_0$ and $c_0$ beside it, and
+# each hands its own pair on.
+
+
+# %%
+def cell(z, c):
+    z_o, z_f, z_i, z_g = np.split(z, 4)
+    o, f, i = (1 / (1 + np.exp(-z)) for z in (z_o, z_f, z_i))
+    c = f * c + i * np.tanh(z_g)
+    return o * np.tanh(c), c
+
+
+def finish_row(z_is, h_above, K, h0, c0):
+    states, h, c = np.zeros_like(h_above), h0, c0
+    for q in reversed(range(len(z_is))):
+        h, c = cell(z_is[q] + h_above[q] @ K[0] + h @ K[1], c)
+        states[q] = h
+    return states
+
+
+check.finish_row(finish_row)
+
+# %% [markdown]
+# Easily gone wrong: the direction, the order of what is returned, what stands beside the last pixel,
+# and a cell that is not carried.
+
+
+# %%
+def left_to_right(z_is, h_above, K, h0, c0):
+    return finish_row(z_is[::-1], h_above[::-1], K, h0, c0)[::-1]
+
+
+def appended(z_is, h_above, K, h0, c0):
+    return finish_row(z_is, h_above, K, h0, c0)[::-1]
+
+
+def taps_exchanged(z_is, h_above, K, h0, c0):
+    return finish_row(z_is, h_above, K[::-1], h0, c0)
+
+
+def begins_with_zeros(z_is, h_above, K, h0, c0):
+    return finish_row(z_is, h_above, K, 0 * h0, 0 * c0)
+
+
+def cell_not_carried(z_is, h_above, K, h0, c0):
+    states, h = np.zeros_like(h_above), h0
+    for q in reversed(range(len(z_is))):
+        states[q] = h = cell(z_is[q] + h_above[q] @ K[0] + h @ K[1], c0)[0]
+    return states
+
+
+course.show(check.finish_row(left_to_right), check.finish_row(cell_not_carried))
+
 # %% tags=["answers"]
 RIGHT = {
     "wrong_order_reads": wrong_order_reads,
     "how_many_miss": how_many_miss,
     "one_diagonal_back": one_diagonal_back,
+    "finish_row": finish_row,
 }
 WRONG = {
     "wrong_order_reads": [as_if_right, forgets_the_flip, one_too_few],
     "how_many_miss": [first_row_too, one_column_more, below_zero, always_three],
-    "one_diagonal_back": [moves_down, rolls, one_tap_only],
+    "one_diagonal_back": [moves_down, rolls, not_moved, one_tap_only],
+    "finish_row": [
+        left_to_right,
+        appended,
+        taps_exchanged,
+        begins_with_zeros,
+        cell_not_carried,
+    ],
 }

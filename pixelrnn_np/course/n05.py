@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from .checking import Wrong, exercise, same, same_columns
+from ..layers.masks import gate_groups
+from .checking import Wrong, exercise, mistaken, same, same_columns
 
 
 @exercise("5.1")
@@ -15,6 +16,12 @@ def columns_seen(answer):
         wanted = set(range(max(0, q - s * (d + 1)), min(W, q + s * d + 1)))
         got = answer(q, d, k, W)
         what = f"columns_seen({q}, {d}, {k}, {W})"
+        right = set(range(max(0, q - s * (d + 1)), min(W, q + s * (d + 1) + 1)))
+        if got == right != wanted:
+            leak = "it comes later, a leak" if d == 0 else "mask B of K_is hides the last step"
+            raise Wrong(f"{what} reaches too far to the right, column {max(right)}: {leak}.")
+        if got == set(range(max(0, q - s * d), min(W, q + s * d + 1))) != wanted:
+            raise Wrong(f"{what} is what K_ss reads; K_is has not been read yet.")
         same_columns(what, got, wanted, W)
 
 
@@ -37,7 +44,15 @@ def one_row_back(answer):
             raise Wrong(
                 f"With k = {k} the taps act in the wrong direction: forward reads at q + v."
             )
-        same(f"With W = {W} and k = {k} the result", got, wanted)
+        what, s = f"With W = {W} and k = {k} the result", k // 2
+        rolled = sum(np.roll(dz @ K[v + s].T, v, axis=0) for v in range(-s, s + 1))
+        unmoved = sum(dz @ K[v + s].T for v in range(-s, s + 1))
+        mistakes = {
+            "lets what leaves the image on one side come in on the other, as np.roll does.": rolled,
+            "has not moved the shares: tap v read column q + v.": unmoved,
+        }
+        mistaken(what, got, wanted, mistakes)
+        same(what, got, wanted)
 
 
 @exercise("5.3")
@@ -48,7 +63,28 @@ def bias_for(answer):
         same_bias = math.log(f / (1 - f))
         if np.ndim(got) == 0 and isinstance(got, (int, float, np.number)) and math.isfinite(got):
             kept = (1 / (1 + math.exp(-min(max(float(got), -700), 700)))) ** rows
+            if abs(got - f) < 1e-9:
+                raise Wrong(f"bias_for({rows}) is the gate f itself; which β has σ(β) = f?")
+            if abs(got - math.log((1 - 0.5 / rows) / (0.5 / rows))) < 1e-9 and rows > 1:
+                raise Wrong(f"bias_for({rows}) loses 0.5/{rows} per row; losses multiply, not add.")
             if abs(kept - 0.5) > 1e-6:
                 raise Wrong(f"With bias_for({rows}) = {got:.4g}, {kept:.3g} survives, not a half.")
         else:
             same(f"bias_for({rows})", got, same_bias)
+
+
+@exercise("5.4")
+def gate_colours(answer):
+    for h, C in [(6, 1), (3, 3), (6, 3), (8, 3), (16, 3)]:
+        got, wanted = answer(h, C), gate_groups(h, C)
+        what = f"gate_colours({h}, {C})"
+        if np.shape(got) != wanted.shape:
+            raise Wrong(f"{what} has shape {np.shape(got)}; it should have {wanted.shape}.")
+        gates = np.asarray(got).reshape(4, h)
+        if (gates != gates[0]).any():
+            k = int(np.argmax((gates != gates[0]).any(axis=0)))
+            raise Wrong(
+                f"In {what}, feature {k} has the colours {gates[:, k].tolist()} in the gates "
+                "o, f, i, g. They are multiplied with each other: one colour would leak."
+            )
+        same(what, got, wanted)

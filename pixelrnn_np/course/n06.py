@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("6.1")
@@ -17,6 +17,8 @@ def wrong_order_reads(answer):
             raise Wrong(f"{what} gives what the right order reads, to the right and above.")
         if got == {(r, q - 1), (r - 1, q)}:
             raise Wrong(f"{what} gives what the left-to-right scan reads.")
+        if got == {(r, q + 1), (r - 1, q + 1)}:
+            raise Wrong(f"{what} has {(r - 1, q + 1)}: in the skewed map rows also stand apart.")
         if len(got) != 2:
             raise Wrong(f"{what} gives {len(got)} pixels; there are two taps.")
         off = sorted(got - from_a_map(r, q))
@@ -44,6 +46,12 @@ def how_many_miss(answer):
         if np.ndim(got) == 0 and got != wanted:
             if got < 0:
                 raise Wrong(f"{what} gives {got}: less than none.")
+            if H > 1 and k != 7 and got == (H - 1) * max(0, W - 4):
+                raise Wrong(f"{what} gives {got}: right for k = 7. How far does this k reach?")
+            if H > 1 and got == H * max(0, W - 1 - k // 2):
+                raise Wrong(f"{what} gives {got}: it counts the first row, which has none above.")
+            if got == (H - 1) * max(0, W - k // 2):
+                raise Wrong(f"{what} gives {got}: one column too many in each row.")
             if H == 1:
                 raise Wrong(f"{what} gives {got}; one row has no previous row.")
         same(what, got, wanted)
@@ -65,5 +73,53 @@ def one_diagonal_back(answer):
         below[1:] += up[:-1]
         if H > 1 and np.shape(dh) == wanted.shape and np.allclose(dh, below):
             raise Wrong("Forward, row r reads row r - 1. Your gradient goes to row r + 1.")
+        rolled = here + np.roll(up, -1, axis=0)
+        mistakes = {
+            "hands the gradient of h0 to the last row, as np.roll does.": rolled,
+            "adds the gradient of h_above where it is; row r of h_above was row r - 1.": here + up,
+            "is what the tap beside sends; the tap above sends something too.": here,
+        }
+        mistaken(f"With H = {H} rows dh", dh, wanted, mistakes)
         same(f"With H = {H} rows dh", dh, wanted)
         same(f"With H = {H} rows dh0", dh0, up[0])
+
+
+@exercise("6.4")
+def finish_row(answer):
+    rng = np.random.default_rng(0)
+    for W in (5, 1):
+        z_is, h_above = rng.standard_normal((W, 12)), rng.standard_normal((W, 3))
+        K, h0, c0 = rng.standard_normal((2, 3, 12)), *rng.standard_normal((2, 3))
+        what, kept = f"With W = {W} the row", h_above.copy()
+        got = answer(z_is.copy(), h_above, K.copy(), h0.copy(), c0.copy())
+        if not np.array_equal(h_above, kept):
+            raise Wrong("It changed h_above; the states of the row go into an array of their own.")
+        zero = np.zeros(3)
+        mistakes = {
+            "goes from left to right.": row_of(z_is, kept, K, h0, c0, range(W)),
+            "is in the order of the scan; column 0 comes first.": row_of(z_is, kept, K, h0, c0)[
+                ::-1
+            ],
+            "has K[0] and K[1] exchanged.": row_of(z_is, kept, K[::-1], h0, c0),
+            "begins with zeros beside the last pixel, not with h0 and c0.": row_of(
+                z_is, kept, K, zero, zero
+            ),
+            "starts each pixel from c0; a cell is carried along the row.": row_of(
+                z_is, kept, K, h0, c0, carried=False
+            ),
+        }
+        wanted = row_of(z_is, kept, K, h0, c0)
+        if W > 1:
+            mistaken(what, got, wanted, mistakes)
+        same(what, got, wanted)
+
+
+def row_of(z_is, h_above, K, h0, c0, columns=None, carried=True):
+    """States of one row, (W, h), scanned in the order of `columns`."""
+    states, h, c = np.zeros_like(h_above), h0, c0
+    for q in reversed(range(len(z_is))) if columns is None else columns:
+        z_o, z_f, z_i, z_g = np.split(z_is[q] + h_above[q] @ K[0] + h @ K[1], 4)
+        o, f, i = (1 / (1 + np.exp(-z)) for z in (z_o, z_f, z_i))
+        c = f * (c if carried else c0) + i * np.tanh(z_g)
+        states[q] = h = o * np.tanh(c)
+    return states

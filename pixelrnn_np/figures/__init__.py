@@ -6,16 +6,16 @@ One visual language for all of them: see palette.py.
 from .blocks import block_sketch
 from .charts import Table, bars, curves, lines
 from .compare import sheets
-from .diagonals import letters, wavefront
+from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
-from .network import conv_block, network
+from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
-from .sketch import lstm_sketch, sketch
+from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder
 from .tour import guess, picture
@@ -53,6 +53,7 @@ __all__ = [
     "numbers",
     "picture",
     "raster",
+    "row_taps",
     "save_completions",
     "save_explanation",
     "save_loss_curve",
@@ -62,6 +63,7 @@ __all__ = [
     "sheets",
     "sketch",
     "skewed",
+    "states_kept",
     "tensor",
     "tile",
     "to_rgb",

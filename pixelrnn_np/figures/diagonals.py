@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .grids import _frame, _ratio, cell, outline
+from .grids import _frame, _ratio, cell, outline, rows_of_words
 from .palette import CURRENT, FUTURE, SEEN, colour_legend, drawn, new, panels
 
 
@@ -11,18 +11,47 @@ def letters(named, current=None, reads=(), columns=None):
     """Maps of short strings side by side, {title: (rows, cols)}; "·" is padding, and stays white.
 
     current: None or a string, outlined wherever it stands; reads: strings in the colour of what is
-    seen.
+    seen, or {title: [(row, col), …]}, places in each map, padding too.
     """
     ratio = _ratio(named)
     figure, axes = panels(len(named), columns=columns, ratio=ratio + 0.05)
     for a, (title, grid) in zip(axes, named.items(), strict=True):
         grid = np.asarray(grid)
         for (r, q), text in np.ndenumerate(grid):
-            ground = SEEN if text in reads else "white" if text == "·" else FUTURE
+            read = (r, q) in reads[title] if isinstance(reads, dict) else text in reads
+            ground = SEEN if read else "white" if text == "·" else FUTURE
             cell(a, r, q, ground, str(text))
             if text == current:
                 outline(a, r, q)
         _frame(a, grid.shape, title, None)
+    figure.alt = " ".join(f"{title}: {rows_of_words(grid)}." for title, grid in named.items())
+    return figure
+
+
+@drawn
+def states_kept(height, width, r, q, k=3):
+    """States still needed when pixel (r, q) is drawn: Row LSTM, and both scans of §3.2."""
+    needed = {
+        f"Row LSTM, k = {k}": lambda i, j: i == r - 1 and j >= q - k // 2,
+        "left to right": lambda i, j: i == r - 1 and j >= q,
+        "right to left": lambda i, j: i == r - 1,
+    }
+    figure, axes = panels(3, ratio=height / width + 0.02)
+    for a, (title, above) in zip(axes, needed.items(), strict=True):
+        for i, j in np.ndindex(height, width):
+            own = i == r and j < q and title != "right to left"
+            later = i > r or (i == r and j >= q)
+            kept = above(i, j) or own
+            cell(a, i, j, SEEN if kept else FUTURE if later else "#F2F2F2")
+        outline(a, r, q)
+        _frame(a, (height, width), title, None)
+    colour_legend(figure, {"kept": SEEN, "not kept": "#F2F2F2", "not drawn yet": FUTURE})
+    figure.alt = (
+        f"Three maps while pixel ({r}, {q}) is drawn. The Row LSTM keeps row {r - 1} from column "
+        f"{max(0, q - k // 2)} on, and row {r} before the pixel; the left-to-right scan row "
+        f"{r - 1} from column {q} on, and row {r} before the pixel; the right-to-left scan all "
+        f"of row {r - 1} and nothing of row {r}."
+    )
     return figure
 
 

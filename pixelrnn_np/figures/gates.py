@@ -14,7 +14,7 @@ TITLES = {
 def gate_maps(record, prefix, image=0, feature=0):
     """The image and its nats, and o f i g c h of one feature: record, and an LSTM's name in it.
 
-    Gates between 0 and 1 have one scale, what can be negative another, the nats their own.
+    Gates between 0 and 1 have one scale; g, c, h and the nats have one each.
     """
     figure = new(4.0)
     axes = figure.subplots(2, 4)
@@ -25,12 +25,11 @@ def gate_maps(record, prefix, image=0, feature=0):
     for a, title in zip(axes[:, 0], ("the image", f"nats, up to {nats.max():.1f}"), strict=True):
         a.set_title(title, fontsize=10)
         bare(a)
-    scale = max(np.abs(record[f"{prefix}.{k}"][image, ..., feature]).max() for k in "gch")
-    shown = {}
+    sizes = []
     for a, (key, title) in zip(axes[:, 1:].flat, TITLES.items(), strict=True):
         values = record[f"{prefix}.{key}"][image, ..., feature]
-        sigma = key in "ofi"
-        shown[sigma] = a.imshow(
+        sigma, scale = key in "ofi", np.abs(values).max() or 1
+        shown = a.imshow(
             values, interpolation="nearest", cmap=SIZES if sigma else SIGNED,
             vmin=0 if sigma else -scale, vmax=1 if sigma else scale,
         )  # fmt: skip
@@ -38,9 +37,14 @@ def gate_maps(record, prefix, image=0, feature=0):
         bare(a)
         a.set_ylim(len(values) - 0.5, -0.5 - 0.06 * len(values))  # room for the bar
         a.axhspan(-0.5 - 0.06 * len(values), -0.5, color=GATES[key])
+        if not sigma or key == "i":
+            figure.colorbar(shown, ax=a if not sigma else axes[0].tolist(), fraction=0.05, pad=0.02)
+        sizes.append(f"{key} {values.min():.2g} to {values.max():.2g}, mean {values.mean():.2g}")
     figure.suptitle(f"{prefix}, feature {feature}", fontsize=10)
-    for sigma, row in ((True, axes[0]), (False, axes[1])):
-        figure.colorbar(shown[sigma], ax=row.tolist(), fraction=0.03, pad=0.02)
+    figure.alt = (
+        f"An image, its {nats.sum():.1f} nats by pixel, and maps of feature {feature} of {prefix}: "
+        f"{'; '.join(sizes)}."
+    )
     return figure
 
 

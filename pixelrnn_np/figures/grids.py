@@ -96,7 +96,8 @@ def skewed(letters):
     letters = np.asarray(letters)
     H, W = letters.shape
     shades = colormaps["Blues"](0.12 + 0.5 * np.arange(H + W - 1) / max(1, H + W - 2))
-    figure, (left, right) = panels(2, ratio=H / (H + W - 1) * 1.1, width=7.6)
+    figure = new(0.62 * 7.6 * H / (H + 2 * W - 1) + 0.5)
+    left, right = figure.subplots(1, 2, width_ratios=[W, H + W - 1])
     for (r, q), name in np.ndenumerate(letters):
         cell(left, r, q, shades[r + q], name)
         cell(right, r, r + q, shades[r + q], name)
@@ -105,7 +106,13 @@ def skewed(letters):
             cell(right, r, t, "white", "·")
     _frame(left, (H, W), "the map", None)
     _frame(right, (H, H + W - 1), "skewed: row r moved r to the right", None)
+    rows = (" ".join([*"·" * r, *row, *"·" * (H - 1 - r)]) for r, row in enumerate(letters))
+    figure.alt = f"A map, {rows_of_words(letters)}, and skewed: {' / '.join(rows)}."
     return figure
+
+
+def rows_of_words(letters):
+    return " / ".join(" ".join(map(str, row)) for row in letters)
 
 
 def cell(axes, r, q, colour, text="", light=False):

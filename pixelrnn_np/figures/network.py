@@ -1,11 +1,11 @@
-"""Whole networks and blocks as diagrams: Table 1, Figure 5 left, and the way back through it.
+"""Networks, blocks and the LSTM as diagrams: Table 1, Figure 5 left, equation (3), and back.
 
 Boxes compute, a name on an arrow is a tensor, the grey word beside it its size.
 """
 
 from itertools import pairwise
 
-from .palette import BLACK, BLUE, CURRENT, GREY, drawn, new
+from .palette import BLACK, BLUE, CURRENT, GATES, GREY, drawn, new
 
 LAYER, PLAIN = "#DCEBF5", "#F2F2F2"  # what has weights, what has none
 
@@ -170,3 +170,104 @@ def network(block, blocks=3, skip=False):
         "logit per pixel, σ, and the probability that the pixel is 1."
     )
     return plan.figure
+
+
+# The LSTM's arrows: from, to, what goes forward, its size, its gradient with the step.
+CELL = [
+    ("h[r-1]", "K_ss", "", "h", "dh (5)"), ("x[r]", "K_is", "", "2h", "dx (5)"),
+    ("K_ss", "sum", "", "4h", "dz"), ("K_is", "sum", "", "4h", "dz"),
+    ("sum", "zf", "z", "4h", "dz"), ("c[r-1]", "keep", "", "h", "dc (3)"),
+    ("keep", "add", "", "h", "dc"), ("put", "add", "", "", "dc"), ("add", "c[r]", "", "h", "dc"),
+    ("c[r]", "tanh", "", "", "(2)"), ("tanh", "show", "", "", ""),
+    ("show", "h[r]", "", "h", "dh (2)"), ("c[r]", "below c", "", "h", "dc"),
+    ("h[r]", "below h", "", "h", "dh"), ("h[r]", "above", "", "h", "dy (1)"),
+]  # fmt: skip
+
+
+@drawn
+def lstm_sketch(back=False):
+    """Equation (3) in one row of the Row LSTM, with its operators; back: the gradient's way."""
+    plan = Diagram(19, 6.9)
+    for name, x, y in (("c[r-1]", 0.8, 6.1), ("h[r-1]", 0.8, 2.5), ("x[r]", 0.8, 0.8),
+                       ("c[r]", 14.7, 6.1), ("h[r]", 16.4, 3.5)):  # fmt: skip
+        plan.box(name, x, y, name, 1.1, 0.7, "none")
+    for name, x, y, text in (("below c", 18.0, 6.1, "row r+1"), ("below h", 18.0, 2.1, "row r+1"),
+                             ("above", 17.9, 4.9, "layer above")):  # fmt: skip
+        plan.box(name, x, y, text, 1.5, 0.7, "none")
+    plan.box("K_ss", 3.95, 2.5, "K_ss, 1×k", 2.1, 0.8)
+    plan.box("K_is", 3.95, 0.8, "K_is, B, 1×k", 2.2, 0.8)
+    for name, x, y, text in (("sum", 5.8, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
+                             ("put", 10.5, 4.9, "⊙"), ("add", 10.5, 6.1, "+"),
+                             ("show", 14.7, 3.5, "⊙")):  # fmt: skip
+        plan.node(name, x, y, text)
+    plan.box("tanh", 14.7, 4.8, "tanh", 1.1, 0.7, PLAIN)
+    for gate, x, to in (("f", 8.1, "keep"), ("i", 9.7, "put"), ("g", 11.3, "put"),
+                        ("o", 12.9, "show")):  # fmt: skip
+        colour = GATES[gate]
+        plan.box(f"z{gate}", x, 1.65, f"$z^{gate}$", 1.55, 0.8, "white", colour)
+        plan.box(gate, x, 3.5, "tanh" if gate == "g" else "σ", 1.1, 0.7, PLAIN, colour)
+        middle = (plan.places[gate][0] + plan.places[to][0]) / 2
+        level = (plan.places[gate][1] + plan.places[to][1]) / 2
+        if back:
+            plan.arrow(gate, f"z{gate}", back=True)
+            plan.arrow(to, gate, back=True)
+            plan.say(x + 0.62, 2.55, "(4)", 9, CURRENT)
+        else:
+            plan.arrow(f"z{gate}", gate)
+            plan.arrow(gate, to)
+        side = -0.5 if gate in "fi" else 0.45
+        place = (middle, 3.85) if gate == "o" else (middle + side, level)
+        plan.say(*place, f"d{gate}" if back else gate, 10.5, CURRENT if back else BLACK)
+    for first, last, label, size, gradient in CELL:
+        flat = plan.places[first][1] == plan.places[last][1]
+        if back:
+            plan.arrow(last, first, gradient if flat else "", back=True)
+            if not flat and gradient:
+                (x, y), (u, v) = plan.places[first], plan.places[last]
+                aside = 1.0 if last == "above" else 0.55
+                plan.say((x + u) / 2 + aside, (y + v) / 2, gradient, 9.5, CURRENT)
+        else:
+            plan.arrow(first, last, label, size if flat else "")
+    if back:
+        plan.figure.alt = (
+            "The same from right to left. dh is dy and what row r+1 sends; through ⊙ it gives do "
+            "and a share of dc, to which row r+1 adds; dc gives df, di, dg and dc of row r-1; the "
+            "four become dz, which goes through K_ss to the row above and through K_is to x."
+        )
+    else:
+        plan.figure.alt = (
+            "h of row r-1 through K_ss and x of row r through K_is, mask B, are summed to z with "
+            "4h features. σ makes the gates f, i and o of three quarters, tanh g of the fourth. c "
+            "is c of row r-1 times f, plus i times g; h is tanh of c, times o. c goes to row r+1, "
+            "h to row r+1 and to the layer above."
+        )
+    return plan.figure
+
+
+@drawn
+def row_taps(k=3, width=7):
+    """What one pixel of the Row LSTM reads: K_ss in the row above, K_is in its own row."""
+    from .grids import _frame, cell, outline
+    from .palette import FUTURE, SEEN, colour_legend
+
+    figure = new(2.3)
+    axes, middle, s = figure.subplots(), width // 2, k // 2
+    for r, q in ((r, q) for r in range(2) for q in range(width)):
+        offset = q - middle
+        read = abs(offset) <= s and (r == 0 or offset <= 0)
+        later = r == 1 and offset > 0
+        name = f"$K^{{{'is' if r else 'ss'}}}_{{{offset}}}$" if read else ""
+        cell(axes, r, q, SEEN if read else FUTURE if later else "#F2F2F2", name)
+    outline(axes, 1, middle)
+    _frame(axes, (2, width), "", None)
+    axes.set_yticks([0, 1], ["row r − 1: states h", "row r: inputs x"])
+    axes.set_xticks(
+        range(width), [f"q{q - middle:+d}" if q != middle else "q" for q in range(width)]
+    )
+    axes.tick_params(length=0, labelsize=9.5)
+    colour_legend(figure, {"read": SEEN, "not read": "#F2F2F2", "later, hidden by mask B": FUTURE})
+    figure.alt = (
+        f"Two rows. Pixel q of row r, framed, reads the states of row r-1 in columns q-{s} to "
+        f"q+{s} and the inputs of its own row in columns q-{s} to q; those to its right come later."
+    )
+    return figure

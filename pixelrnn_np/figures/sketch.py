@@ -43,23 +43,3 @@ def _arrow(axes, boxes, edge, colour, style, bend):
     if len(edge) > 2:
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.12)
         axes.text(*middle, edge[2], ha="center", va="bottom", fontsize=9, color=colour)
-
-
-def lstm_sketch():
-    """Equation (3) between two rows of the Row LSTM: what is computed from what."""
-    return sketch(
-        {
-            "h[r-1]": (0, 1.5), "x[r]": (0, 0.5), "c[r-1]": (0, -1.1), "z[r]": (1.6, 1.0),
-            "o[r]": (3.2, 2.1), "g[r]": (3.2, 1.4), "i[r]": (3.2, 0.7), "f[r]": (3.2, 0.0),
-            "c[r]": (4.8, -0.6), "h[r]": (6.2, 1.0), "layer above": (8, 2.0, GREY),
-            "z[r+1]": (8, 1.0), "c[r+1]": (8, -0.9),
-        },
-        [
-            ("h[r-1]", "z[r]", "K_ss"), ("x[r]", "z[r]", "K_is"), ("z[r]", "o[r]"),
-            ("z[r]", "g[r]"), ("z[r]", "i[r]"), ("z[r]", "f[r]"), ("g[r]", "c[r]"),
-            ("i[r]", "c[r]"), ("f[r]", "c[r]"), ("c[r-1]", "c[r]"), ("c[r]", "h[r]"),
-            ("o[r]", "h[r]"), ("h[r]", "z[r+1]", "K_ss"), ("h[r]", "layer above"),
-            ("c[r]", "c[r+1]"),
-        ],
-        height=3.2,
-    )  # fmt: skip
