@@ -702,16 +702,16 @@ figures.Table(
 # and rates are a factor of three apart, so differences of some tenths of a nat say little.
 #
 # 50,000 digits of MNIST are not learnt by heart so soon. These are two runs of the Diagonal BiLSTM with one
-# layer and $h = 32$, from the records of this project: Adam for seventeen epochs, SOAP for three.
+# layer and $h = 32$, from the records of this project: Adam for seventeen epochs, SOAP for twelve.
 
 # %%
 results.race()
 
 # %% [markdown]
-# After one epoch SOAP is where Adam is after nearly three, after two between
-# Adam's sixth and seventh, and after three between its tenth and eleventh. Read it with care: one run each, Adam's on its way
-# along a cosine and SOAP's at a constant rate, with a little weight decay, and an update of SOAP takes
-# longer. Still, it is why SOAP is the default of `python -m pixelrnn_np train`, and RMSProp, the
+# After one epoch SOAP is where Adam is after nearly three, after two between Adam's sixth and seventh,
+# and after four below all that Adam reaches in seventeen. Read it with care: one run each, Adam's on
+# its way along a cosine and SOAP's at a constant rate, with a little weight decay, and an update of
+# SOAP takes longer. It is why SOAP is the default of `python -m pixelrnn_np train`, and RMSProp, the
 # paper's, is not. [docs/training.md](../docs/training.md) has the recipes.
 #
 # ### What the paper does not say
