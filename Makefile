@@ -53,6 +53,7 @@ demo: $(READY)
 	@echo
 	@echo "Look at, of MNIST by weights that came with the package:"
 	@echo "  $(RUN)/mnist-drawn.png and $(RUN)/mnist-completed.png"
+	@echo "  (completed: training images of MNIST, which these weights have seen)"
 	@echo "and of the model that was trained just now:"
 	@echo "  $(RUN)/samples.png, $(RUN)/completions.png and $(RUN)/loss.png"
 	@echo "What to try next:"

@@ -20,7 +20,7 @@ import hashlib
 import json
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from . import __version__, backend
 from .arguments import check_int

@@ -90,7 +90,7 @@ def save_loss_curve(path, history, baselines=None):
     figure = new(4, 7)
     axes = figure.subplots()
     for key, colour, style in (("train", BLUE, "-"), ("valid", ORANGE, "o-")):
-        points = [(h["step"], h[key]) for h in history if not math.isnan(h[key])]
+        points = [(each["step"], each[key]) for each in history if not math.isnan(each[key])]
         if points:
             axes.plot(*zip(*points, strict=True), style, color=colour, label=key, markersize=4)
     for name, nats in (baselines or {}).items():

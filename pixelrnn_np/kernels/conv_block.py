@@ -8,10 +8,10 @@ the mirrored taps, which serves both products of the 3×3:
 where reading x at the taps would need a scatter for dx besides. A kernel with taps below, which the
 leaks of notebook 11 have, gets the whole image as its only block.
 
-What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels behind each row,
+What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels after each row,
 which are also those before the next, and whole rows where the kernel leaves the image. There a tap
 is one distance for all pixels, so that nothing is gathered (see tiles/multiply.py). The products of
-the 3×3 run over the pixels behind the rows too, one in 29, and nobody reads what they give.
+the 3×3 run over the pixels after the rows too, one in 29, and nobody reads what they give.
 The readable twin is reference/conv_block.py; the derivation is in layers/residual.py.
 """
 

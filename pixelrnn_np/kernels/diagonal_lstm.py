@@ -8,7 +8,7 @@ one contiguous block and no padding is computed. One step is
 The input-to-state product could be made for the whole map beforehand; merged into the step it costs
 the same multiply-adds, has the longer inner dimension and leaves no second map to read and write.
 
-c and h are stored with the initial state before and behind each diagonal, and before the first (see
+c and h are stored with the initial state before and after each diagonal, and before the first (see
 `_diagonal`). Then the neighbours of a diagonal's pixels are two blocks of the diagonal before, one
 row apart, and nothing is special at the border. `inputs` is not kept: backward gathers it anew,
 which is less to read than the map that it would be.
@@ -56,7 +56,7 @@ def _diagonal(t, H, W, B):
 
     first: its top pixel's row; start: its first row among the gates; state: its first row among
     c and h, where each diagonal, and an empty one before the first, has B rows of initial state on
-    either side; above: where the upper neighbours begin; the others are B rows behind them.
+    either side; above: where the upper neighbours begin; the others are B rows after them.
     """
     first, first_before = max(0, t - W + 1), max(0, t - W)
     before = _pixels_before(t - 1, H, W) * B
@@ -77,6 +77,12 @@ def _pixels_before(t, H, W):
 
 @kernel
 def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, h, y):
+    """x: (B, H, W, I); K_is: (I, 4F); K_ss: (2, F, 4F), the tap above and the one beside; b: (4F,),
+    gates in the order o f i g; h0, c0: (F,); reverse: right to left; shifted: y one row down.
+
+    Written: gates, c, h, in the order of the diagonals (see the top of this file), for the way
+    back; y, (B, H, W, F), or, shifted, added to.
+    """
     B, H, W, I = x.shape
     F = h0.size
     scale = gate_scale(b)
@@ -103,6 +109,10 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
 def diagonal_lstm_backward(
     dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx, dK_is, dK_ss, db, dh0, dc0
 ):
+    """dy: (B, H, W, F); gates, c, h: as the forward pass wrote them; the others as there.
+
+    Written: dK_is, dK_ss, db, dh0, dc0, shaped as the parameters. Added to: dx, (B, H, W, I).
+    """
     B, H, W, I = x.shape
     F = dh0.size
     K, K_t = _stack(K_is, K_ss), np.empty((4 * F, I + 2 * F), x.dtype)
@@ -208,7 +218,7 @@ def _receive(dy, first, t, reverse, shifted, dh, n):
 
 @shared
 def _add_borders(d: Numbers, n: int, B: int, total: Numbers, F: int):
-    """total += the B rows of d before and behind the n of a diagonal's pixels."""
+    """total += the B rows of d before and after the n of a diagonal's pixels."""
     for m in range(B):
         for j in range(F):
             total[j] += d[m * F + j] + d[(B + n + m) * F + j]

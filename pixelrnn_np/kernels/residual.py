@@ -57,6 +57,11 @@ def outputs(a, up, skip, b, x, y, skips, p, M):
 
 @kernel
 def residual_backward(dy, dskip, a, K, da, dx, dK, db):
+    """dy, dskip: (B, H, W, F), dskip empty without skips; a: (B, H, W, h); K: (h, F) or, with
+    skips, (h, 2F).
+
+    Written: da, like a; dx, dy's copy or, empty, nothing; dK, db, like K and its bias.
+    """
     F, h, step = dy.shape[3], K.shape[0], chunk(K.shape[0])
     up, skip = halves_transposed(K, F)
     clear(dK, 0, dK.size)

@@ -123,7 +123,7 @@ def _centred(V):
 def _between_zeros(B, W, reach, I, like):
     """Room for one row of B images, (B + 1, W + reach, I), with zeros around each.
 
-    Image n begins behind `reach` pixels of zeros, which are also those behind image n - 1.
+    Image n begins after `reach` pixels of zeros, which are also those after image n - 1.
     """
     return np.zeros((B + 1, W + reach, I), like.dtype)
 

@@ -265,6 +265,6 @@ def _table(history):
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for h in history:
-        writer.writerow({k: "" if v != v else v for k, v in h.items()})
+    for record in history:
+        writer.writerow({k: "" if v != v else v for k, v in record.items()})
     return text.getvalue().encode()

@@ -13,7 +13,7 @@ def gather(trainer):
     """Everything a resumed run needs besides the weights: arrays, and what JSON holds."""
     arrays = {f"optimizer.{k}": a for k, a in trainer.optimizer.arrays.items()}
     arrays["history"] = np.array(
-        [[h[c] for c in COLUMNS] for h in trainer.history], np.float64
+        [[record[name] for name in COLUMNS] for record in trainer.history], np.float64
     ).reshape(-1, len(COLUMNS))
     if trainer.average is not None:
         arrays["average"] = trainer.average

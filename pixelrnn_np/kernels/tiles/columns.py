@@ -136,7 +136,7 @@ def _added(e, sums, addresses):
 
 
 def outer_tiles(lanes, rows, partly=False, anywhere=False):
-    """Tiles of so many rows of an Outer, from row i on; the row behind them.
+    """Tiles of so many rows of an Outer, from row i on; the row after them.
 
     Whole tiles, whose columns of a are side by side; `anywhere`: all, with columns at any distance.
     lanes, partly: as in product_tiles.
