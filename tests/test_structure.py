@@ -247,3 +247,10 @@ def test_a_workspace_gives_the_arrays_of_the_last_step_again():
     assert space.empty((5,), np.float64) is not first[1]
     a, b, c = space.empty((7,), np.float64), space.empty((memory.SLAB,), np.uint8), other
     assert not any(np.shares_memory(x, y) for x, y in ((a, b), (b, c), (a, c)))
+
+
+def test_kernels_with_many_arguments_say_their_shapes():
+    for path in (PACKAGE / "kernels").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and len(node.args.args) >= 8:
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"
