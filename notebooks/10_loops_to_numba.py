@@ -673,8 +673,8 @@ figures.ladder(times, 2 * macs, peak)
 # fresh array per operation. It does not build step 3's matrix: a row of $x$ and the row of $h$ above
 # are copied between zeros, and the product reads their taps from there, as in the last section.
 # The sums are longer than the convolution's, 112 numbers instead of 80, and feed 64 outputs instead of
-# 16, and so it is nearer to peak, although the cell is not even counted as work. How that became so
-# cheap is the next section.
+# 16. What keeps it below peak is above all the cell, which takes time and is not counted as work. How
+# that became so cheap is the next section.
 #
 # ## σ by way of tanh
 #
