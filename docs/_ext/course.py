@@ -50,6 +50,8 @@ def relinked(text, path, root):
     def link(match):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[2]))
         page = PAGES.get(target) or (page_of(target) if "pixelrnn_np/" in target else None)
+        if target.startswith("docs/"):
+            page = target.removeprefix("docs")
         if target.startswith("notebooks/") and not page:
             page = match[2]  # from one page of the course to another
         if page is None or not (root / target).exists():
