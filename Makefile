@@ -38,7 +38,7 @@ help:
 $(READY): pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[mpi]'
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e '.[dev,mpi]'
 	@touch $(READY)
 
 # The first picture is there in seconds, so its model is the one whose kernels compile fastest.

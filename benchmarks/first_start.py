@@ -15,7 +15,7 @@ from numba.core import event
 
 import pixelrnn_np as pr
 
-MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
+MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm", "multi_scale")
 
 
 class Outermost(event.Listener):

@@ -34,25 +34,25 @@ def test_each_says_why_it_is_there():
 
 def test_the_extras():
     assert set(EXTRAS) == {
-        "notebooks", "mnist5k", "coding", "mpi", "dev", "bench", "docs", "release",
+        "notebooks", "mnist5k", "coding", "mpi", "test", "dev", "bench", "docs", "release",
     }  # fmt: skip
     for system in SYSTEMS:
         wheels = {"mpi4py"} if system == "win32" else {"mpi4py", "mpich"}
         assert names(EXTRAS["mpi"], system) == wheels
 
 
-def test_what_a_learner_installs_has_no_mpi():
+def test_what_a_learner_installs_is_neither_mpi_nor_a_developers_tool():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line and not line.startswith("#"))
     extras = re.fullmatch(r"-e \.\[(.*)\]", line)[1].split(",")
     installed = names([x for extra in extras for x in EXTRAS[extra]])
     assert {"pytest", "hypothesis", "jupyter", "nbformat"} <= installed
-    assert not {"mpi4py", "mpich", "torch"} & installed
+    assert not {"mpi4py", "mpich", "torch", "ruff", "pre-commit"} & installed
 
 
 def test_what_a_learner_installs_needs_no_compiler():
     """Constriction has wheels for all but Linux on ARM, where the rest installs without it."""
-    for extra in ("dev", "notebooks"):
+    for extra in ("test", "notebooks"):
         assert "pixelrnn_np" not in names(EXTRAS[extra], "linux", "aarch64")
         for system, machine in (("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")):
             assert "pixelrnn_np" in names(EXTRAS[extra], system, machine)
@@ -72,8 +72,8 @@ def test_all_that_is_imported_is_asked_for():
 
 
 @pytest.mark.parametrize("target", ["test", "test-slow", "lint", "demo"])
-def test_makes_own_environment_has_mpi(target):
-    assert "install --quiet -r requirements.txt -e '.[mpi]'" in MAKEFILE
+def test_makes_own_environment_has_mpi_and_the_linter(target):
+    assert "install --quiet -r requirements.txt -e '.[dev,mpi]'" in MAKEFILE
     assert f"{target}: $(READY)" in MAKEFILE
 
 

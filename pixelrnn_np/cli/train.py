@@ -1,8 +1,10 @@
-"""What `train` does once its options are read: prepare, fit, draw; on one process or on ranks."""
+"""The command `train`: prepare, fit, draw; on one process or on ranks."""
 
 import contextlib
 import os
 import shlex
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,19 +13,110 @@ from ..arguments import check_int
 from ..console import brief, plural
 from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
+from ..models import BASES, MODELS
 from ..parallel.ranks import world
 from ..runs.experiment import fresh, new_end, resumed
 from ..runs.reading import BEST, CHECKPOINT, PREVIOUS, has_checkpoint, load_run
 from ..runs.run import Run
 from ..training.trainer import Diverged
-from .options import say, say_if_compiling, summary
+from .options import (
+    Grey,
+    Quiet,
+    Size,
+    Threads,
+    ValidShare,
+    option,
+    say,
+    say_if_compiling,
+    size_name,
+    summary,
+)
 from .spread import check_alike, shares
 
 
-def train(out, given, *, resume, init, threads, checkpoint_every, samples, quiet):
-    """Only rank 0 has a Run. It locks the folder before anything is read."""
+def train(
+    out: Annotated[Path, option("folder of the run, created if missing")],
+    model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
+    data: Annotated[
+        str | None,
+        option("a name that `data` lists, or the path of pictures, .npy or .npz", "digits"),
+    ] = None,
+    size: Size = None,
+    grey: Grey = False,
+    valid_share: ValidShare = None,
+    levels: Annotated[int | None, option("values a pixel can take", "the data's")] = None,
+    stochastic: Annotated[
+        bool, option("mnist, mnist5k: binarise at random, with --seed", None, "--stochastic")
+    ] = False,
+    epochs: Annotated[
+        int | None, option("passes over the images; with --resume, the new end", 15)
+    ] = None,
+    seed: Annotated[int | None, option("of weights and shuffling", 0)] = None,
+    threads: Threads = None,
+    resume: Annotated[
+        bool,
+        option("continue from the last checkpoint, if there is one", None, "--resume"),
+    ] = False,
+    h: Annotated[int | None, option("features inside a block; the trunk has 2h", 16)] = None,
+    layers: Annotated[int | None, option("residual blocks", "the model's")] = None,
+    head: Annotated[int | None, option("width of the head", 32)] = None,
+    batch_size: Annotated[int | None, option("images per update", 16)] = None,
+    optimizer: Annotated[str | None, option("soap | adam | rmsprop (the paper's)", "soap")] = None,
+    lr: Annotated[float | None, option("learning rate", 0.003)] = None,
+    schedule: Annotated[str | None, option("cosine | constant", "cosine")] = None,
+    warmup: Annotated[int | None, option("updates until the learning rate is reached", 100)] = None,
+    weight_decay: Annotated[
+        float | None, option("share of each kernel to take off, times the learning rate", 0)
+    ] = None,
+    dropout: Annotated[
+        float | None, option("share of each block's inner features to drop", 0)
+    ] = None,
+    ema: Annotated[
+        float | None, option("decay of the averaged weights; 0: no average", 0.995)
+    ] = None,
+    clip: Annotated[float | None, option("largest gradient per dimension", 1)] = None,
+    no_residual: Annotated[
+        bool, option("blocks without residual connections", None, "--no-residual")
+    ] = False,
+    no_skip: Annotated[
+        bool, option("blocks without skip connections to the output", None, "--no-skip")
+    ] = False,
+    base: Annotated[
+        str | None, option("multi_scale: " + " | ".join(BASES), "diagonal_bilstm")
+    ] = None,
+    factor: Annotated[
+        int | None, option("multi_scale: ratio of neighbouring sizes, even", 2)
+    ] = None,
+    scales: Annotated[int | None, option("multi_scale: number of networks", 2)] = None,
+    exact: Annotated[
+        bool, option("multi_scale: pixels of the small image cost nothing", None, "--exact")
+    ] = False,
+    scale: Annotated[
+        int | None, option("multi_scale: train this network only, 0 the smallest", "all")
+    ] = None,
+    init: Annotated[Path | None, option("run or model file with the first weights")] = None,
+    checkpoint_every: Annotated[
+        int, option("updates between checkpoints; each epoch ends with one", 500)
+    ] = 500,
+    samples: Annotated[int, option("images in samples.png; 0: none", 64)] = 64,
+    quiet: Quiet = False,
+):
+    """Train a model. Best weights, checkpoint, metrics and pictures go to --out."""
+    given = {
+        "model": model, "data": data, "size": size_name(size), "grey": grey or None,
+        "valid_share": valid_share, "levels": levels, "stochastic": stochastic or None,
+        "epochs": epochs, "seed": seed, "h": h, "layers": layers, "head": head,
+        "batch_size": batch_size, "optimizer": optimizer, "lr": lr, "schedule": schedule,
+        "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
+        "dropout": dropout, "residual": False if no_residual else None,
+        "skip": False if no_skip else None, "base": base, "factor": factor, "scales": scales,
+        "exact": exact or None, "scale": scale,
+    }  # fmt: skip
+    given = {k: v for k, v in given.items() if v is not None}
+    check_int("samples", samples, 0, 10**6)
+    check_int("checkpoint-every", checkpoint_every, 1, 10**9)
     here = world()
-    with Run(out) if here.first else contextlib.nullcontext() as run:
+    with Run(out) if here.first else contextlib.nullcontext() as run:  # which locks the folder
         here.meet()
         trainer, about, images = prepare(here, run, out, given, threads, resume, init)
         fit(run, out, trainer, images, about["epochs"], checkpoint_every, quiet)
