@@ -18,7 +18,7 @@ COURSE = {
     "07": ("sums", "the sums around the blocks", 30),
     "08": ("two scales", "a small image first", 40),
     "09": ("training", "training, and results", 45),
-    "10": ("speed", "from loops to kernels", 40),
+    "10": ("speed", "from loops to kernels", 55),
     "11": ("leaks", "how leaks are caught", 35),
     "12": ("files", "from nats to bytes", 25),
     "13": ("all of it", "a whole network on one page", 25),
