@@ -31,6 +31,9 @@ from pixelrnn_np.likelihood import probabilities
 
 rng = np.random.default_rng(0)
 
+# %%
+figures.you_are_here("00")
+
 # %% [markdown]
 # No hand has written these digits. A network has drawn them, pixel by pixel, and each is a new one.
 
@@ -443,6 +446,16 @@ course.interactive(
 # - The same guesses rate images, draw new ones and complete old ones.
 # - It is blind to what comes later: known pixels at the bottom do not steer what is drawn above
 #   them.
+#
+# ## Further reading
+#
+# - The paper, [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759): §1, and its
+#   figures of samples and completions.
+# - The source: [sampling.py](../pixelrnn_np/sampling.py),
+#   [pretrained/__init__.py](../pixelrnn_np/pretrained/__init__.py).
+# - A. van den Oord and others, *Conditional Image Generation with PixelCNN Decoders* (2016,
+#   [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)): the authors' next step, a PixelCNN
+#   without a blind spot that can be told what to draw.
 #
 # Solutions: [solutions/00_tour](solutions/00_tour.ipynb). Next:
 # [01 · Pixel by pixel](01_pixel_by_pixel.ipynb).

@@ -32,6 +32,9 @@ from pixelrnn_np.inspection import checks
 
 rng = np.random.default_rng(1)
 
+# %%
+figures.you_are_here("01")
+
 # %% [markdown]
 # ## The idea
 #
@@ -796,6 +799,17 @@ check.split_colours(split_colours)
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),
 # `data/baselines.py` (coin and histograms), `inspection/checks.py` (sums over all images).
+#
+# ## Further reading
+#
+# - The paper: §2 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [likelihood.py](../pixelrnn_np/likelihood.py),
+#   [sampling.py](../pixelrnn_np/sampling.py).
+# - D. J. C. MacKay, *Information Theory, Inference, and Learning Algorithms* (Cambridge University
+#   Press, 2003): why $-\log_2 p$ is a number of bits, from the beginning.
+# - B. Uria, M.-A. Côté, K. Gregor, I. Murray and H. Larochelle, *Neural Autoregressive Distribution
+#   Estimation* (2016, [arXiv:1605.02226](https://arxiv.org/abs/1605.02226)): the same chain rule
+#   before PixelRNN.
 #
 # Solutions: [solutions/01_pixel_by_pixel](solutions/01_pixel_by_pixel.ipynb). Next:
 # [02 · Softmax pixels](02_softmax_pixels.ipynb).

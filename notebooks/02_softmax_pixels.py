@@ -32,6 +32,9 @@ from pixelrnn_np.training.optim import Adam
 rng = np.random.default_rng(2)
 values = np.arange(256)
 
+# %%
+figures.you_are_here("02")
+
 # %% [markdown]
 # ## The idea
 #
@@ -577,6 +580,15 @@ course.interactive(
 #
 # In the package: `likelihood.py` (this derivation in its docstring), `reference/likelihood.py` (the
 # loops above), `kernels/likelihood.py` (compiled).
+#
+# ## Further reading
+#
+# - The paper: §2.2 and §5.3 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [likelihood.py](../pixelrnn_np/likelihood.py),
+#   [reference/likelihood.py](../pixelrnn_np/reference/likelihood.py).
+# - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
+#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of discretised bells in place
+#   of the softmax, and when it pays.
 #
 # Solutions: [solutions/02_softmax_pixels](solutions/02_softmax_pixels.ipynb). Next:
 # [02b · Networks in ten minutes](02b_networks_in_ten_minutes.ipynb); more on bells:

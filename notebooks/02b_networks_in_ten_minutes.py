@@ -28,6 +28,9 @@ from pixelrnn_np.inspection import gradcheck
 
 rng = np.random.default_rng(9)
 
+# %%
+figures.you_are_here("02b")
+
 # %% [markdown]
 # ## The idea
 #
@@ -307,6 +310,16 @@ check.difference_kernel(difference_kernel)
 # - $y = xK$ has $dK = x^\top dy$ and $dx = dy\,K^\top$. Nearly every gradient in this course is built
 #   from these two.
 # - A convolution uses one kernel at every pixel, so its size does not depend on the image's.
+#
+# ## Further reading
+#
+# - The paper, [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759), takes all of
+#   this for granted.
+# - The source: [layers/base.py](../pixelrnn_np/layers/base.py),
+#   [layers/masked_conv.py](../pixelrnn_np/layers/masked_conv.py).
+# - I. Goodfellow, Y. Bengio and A. Courville, *Deep Learning* (MIT Press, 2016), chapters 6 and 9.
+# - V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning* (2016,
+#   [arXiv:1603.07285](https://arxiv.org/abs/1603.07285)).
 #
 # Solutions: [solutions/02b_networks_in_ten_minutes](solutions/02b_networks_in_ten_minutes.ipynb).
 # Next: [03 · Masked convolution](03_masked_convolution.ipynb).

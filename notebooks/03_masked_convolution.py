@@ -33,6 +33,9 @@ from pixelrnn_np.layers.masks import conv_mask, feature_groups
 
 rng = np.random.default_rng(3)
 
+# %%
+figures.you_are_here("03")
+
 # %% [markdown]
 # ## The idea
 #
@@ -492,6 +495,15 @@ figures.feature_maps(
 #
 # In the package: `layers/masks.py`, `layers/masked_conv.py` (with this derivation in its docstring),
 # `reference/masked_conv.py` (the loops above), `kernels/masked_conv.py` (compiled).
+#
+# ## Further reading
+#
+# - The paper: §3.4 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [layers/masks.py](../pixelrnn_np/layers/masks.py),
+#   [layers/masked_conv.py](../pixelrnn_np/layers/masked_conv.py).
+# - M. Germain, K. Gregor, I. Murray and H. Larochelle, *MADE: Masked Autoencoder for Distribution
+#   Estimation* (2015, [arXiv:1502.03509](https://arxiv.org/abs/1502.03509)): masks on the weights
+#   of a network without convolutions.
 #
 # Solutions: [solutions/03_masked_convolution](solutions/03_masked_convolution.ipynb). Next:
 # [04 · PixelCNN](04_pixelcnn.ipynb).

@@ -38,6 +38,9 @@ from pixelrnn_np.layers.residual import ConvBlock
 rng = np.random.default_rng(4)
 one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
+# %%
+figures.you_are_here("04")
+
 # %% [markdown]
 # ## The idea
 #
@@ -1033,6 +1036,18 @@ figures.feature_maps(
 # In the package: `models/pixelcnn.py` and `models/trunk.py` (Table 1), `layers/residual.py` (the
 # block, with this derivation in its docstring), `reference/conv_block.py` (the chain of layers),
 # `kernels/conv_block.py` (compiled, a whole block at once).
+#
+# ## Further reading
+#
+# - The paper: §3.5 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [models/pixelcnn.py](../pixelrnn_np/models/pixelcnn.py),
+#   [layers/residual.py](../pixelrnn_np/layers/residual.py).
+# - A. van den Oord and others, *Conditional Image Generation with PixelCNN Decoders* (2016,
+#   [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)): two stacks of convolutions close the
+#   blind spot.
+# - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
+#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): what was simplified and added a year
+#   later.
 #
 # Solutions: [solutions/04_pixelcnn](solutions/04_pixelcnn.ipynb). Next:
 # [05 · Row LSTM](05_row_lstm.ipynb).

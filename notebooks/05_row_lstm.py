@@ -36,6 +36,9 @@ from pixelrnn_np.layers.row_lstm import RowLSTM
 rng = np.random.default_rng(5)
 one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
+# %%
+figures.you_are_here("05")
+
 # %% [markdown]
 # ## Memory first
 #
@@ -752,6 +755,16 @@ figures.sheets(
 # In the package: `layers/row_lstm.py` (the layer, and this derivation in its docstring),
 # `reference/row_lstm.py` (the loops above, for all batches), `kernels/row_lstm.py` (compiled).
 # [10](10_loops_to_numba.ipynb) shows how the one becomes the other.
+#
+# ## Further reading
+#
+# - The paper: §3.1 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [layers/row_lstm.py](../pixelrnn_np/layers/row_lstm.py),
+#   [reference/row_lstm.py](../pixelrnn_np/reference/row_lstm.py).
+# - S. Hochreiter and J. Schmidhuber, *Long Short-Term Memory*, Neural Computation 9 (1997): where
+#   the cell comes from. The forget gate was added later.
+# - R. Jozefowicz, W. Zaremba and I. Sutskever, *An Empirical Exploration of Recurrent Network
+#   Architectures* (ICML 2015): what the forget gate's bias is worth.
 #
 # Solutions: [solutions/05_row_lstm](solutions/05_row_lstm.ipynb). Next:
 # [06 · Diagonal BiLSTM](06_diagonal_bilstm.ipynb), which sees all of it.

@@ -37,6 +37,9 @@ from pixelrnn_np.layers.row_lstm import RowLSTM
 rng = np.random.default_rng(6)
 one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
+# %%
+figures.you_are_here("06")
+
 # %% [markdown]
 # ## The idea
 #
@@ -923,6 +926,15 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 #
 # In the package: `layers/diagonal_bilstm.py`, `reference/diagonal_lstm.py` (the plain twin, which
 # knows no skew), `kernels/diagonal_lstm.py` (the fast one).
+#
+# ## Further reading
+#
+# - The paper: §3.2 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [layers/diagonal_bilstm.py](../pixelrnn_np/layers/diagonal_bilstm.py),
+#   [reference/diagonal_lstm.py](../pixelrnn_np/reference/diagonal_lstm.py).
+# - A. Graves, S. Fernández and J. Schmidhuber, *Multi-Dimensional Recurrent Neural Networks* (2007,
+#   [arXiv:0705.2011](https://arxiv.org/abs/0705.2011)): cells with a forget gate for each
+#   direction.
 #
 # Solutions to the exercises: [solutions/06_diagonal_bilstm](solutions/06_diagonal_bilstm.ipynb).
 # Next: [07 · Residual and skip connections](07_residual_and_skip.ipynb), which stacks a dozen such

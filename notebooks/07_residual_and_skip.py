@@ -32,12 +32,15 @@ from pixelrnn_np.inspection import gradcheck
 rng = np.random.default_rng(7)
 train, valid = (pr.load_data("digits", split, levels=2) for split in ("train", "valid"))
 
+# %%
+figures.you_are_here("07")
+
 # %% [markdown]
 # ## The idea
 #
 # More layers should see more and express more. So let us put twelve Row LSTM layers on top of each
 # other, each reading what the one below it makes, and look at the network before any training: how
-# large are the numbers behind each layer, and how large is the gradient of the loss that comes back
+# large are the numbers after each layer, and how large is the gradient of the loss that comes back
 # to them? `pr.record` has both.
 
 # %%
@@ -68,8 +71,13 @@ signal, gradient = sizes(network("neither", 12), train[:8])
 blocks = np.arange(1, 13)
 figures.lines(
     {"signal": (blocks, signal), "gradient": (blocks, gradient)},
-    "layer", "root mean square", log=True,
-)  # fmt: skip
+    "layer",
+    "root mean square",
+    log=True,
+    alt="""Two curves over twelve layers, on a logarithmic scale. The signal falls from layer to
+    layer, from about a tenth to some millionths. The gradient falls the other way, from the last
+    layer down to the first.""",
+)
 
 # %% [markdown]
 # Going up, the signal shrinks at each layer, from a tenth to some millionths: the last layers hand
@@ -89,28 +97,28 @@ figures.lines(
 # All layers of the trunk have $2h$ features, and the LSTM inside works with $h$. One block turns
 # the trunk's features $x_l$ into $x_{l+1}$:
 #
-# $$a_l = \text{LSTM}_l(x_l), \qquad x_{l+1} = x_l + a_l\,U_l + u_l,$$
+# $$a_l = \text{LSTM}_l(x_l), \qquad x_{l+1} = x_l + a_l\,K^{up}_l + b^{up}_l,$$
 #
-# with $a_l$ of $h$ features, and $U_l$ a 1×1 convolution (mask B) from $h$ to $2h$, so that both
-# terms fit. This is the **residual connection**: the block learns the difference between what comes
-# in and what should go out.
+# with $a_l$ of $h$ features, and $K^{up}_l$ a 1×1 convolution (mask B) from $h$ to $2h$, so that both
+# terms fit. The names are those of [04](04_pixelcnn.ipynb), whose block has another inside and the
+# same way out. This is the **residual connection**: the block learns the difference between what
+# comes in and what should go out.
 #
 # Beside them the paper has **skip connections** from each layer to the output, with weights of
 # their own:
 #
-# $$s_l = a_l\,S_l + v_l, \qquad z = x_{L+1} + \sum_{l=1}^{L} s_l,$$
+# $$x_{head} = x_{L+1} + \sum_{l=1}^{L} \left(a_l\,K^{skip}_l + b^{skip}_l\right),$$
 #
-# and $z$ goes into the head. Without residual connections $x_{l+1} = a_l U_l + u_l$; without skips
-# $z = x_{L+1}$.
+# and $x_{head}$ goes into the head. Without residual connections $x_{l+1} = a_l K^{up}_l + b^{up}_l$;
+# without skips $x_{head} = x_{L+1}$.
 
 # %%
 figures.block_sketch()
 
 # %% [markdown]
 # The paper leaves open where the skips leave and where they arrive. Here they leave from $a_l$, the
-# $h$ features inside the block, and arrive before the head's first ReLU. A PixelCNN has the same
-# connections around another inside (Figure 5, left; [04](04_pixelcnn.ipynb)). Nothing is said of
-# the initial weights either; there is a section on them below.
+# $h$ features inside the block, and arrive before the head's first ReLU. Nothing is said of the
+# initial weights either; there is a section on them below.
 #
 # ## Slowly
 #
@@ -128,24 +136,24 @@ def one_by_one(a, K, b):
 
 
 def trunk_slow(model, x):
-    """x (B, H, W, 2h) from the first layer → z, and what each block has kept: (a, LSTM's cache)."""
-    total, kept = 0, []
+    """x (B, H, W, 2h) from the first layer → x_head, and of each block: (a, the LSTM's cache)."""
+    skips, kept = 0, []
     for block in model.blocks.children.values():
         p = block.params
         a, cache = block.lstm.forward(x)
         up = one_by_one(a, p["up.K"][0, 0], p["up.b"])
         if block.has_skip:
-            total = total + one_by_one(a, p["skip.K"][0, 0], p["skip.b"])
+            skips = skips + one_by_one(a, p["skip.K"][0, 0], p["skip.b"])
         x = x + up if block.residual else up
         kept.append((a, cache))
-    return x + total, kept
+    return x + skips, kept
 
 
 # %% [markdown]
 # ## Fast
 #
-# The package computes $[\,aU \mid aS\,]$ as one product of $h \times 4h$, and adds the skips up in
-# place (`layers/residual.py`). All four kinds of network, random biases included:
+# The package computes $[\,a K^{up} \mid a K^{skip}\,]$ as one product with a matrix of $h \times 4h$,
+# and adds the skips up in place (`layers/residual.py`). All four kinds of network, random biases included:
 
 # %%
 nets = {kind: network(kind, 3, dtype="float64", h=3, head=6) for kind in KINDS}
@@ -153,8 +161,8 @@ images = train[:2]
 for model in nets.values():
     gradcheck.randomise(model, rng)
     first, _ = model.first.forward(model.scale(images))
-    z, _ = trunk_slow(model, first)
-    assert np.allclose(model.head.forward(z)[0], model.logits(images), rtol=0, atol=1e-12)
+    x_head, _ = trunk_slow(model, first)
+    assert np.allclose(model.head.forward(x_head)[0], model.logits(images), rtol=0, atol=1e-12)
 print("slow and fast agree:", ", ".join(nets))
 
 # %% [markdown]
@@ -162,8 +170,8 @@ print("slow and fast agree:", ", ".join(nets))
 #
 # Put the residual sums into each other, and nothing is left of the nesting but a sum:
 #
-# $$x_{L+1} = x_1 + \sum_l (a_l U_l + u_l), \qquad
-#   z = x_1 + \sum_l \left(a_l\,(U_l + S_l) + u_l + v_l\right).$$
+# $$x_{L+1} = x_1 + \sum_l \left(a_l K^{up}_l + b^{up}_l\right), \qquad
+#   x_{head} = x_1 + \sum_l \left(a_l\,(K^{up}_l + K^{skip}_l) + b^{up}_l + b^{skip}_l\right).$$
 #
 # So with residual connections every layer reaches the head already, and skips reach nothing new:
 # they add short ways beside it, and let a layer tell the head something that it does not tell the
@@ -173,10 +181,11 @@ print("slow and fast agree:", ", ".join(nets))
 #
 # ## Exercise 7.1 · How many ways?
 #
-# Take the network apart into ways from $x_1$ to $z$. At each block, a way may go through the LSTM
-# and $U$ to the next block; or, with a residual connection, past the LSTM to the next block; or,
-# with a skip connection, through the LSTM and $S$ straight to $z$. Behind the last block it arrives
-# at $z$. How many different ways are there through $L$ blocks? Return a whole number.
+# Take the network apart into ways from $x_1$ to $x_{head}$. At each block, a way may go through the
+# LSTM and $K^{up}$ to the next block; or, with a residual connection, past the LSTM to the next
+# block; or, with a skip connection, through the LSTM and $K^{skip}$ straight to $x_{head}$. After the
+# last block it arrives at $x_{head}$. How many different ways are there through $L$ blocks? Return a
+# whole number.
 #
 # <details><summary>Hint</summary>
 #
@@ -196,57 +205,64 @@ check.ways(ways)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# The head hands us $dz$. The blocks are taken from the last to the first.
-#
-# **1. Into the last block.** $z = x_{L+1} + \sum s_l$. A sum hands its gradient to each of its
-# terms: $dx_{L+1} = dz$, and $ds_l = dz$ for every $l$, however deep it is. That is all that skips
-# are for.
+# The head hands us $dx_{head}$. The blocks are taken from the last to the first. Here is the sketch
+# again, each arrow turned round, with the numbers of the steps.
+
+# %%
+figures.block_sketch(back=True)
+
+# %% [markdown]
+# **1. Into the last block, and into every skip.** $x_{head}$ is a sum, and a sum hands its gradient
+# to each of its terms: $dx_{L+1} = dx_{head}$, and every skip gets $dx_{head}$ too, however deep it
+# is. That is all that skips are for.
 #
 # **2. Into the inner map.** Two arrows leave $a_l$, so two gradients come back:
 #
-# $$da_l = dx_{l+1}\,U_l^\top + dz\,S_l^\top.$$
+# $$da_l = dx_{l+1}\,K^{up\top}_l + dx_{head}\,K^{skip\top}_l.$$
 #
 # **3. The weights.** As for any product, with $p$ over all pixels:
 #
-# $$dU_l = \sum_p a_{l,p}^\top\, dx_{l+1,p}, \quad dS_l = \sum_p a_{l,p}^\top\, dz_p, \quad
-#   du_l = \sum_p dx_{l+1,p}, \quad dv_l = \sum_p dz_p.$$
+# $$dK^{up}_l = \sum_p a_{l,p}^\top\, dx_{l+1,p}, \quad
+#   dK^{skip}_l = \sum_p a_{l,p}^\top\, dx_{head,p}, \quad
+#   db^{up}_l = \sum_p dx_{l+1,p}, \quad db^{skip}_l = \sum_p dx_{head,p}.$$
 #
-# **4. Through the LSTM**, as in 05: $da_l$ becomes $\text{LSTM}_l^\top(da_l)$, where $^\top$ stands
-# for its whole backward pass.
+# **4. Through the LSTM**, as in [05](05_row_lstm.ipynb): $da_l$ becomes
+# $\text{LSTM}_l^\top(da_l)$, where $^\top$ stands for its whole backward pass.
 #
 # **5. The residual connection.** Two arrows leave $x_l$ as well, one into the LSTM and one past it:
 #
 # $$dx_l = \text{LSTM}_l^\top(da_l) + dx_{l+1}.$$
 #
 # Without it, the second term is missing, and the first is all there is. Write $J_l$ for the matrix
-# that takes $dx_{l+1}$ through $U_l$ and the LSTM to $dx_l$. Then, leaving out the skips,
+# that takes $dx_{l+1}$ through $K^{up}_l$ and the LSTM to $dx_l$, and $I$ for the identity. Then,
+# leaving out the skips,
 #
-# $$dx_1 = dz\,J_L\,J_{L-1} \cdots J_1$$
+# $$dx_1 = dx_{head}\,J_L\,J_{L-1} \cdots J_1$$
 #
 # without residual connections, and with them
 #
-# $$dx_1 = dz\,(1 + J_L)(1 + J_{L-1}) \cdots (1 + J_1).$$
+# $$dx_1 = dx_{head}\,(I + J_L)(I + J_{L-1}) \cdots (I + J_1).$$
 #
-# Where $J$ is small, the first product vanishes; the second goes to $dz$. Multiply it out, and you
-# have the $2^L$ ways of the exercise.
+# Where every $J_l$ is small, the first product vanishes; the second goes to $dx_{head}$. Multiply it
+# out, and you have the $2^L$ ways of the exercise.
 
 
 # %%
-def trunk_slow_backward(dz, model, kept):
-    """dz → d of the first layer's output, {parameter: gradient} of up and skip."""
-    d, grads = dz, {}  # 1
+def trunk_slow_backward(dx_head, model, kept):
+    """dx_head → d of the first layer's output, {parameter: gradient} of up and skip."""
+    dx, grads = dx_head, {}  # 1
     for k, block in reversed(list(enumerate(model.blocks.children.values()))):
         p, (a, cache) = block.params, kept[k]
-        da = d @ p["up.K"][0, 0].T  # 2
-        grads[f"blocks.{k}.up.K"] = np.einsum("bhwi,bhwo->io", a, d)[None, None]  # 3
-        grads[f"blocks.{k}.up.b"] = d.sum(axis=(0, 1, 2))
+        da = dx @ p["up.K"][0, 0].T  # 2
+        grads[f"blocks.{k}.up.K"] = np.einsum("brqi,brqo->io", a, dx)[None, None]  # 3
+        grads[f"blocks.{k}.up.b"] = dx.sum(axis=(0, 1, 2))
         if block.has_skip:
-            da = da + dz @ p["skip.K"][0, 0].T  # 2
-            grads[f"blocks.{k}.skip.K"] = np.einsum("bhwi,bhwo->io", a, dz)[None, None]  # 3
-            grads[f"blocks.{k}.skip.b"] = dz.sum(axis=(0, 1, 2))
-        dx, _ = block.lstm.backward(da, cache)  # 4
-        d = dx + d if block.residual else dx  # 5
-    return d, grads
+            da = da + dx_head @ p["skip.K"][0, 0].T  # 2
+            grads[f"blocks.{k}.skip.K"] = np.einsum("brqi,brqo->io", a, dx_head)[None, None]  # 3
+            grads[f"blocks.{k}.skip.b"] = dx_head.sum(axis=(0, 1, 2))
+        through, _ = block.lstm.backward(da, cache)  # 4
+        dx = through + dx if block.residual else through  # 5
+    return dx, grads
 
 
 for model in nets.values():
@@ -254,22 +270,22 @@ for model in nets.values():
     dlogits = rng.standard_normal(logits.shape)
     dx, grads = model.backward(dlogits.copy(), cache)
     first, first_cache = model.first.forward(model.scale(images))
-    z, kept = trunk_slow(model, first)
-    dz, _ = model.head.backward(dlogits.copy(), model.head.forward(z)[1])
-    d, slow = trunk_slow_backward(dz, model, kept)
-    assert np.allclose(model.first.backward(d, first_cache)[0], dx, rtol=0, atol=1e-11)
-    for name, g in slow.items():
-        assert np.allclose(g, grads[name], rtol=0, atol=1e-11), name
+    x_head, kept = trunk_slow(model, first)
+    dx_head, _ = model.head.backward(dlogits.copy(), model.head.forward(x_head)[1])
+    dfirst, slow = trunk_slow_backward(dx_head, model, kept)
+    assert np.allclose(model.first.backward(dfirst, first_cache)[0], dx, rtol=0, atol=1e-11)
+    for name, gradient in slow.items():
+        assert np.allclose(gradient, grads[name], rtol=0, atol=1e-11), name
 print("slow and fast gradients agree for the image and all up and skip weights")
 
 # %% [markdown]
 # ### Are they right?
 #
-# One weight of the first block's $U$, in each kind of network. It has to get through all later
-# blocks to be noticed, so this is also a first look at what the connections do:
+# One weight of the first block's $K^{up}$, in each kind of network. It has to get through all later
+# blocks to be noticed:
 
 # %%
-eps, place, rows = 1e-5, (0, 0, 1, 2), []
+eps, place, found = 1e-5, (0, 0, 1, 2), []
 for kind, model in nets.items():
     theta, (_, grads) = model.params["blocks.0.up.K"], model.loss_and_grads(images)
     value, losses = theta[place], []
@@ -278,10 +294,14 @@ for kind, model in nets.items():
         losses.append(model.nll(images).mean())
     theta[place] = value
     numeric = (losses[0] - losses[1]) / (2 * eps)
-    rows.append([kind, f"{numeric:.8f}", f"{grads['blocks.0.up.K'][place]:.8f}"])
-figures.Table(["connections", "numerically", "by hand"], rows)
+    found.append([kind, float(numeric), float(grads["blocks.0.up.K"][place])])
+figures.Table(["connections", "numerically", "by hand"], found, form="{:.8f}")
 
 # %% [markdown]
+# The two columns agree in every line, so the derivation holds for this weight, with and without each
+# connection. The lines themselves cannot be compared: one weight among random ones may be heard well
+# or badly by chance. How much arrives is a question about all of them, which comes below.
+#
 # And every entry of every array of one block with both connections, its LSTM's included:
 
 # %%
@@ -289,9 +309,7 @@ block = nets["both"].blocks.children["0"]
 x = rng.standard_normal((2, 4, 5, 6))
 errors = gradcheck.check_layer(block, (x, None), rng)
 assert max(errors.values()) < 1e-6
-figures.Table(
-    ["gradient of", "largest relative error"], [[k, f"{e:.0e}"] for k, e in errors.items()]
-)
+figures.Table(["gradient of", "largest relative error"], errors.items(), form="{:.0e}")
 
 # %% [markdown]
 # ## Exercise 7.2 · Skips that leave elsewhere
@@ -299,11 +317,12 @@ figures.Table(
 # The paper does not say where in a block the skip leaves. In another reading of it, it leaves from
 # the block's **output**:
 #
-# $$y = x + a\,U, \qquad s = y\,S,$$
+# $$y = x + a\,K^{up}, \qquad skip = y\,K^{skip},$$
 #
-# with $S$ now of shape $(2h, 2h)$. Given $dy$ (from the next block), $ds$ (from the sum for the
-# head), both of shape $(n, 2h)$, $U$ of shape $(h, 2h)$, $S$, and a function `lstm_back` that turns
-# $da$ of shape $(n, h)$ into the LSTM's share of $dx$, return $dx$, shape $(n, 2h)$.
+# with $K^{skip}$ now of shape $(2h, 2h)$. Given $dy$ (from the next block), $dskip$ (from the sum
+# before the head), both of shape $(n, 2h)$ for $n$ pixels, $K^{up}$ of shape $(h, 2h)$, $K^{skip}$, and
+# a function `lstm_back` that turns $da$ of shape $(n, h)$ into the LSTM's share of $dx$, return $dx$,
+# shape $(n, 2h)$.
 #
 # <details><summary>Hint</summary>
 #
@@ -313,7 +332,7 @@ figures.Table(
 
 
 # %%
-def block_back(dy, ds, U, S, lstm_back):
+def block_back(dy, dskip, K_up, K_skip, lstm_back):
     dx = ...  # your code
     return dx
 
@@ -332,7 +351,14 @@ def draw_sizes(layers=12, what="gradient"):
     found = {kind: sizes(network(kind, layers), train[:8]) for kind in KINDS}
     k = ("signal", "gradient").index(what)
     curves = {kind: (np.arange(1, layers + 1), both[k]) for kind, both in found.items()}
-    return figures.lines(curves, "layer", f"{what}, root mean square", log=True)
+    return figures.lines(
+        curves,
+        "layer",
+        f"{what}, root mean square",
+        log=True,
+        legend="above",
+        ylim=(1e-9, 1),
+    )
 
 
 course.interactive(
@@ -344,24 +370,24 @@ course.interactive(
 
 # %% [markdown]
 # With residual connections both curves are flat: every layer is heard, and every layer hears. With
-# skips alone each layer gets a gradient, down to the first, for $dz$ comes directly to every $a_l$, and
-# from there has one LSTM to pass, not twelve. But the
-# signal still dies on its way up, so that the upper layers have little to say. It does not harm:
-# the lower ones do the work, and their skips hand it to the head.
+# skips alone each layer gets a gradient, down to the first. For $dx_{head}$ comes directly to every
+# $a_l$, and from there has one LSTM to pass, not twelve. But the signal still dies on its way up, so
+# that the upper layers have little to say. It does not harm: the lower ones do the work, and their
+# skips hand it to the head.
 #
 # Only where there is neither does nothing arrive from either side.
 #
 # ## What sums ask of the initial weights
 #
 # A sum has a danger of its own. Each block adds to the trunk, and with $L$ blocks the sum may
-# become large. This project therefore starts $U$ and $S$ with a factor $1/\sqrt L$ (of $U$ only
-# where it is a summand, that is, with residual connections). The paper does not say what it did.
+# become large. This project therefore starts $K^{up}$ and $K^{skip}$ with a factor $1/\sqrt L$ (of
+# $K^{up}$ only where it is a summand, that is, with residual connections). The paper does not say what it did.
 #
 # ## Exercise 7.3 · How large does the trunk get?
 #
-# Say that the features of $x_1$ have the standard deviation $s$, and that each of $L$ blocks adds
-# something independent of all else, with standard deviation $v$ times a factor $g$ on $U$. What is
-# the standard deviation of $x_{L+1}$? Try $g = 1$ and $g = 1/\sqrt L$ in your formula before you
+# Say that the features of $x_1$ have the standard deviation `first`. Each of $L$ blocks adds something
+# independent of all else, with the standard deviation `added` times a `factor` on $K^{up}$. What is
+# the standard deviation of $x_{L+1}$? Try the factors 1 and $1/\sqrt L$ in your formula before you
 # read on.
 #
 # <details><summary>Hint</summary>
@@ -371,7 +397,7 @@ course.interactive(
 
 
 # %%
-def spread(L, s, v, g):
+def spread(L, first, added, factor):
     deviation = ...  # your code
     return deviation
 
@@ -379,8 +405,8 @@ def spread(L, s, v, g):
 check.spread(spread)
 
 # %% [markdown]
-# With $g = 1$ the trunk grows like $\sqrt L$, with $g = 1/\sqrt L$ it ends where one block would
-# have brought it, for any $L$. That is for independent summands. A block reads the sum of all
+# With the factor 1 the trunk grows like $\sqrt L$, with $1/\sqrt L$ it ends where one block would have
+# brought it, for any $L$. That is for independent summands. A block reads the sum of all
 # blocks before it, so in truth each adds in proportion to what is there, and growth may be
 # exponential. What it does to the first loss, in nats per image, before any training:
 
@@ -400,19 +426,23 @@ def first_loss(name, layers, plain, seeds=2):
     return float(np.mean(nats))
 
 
-rows = [
-    [name, "without" if plain else "with"] + [f"{first_loss(name, L, plain):,.0f}" for L in depths]
-    for name in ("pixelcnn", "diagonal_bilstm", "row_lstm")
-    for plain in (True, False)
-]
 print(f"a coin costs {64 * np.log(2):.0f} nats per image")
-figures.Table(["network", "factor 1/√L", *[f"L = {L}" for L in depths]], rows)
+figures.Table(
+    ["network", "factor 1/√L", *[f"L = {L}" for L in depths]],
+    [
+        [name, "without" if plain else "with", *(first_loss(name, L, plain) for L in depths)]
+        for name in ("pixelcnn", "diagonal_bilstm", "row_lstm")
+        for plain in (True, False)
+    ],
+    form="{:,.0f}",
+)
 
 # %% [markdown]
 # An LSTM bounds what it adds, since $|h| < 1$; the PixelCNN's ReLUs bound nothing, and 64 blocks
-# start out astronomically wrong. With the factor all of them start near a coin, at any depth. It is
-# one number per block, it costs nothing, and `benchmarks/README.md` has what it is worth after
-# training.
+# start out astronomically wrong. At 16 blocks little is to be seen. There the trunk has grown as well,
+# but the weights of the logits start small and hide it. With the factor all networks start near a
+# coin, at any depth. It is one number per block, it costs nothing, and `benchmarks/README.md` has what
+# it is worth after training.
 #
 # ## Table 2, small
 #
@@ -439,11 +469,9 @@ runs = {kind: [trained(kind, LAYERS, seed) for seed in range(SEEDS)] for kind in
 table_2 = {kind: [nats for _, nats in pairs] for kind, pairs in runs.items()}
 paper_2 = {"neither": 3.22, "skip": 3.09, "residual": 3.07, "both": 3.06}
 figures.Table(
-    ["connections", "paper, CIFAR-10 (bits/dim)", "here (nats per image)", "the seeds"],
-    [
-        [kind, f"{paper_2[kind]:.2f}", f"{np.mean(nats):.2f}", ", ".join(f"{v:.2f}" for v in nats)]
-        for kind, nats in table_2.items()
-    ],
+    ["connections", "paper (bits/dim)", "here (nats)", *[f"seed {k}" for k in range(SEEDS)]],
+    [[kind, paper_2[kind], float(np.mean(nats)), *nats] for kind, nats in table_2.items()],
+    form="{:.2f}",
 )
 
 # %% [markdown]
@@ -456,8 +484,7 @@ white = (train.sum(axis=0) + 1) / (len(train) + 2)
 each_alone = float(
     -np.where(valid == 1, np.log(white), np.log(1 - white)).sum(axis=(1, 2, 3)).mean()
 )
-baseline = {"64 bent coins": each_alone}
-found = baseline | {k: float(np.mean(v)) for k, v in table_2.items()}
+found = {"64 bent coins": each_alone} | {k: float(np.mean(v)) for k, v in table_2.items()}
 figures.bars(found, "nats per image", form="{:.2f}")
 
 # %% [markdown]
@@ -466,12 +493,12 @@ figures.bars(found, "nats per image", form="{:.2f}")
 # to image:
 
 # %%
-rows = []
-for kind, pairs in runs.items():
-    logits = pairs[0][0].logits(valid)
-    places, from_image = logits.mean(axis=0).std(), logits.std(axis=0).mean()
-    rows.append([kind, f"{places:.2f}", f"{from_image:.2f}"])
-figures.Table(["connections", "logits differ between places by", "between images by"], rows)
+logits = {kind: pairs[0][0].logits(valid) for kind, pairs in runs.items()}
+figures.Table(
+    ["connections", "logits differ between places by", "between images by"],
+    [[k, float(z.mean(axis=0).std()), float(z.std(axis=0).mean())] for k, z in logits.items()],
+    form="{:.2f}",
+)
 
 # %% [markdown]
 # So it is. With neither connection, what is left of the signal tells only where in the image a pixel
@@ -503,53 +530,84 @@ for better, worse in (("residual", "skip"), ("both", "residual")):
 # %%
 found = {kind: sizes(pairs[0][0], train[:8])[1] for kind, pairs in runs.items()}
 figures.lines(
-    {kind: (np.arange(1, LAYERS + 1), sizes) for kind, sizes in found.items()},
-    "layer", "gradient after training, root mean square", log=True,
-)  # fmt: skip
+    {kind: (np.arange(1, LAYERS + 1), gradient) for kind, gradient in found.items()},
+    "layer",
+    "gradient, root mean square",
+    log=True,
+    legend="above",
+    ylim=(1e-9, 1),
+)
 
 # %% [markdown]
-# Training does not open the way. With neither connection, what arrives at the first layer is even
-# less than before: a layer that hears nothing stays as it is, and the layers above it have settled
-# on something that does not need it. With residual connections little has changed; with skips alone
-# the lower layers now hear more than the upper ones.
+# Training does not open the way. With neither connection, what arrives at the first layer is still some
+# fifty thousand times smaller than what arrives at the last. A layer that hears nothing stays as it is,
+# and the layers above it have settled on something that does not need it. With residual connections both
+# curves are flat as before. With skips alone the ends hear more than the middle: the last layer
+# stands beside the head, and all others depend on the first.
 #
 # One more question to a trained network: which of its layers does it need? Take the sum apart again
-# and leave out one summand: set one block's $U$, $S$ and their biases to zero, so that it adds
-# nothing, and see what the validation images cost.
+# and leave out one summand: set one block's $K^{up}$, $K^{skip}$ and their biases to zero, so that it
+# adds nothing, and see how much more the validation images cost.
 
 
 # %%
-def without(model, block):
-    """Nats per validation image when one block adds nothing to the trunk and to the head."""
-    names = [
-        n for n in model.params if n.startswith((f"blocks.{block}.up", f"blocks.{block}.skip"))
-    ]
-    kept = {n: model.params[n].copy() for n in names}
-    for n in names:
-        model.params[n][...] = 0
+def without(model, left_out):
+    """Nats per validation image when some blocks, by index, add nothing to trunk and head."""
+    kept = model.flat.copy()
+    for block in left_out:
+        for name in model.params:
+            if name.startswith((f"blocks.{block}.up.", f"blocks.{block}.skip.")):
+                model.params[name][...] = 0
     nats = float(model.nll(valid).mean())
-    for n, a in kept.items():
-        model.params[n][...] = a
+    model.flat[...] = kept
     return nats
 
 
 def draw_without(kind="both"):
     model, nats = runs[kind][0]
-    removed = [without(model, k) for k in range(LAYERS)]
+    dearer = [without(model, [k]) - nats for k in range(LAYERS)]
     return figures.lines(
-        {kind: (np.arange(1, LAYERS + 1), removed)},
-        f"{kind}: the layer that is left out", "nats per image",
-        levels={"all layers": nats, "64 bent coins": each_alone},
-    )  # fmt: skip
+        {kind: (np.arange(1, LAYERS + 1), dearer)},
+        "the layer that is left out",
+        f"{kind}: nats more per image",
+        ylim=(-2, 65),
+        height=2.6,
+        alt=f"""Network "{kind}": how many nats more an image costs without one of the layers 1 to
+        {LAYERS}: {", ".join(f"{n:.1f}" for n in dearer)}.""",
+    )
 
 
-course.interactive(draw_without, static=[{"kind": "both"}, {"kind": "skip"}], kind=list(KINDS))
+course.interactive(
+    draw_without, static=[{"kind": kind} for kind in ("both", "skip")], kind=list(KINDS)
+)
 
 # %% [markdown]
-# With both connections no layer is indispensable: whichever is left out, the network loses about
-# two nats at most, and the others go on. It behaves like a sum. With skips alone it is still a chain:
-# without its first layer nothing above it makes sense, and the result is worse than a fair coin's
-# 44 nats, while the last four layers could go almost unnoticed.
+# Both figures have the same axes. With both connections no layer is indispensable: whichever is left
+# out, the network loses less than three nats, and the others go on. It behaves like a sum. With skips
+# alone it is still a chain. Without its first layer nothing above it makes sense, and the result is
+# worse than a fair coin's 44 nats.
+#
+# What of the layers at the other end? One at a time, each of the last four costs about a nat or less.
+# That does not mean that nobody would miss them. Left out together:
+
+# %%
+thirds = {"first four": range(4), "middle four": range(4, 8), "last four": range(8, LAYERS)}
+figures.Table(
+    ["connections", "all layers", *(f"without the {name}" for name in thirds)],
+    [
+        [kind, nats, *(without(model, blocks) for blocks in thirds.values())]
+        for kind, ((model, nats), *_) in runs.items()
+    ],
+    form="{:.1f}",
+)
+
+# %% [markdown]
+# Together the last four are worth three to five nats in every network that has learnt something. In
+# the two of the figures that is more than their prices one by one add up to: each is spared easily
+# because the others are still there. With skips alone the first four are worth five times as much as
+# the last four. With both connections no third stands out so far. (With neither, the first four can
+# go: they say nothing about the digit. The last ones cannot, for they tell where in the image a pixel
+# lies.)
 #
 # ## Table 3, small
 #
@@ -563,23 +621,32 @@ table_3 = {L: [trained("both", L, seed)[1] for seed in range(SEEDS)] for L in DE
 table_3[LAYERS] = table_2["both"]
 course.show(
     figures.Table(
-        ["layers", "paper (bits/dim)", "here (nats)", "the seeds", "parameters here"],
         [
-            [L, f"{paper_3[L]:.2f}", f"{np.mean(nats):.2f}", ", ".join(f"{v:.2f}" for v in nats),
-             network("both", L).flat.size]
+            "layers",
+            "paper (bits/dim)",
+            "here (nats)",
+            *[f"seed {k}" for k in range(SEEDS)],
+            "numbers",
+        ],
+        [
+            [L, paper_3[L], float(np.mean(nats)), *nats, network("both", L).flat.size]
             for L, nats in table_3.items()
         ],
+        form="{:.2f}",
     )
-)  # fmt: skip
+)
 figures.lines(
-    {f"seed {s}": (list(table_3), [v[s] for v in table_3.values()]) for s in range(SEEDS)},
-    "layers", "nats per image", levels={"64 bent coins": each_alone},
-)  # fmt: skip
+    {f"seed {k}": (list(table_3), [v[k] for v in table_3.values()]) for k in range(SEEDS)},
+    "layers",
+    "nats per image",
+    levels={"64 bent coins": each_alone},
+    legend="above",
+)
 
 # %% [markdown]
 # Deeper is better, in the paper's table and in this one, with every seed, and, as a rule, each further
 # layer brings less than the one before. (In the paper's table the last three bring 0.02 and the three
-# before them 0.01; that is rounding.)
+# before them 0.01, which rounding may explain.)
 #
 # What such a table does not say: a deeper network also has more parameters and takes more time per
 # step, and neither table holds these equal. It says that depth *can be used* once there are sums
@@ -595,13 +662,24 @@ figures.lines(
 #   a term that is multiplied by one.
 # - Residual connections keep signal and gradient alive through the trunk; skips give each layer a
 #   gradient directly. Either saves a deep network, both together add a little.
-# - Backward through a sum is a sum: $dx = \text{LSTM}^\top(da) + dy$, and $da$ collects from $U$
-#   and from $S$.
+# - Backward through a sum is a sum: $dx_l = \text{LSTM}_l^\top(da_l) + dx_{l+1}$, and $da_l$ collects
+#   from $K^{up}_l$ and from $K^{skip}_l$.
 # - Sums over $L$ blocks want initial weights with a factor $1/\sqrt L$.
 # - A difference is worth as much as its spread over seeds allows.
 #
 # In the package: `layers/residual.py`, `models/trunk.py`; `residual` and `skip` are arguments of
 # `pr.build_model`.
+#
+# ## Further reading
+#
+# - The paper: §3.3 and §5.4 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [layers/residual.py](../pixelrnn_np/layers/residual.py),
+#   [models/trunk.py](../pixelrnn_np/models/trunk.py).
+# - K. He, X. Zhang, S. Ren and J. Sun, *Deep Residual Learning for Image Recognition* (2015,
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)): where residual connections come from.
+# - H. Zhang, Y. N. Dauphin and T. Ma, *Fixup Initialization: Residual Learning Without
+#   Normalization* (2019, [arXiv:1901.09321](https://arxiv.org/abs/1901.09321)): what sums ask of
+#   the initial weights, for other networks.
 #
 # Solutions to the exercises:
 # [solutions/07_residual_and_skip](solutions/07_residual_and_skip.ipynb). Next: [08 ·

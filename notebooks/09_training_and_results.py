@@ -36,6 +36,9 @@ from pixelrnn_np.training.optim import build_optimizer, learning_rate, matrices
 
 rng = np.random.default_rng(9)
 
+# %%
+figures.you_are_here("09")
+
 # %% [markdown]
 # ## The idea
 #
@@ -937,6 +940,19 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 # In the package: `models/trunk.py`, `layers/head.py`, `training/optim.py`, `training/trainer.py`,
 # `pretrained/` (weights and cards).
 # On the command line: `python -m pixelrnn_np pretrained`, `train`, `evaluate`.
+#
+# ## Further reading
+#
+# - The paper: §5 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [training/trainer.py](../pixelrnn_np/training/trainer.py),
+#   [training/optim.py](../pixelrnn_np/training/optim.py).
+# - D. P. Kingma and J. Ba, *Adam: A Method for Stochastic Optimization* (2014,
+#   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)).
+# - N. Vyas and others, *SOAP: Improving and Stabilizing Shampoo using Adam* (2024,
+#   [arXiv:2409.11321](https://arxiv.org/abs/2409.11321)).
+# - L. Theis, A. van den Oord and M. Bethge, *A note on the evaluation of generative models* (2015,
+#   [arXiv:1511.01844](https://arxiv.org/abs/1511.01844)): what a likelihood says of samples, and
+#   what not.
 #
 # Solutions: [solutions/09_training_and_results](solutions/09_training_and_results.ipynb). Next:
 # [10 · Loops to Numba](10_loops_to_numba.ipynb).

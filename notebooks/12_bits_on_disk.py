@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 12 · Bits on disk: a likelihood becomes a file
 #
-# **What you will do.** Write an arithmetic coder, twenty lines of whole numbers; store a test digit
+# **What you will do.** Write an arithmetic coder, two dozen lines of whole numbers; store a test digit
 # with it in about as many bytes as the likelihood says, and read it back, pixel by pixel. Then
 # measure what a wrong model costs, and hand the coder a model that cheats.
 #
@@ -32,6 +32,9 @@ from pixelrnn_np.course import n12 as check
 from pixelrnn_np.data import compressors
 
 rng = np.random.default_rng(12)
+
+# %%
+figures.you_are_here("12")
 
 # %% [markdown]
 # ## The idea
@@ -62,7 +65,13 @@ def draw_message(message="bacb"):
         titles.append(f"{float(low):.3f} to {float(low + width):.3f}")
         low += width * sum(list(P.values())[: list(P).index(letter)])
         width *= P[letter]
-    return figures.intervals([(P, letter) for letter in message], titles)
+    return figures.intervals(
+        [(P, letter) for letter in message],
+        titles,
+        alt=f"""{len(message)} bars, each cut in parts for a, b and c as wide as 1/2, 1/3 and 1/6. The
+        parts of {", ".join(message)} are orange; each bar below is the orange part above it,
+        magnified. The last bar is the interval {titles[-1]}.""",
+    )
 
 
 course.interactive(
@@ -87,7 +96,7 @@ course.interactive(
 #   for the second one's. That is sampling ([01](01_pixel_by_pixel.ipynb)), with the stored number in
 #   the place of chance, and it takes as many steps.
 # - **Both ends need the same cuts, to the last bit.** A part that is a hair wider at one end picks
-#   another value some day, and everything behind it is noise. So the coder below uses whole numbers
+#   another value some day, and everything after it is noise. So the coder below uses whole numbers
 #   only, and the network has to give the very same floats at both ends.
 # - **Nothing may cost infinitely much.** A value with probability 0 has no part, and an image with
 #   such a value cannot be stored. Every value is given at least a sliver.
@@ -101,8 +110,8 @@ course.interactive(
 #
 # <details><summary>Hint</summary>
 #
-# Start with `low, width = 0, 1`. The part of value $v$ begins behind the parts of the values below
-# $v$: how far is that, in units of the interval's present width?
+# Start with `low, width = 0, 1`. The part of value $v$ begins where the parts of the values below
+# $v$ end: how far is that, in units of the interval's present width?
 # </details>
 
 
@@ -115,7 +124,7 @@ def interval(message, p):
 check.interval(interval)
 
 # %% [markdown]
-# ## Slowly: twenty lines of whole numbers
+# ## Slowly: whole numbers only
 #
 # Exact fractions work, and grow: after an image they have hundreds of digits. A coder keeps only the
 # end of them. Three rules make it one.
@@ -208,10 +217,17 @@ def parts(p):
 
 p = np.array([0.90, 0.07, 0.02, 0.01])
 message = rng.choice(4, 10_000, p=p)
-encoder = Encoder()
-for v in message:
-    encoder.write(int(parts(p)[v]), int(frequencies(p)[v]))
-data = encoder.finish()
+
+
+def encode(message, p):
+    """Values, each at the same probabilities p, as bytes."""
+    encoder, cuts = Encoder(), parts(p).tolist()
+    for v in message:
+        encoder.write(cuts[v], cuts[v + 1] - cuts[v])
+    return encoder.finish()
+
+
+data = encode(message, p)
 decoder = Decoder(data)
 assert [decoder.read(parts(p)) for _ in message] == message.tolist()
 entropy = -(np.log2(p[message])).sum()
@@ -226,24 +242,25 @@ print(f"-log2 p of the message: {entropy / 8:.1f} bytes; the file: {len(data)} b
 # impossible, and a carry that runs through many bytes.
 
 # %%
-lengths = {}
-for name, table, values in [
-    ("no value", [0.5, 0.5], []),
-    ("one, as expected", [0.5, 0.5], [1]),
-    ("1000 likely ones", [1e-9, 1 - 1e-9], [1] * 1000),
-    ("1000 unlikely ones", [1 - 1e-9, 1e-9], [1] * 1000),
-    ("a long carry", [0.5, 0.25, 0.25], [0] + [2] * 400 + [1, 2] * 20),
-]:
-    table, encoder = np.array(table), Encoder()
-    for v in values:
-        encoder.write(int(parts(table)[v]), int(frequencies(table)[v]))
-    data = encoder.finish()
+messages = {
+    "no value": ([0.5, 0.5], []),
+    "one, as expected": ([0.5, 0.5], [1]),
+    "1000 likely ones": ([1e-9, 1 - 1e-9], [1] * 1000),
+    "1000 unlikely ones": ([1 - 1e-9, 1e-9], [1] * 1000),
+    "a long carry": ([0.5, 0.25, 0.25], [0] + [2] * 400 + [1, 2] * 20),
+}
+rows = []
+for name, (p, values) in messages.items():
+    data = encode(values, np.array(p))
     decoder = Decoder(data)
-    assert [decoder.read(parts(table)) for _ in values] == values
-    lengths[name] = [len(values), f"{len(data)} bytes"]
-figures.Table(["message", "values", "file"], [[k, *v] for k, v in lengths.items()])
+    assert [decoder.read(parts(np.array(p))) for _ in values] == values
+    rows.append([name, len(values), len(data)])
+figures.Table(["message", "values", "bytes"], rows)
 
 # %% [markdown]
+# A thousand values that were expected leave a single byte; a thousand that were not, two bytes each,
+# for no frequency is below 1 in $2^{16}$.
+#
 # ## Exercise 12.2 · Frequencies
 #
 # The rule above is one of many. Write your own: given `p`, shape $(m,)$, which sums to 1 and may
@@ -312,10 +329,8 @@ data = compress(digit)
 assert np.array_equal(decompress(data), digit)
 bits = nats[pick] / np.log(2)
 print(f"the file: {data.hex(' ')}")
-print(
-    f"{len(data)} bytes; the model said {nats[pick]:.2f} nats = {bits:.1f} bits = {bits / 8:.2f} bytes"
-)
-print(f"packed, five bits a pixel, it would be {64 * 5 // 8} bytes")
+print(f"{len(data)} bytes; packed, five bits a pixel, it would be {64 * 5 // 8}")
+print(f"the model said {nats[pick]:.2f} nats = {bits:.1f} bits = {bits / 8:.2f} bytes")
 
 # %% [markdown]
 # These bytes are the digit. Each pixel added its own share to them: expensive at the edges of a
@@ -324,12 +339,25 @@ print(f"packed, five bits a pixel, it would be {64 * 5 // 8} bytes")
 # %%
 prices = -np.log2(likelihood.probabilities(model.logits(test[pick : pick + 1]), 17))
 per_pixel = np.take_along_axis(prices, test[pick : pick + 1, ..., None].astype(int), -1)[..., 0]
-course.show(figures.nats(test[pick : pick + 1], per_pixel[..., 0] * np.log(2), 17))
+course.show(
+    figures.nats(
+        test[pick : pick + 1],
+        per_pixel[..., 0] * np.log(2),
+        17,
+        alt="""A test digit, grey on 8×8 pixels, and below it what each pixel cost: bright at the edges
+        of the strokes, dark where the paper is blank.""",
+    )
+)
 costs = np.cumsum(per_pixel.ravel()) / 8
 figures.lines(
     {"-log2 p, added up": (np.arange(1, 65), costs)},
-    "pixels coded", "bytes", levels={f"the file: {len(data)} bytes": len(data)}, markers=False,
-)  # fmt: skip
+    "pixels coded",
+    "bytes",
+    levels={f"the file: {len(data)} bytes": len(data)},
+    markers=False,
+    alt=f"""The bytes of 64 pixels added up: a curve of steep and flat pieces from 0 to {costs[-1]:.2f}.
+    Dashed: the file, {len(data)} bytes.""",
+)
 
 # %% [markdown]
 # A file may stop early. What is a shorter one? The decoder goes on with zeros, so that the first
@@ -338,10 +366,24 @@ figures.lines(
 
 
 # %%
+def first_wrong(image, other):
+    """The number of the first pixel in which two images differ, or None."""
+    wrong = np.flatnonzero(image.ravel() != other.ravel())
+    return int(wrong[0]) if len(wrong) else None
+
+
 def draw_prefix(kept=6):
     image = decompress(data[:kept])
-    return figures.sheet(np.stack([digit, image])[..., None], 17, columns=2,
-                         title=f"the digit, and what its first {kept} bytes give")  # fmt: skip
+    right = first_wrong(digit, image)
+    same = "all pixels" if right is None else f"the first {right} pixels"
+    return figures.sheet(
+        np.stack([digit, image])[..., None],
+        17,
+        columns=2,
+        title=f"the digit, and what its first {kept} bytes give",
+        alt=f"""Two images of 8×8 pixels: the digit, and what its first {kept} bytes give. In {same}
+        they are the same.""",
+    )
 
 
 course.interactive(draw_prefix, static=[{"kept": 4}, {"kept": 10}], kept=(0, len(data)))
@@ -357,12 +399,26 @@ course.interactive(draw_prefix, static=[{"kept": 4}, {"kept": 10}], kept=(0, len
 # %%
 packed = pr.compress(model, test)
 assert np.array_equal(pr.decompress(model, packed), test)
-streams = sum(len(s) for s in container.unpack(packed).streams)
+
+
+def coded(x, p):
+    """Images x (B, 8, 8, 1) at probabilities p (B, 8, 8, 1, 17), by the notebook's coder: bytes."""
+    encoder = Encoder()
+    for v, row in zip(x.ravel(), p.reshape(-1, 17), strict=True):
+        cuts = parts(row)
+        encoder.write(int(cuts[v]), int(cuts[v + 1] - cuts[v]))
+    return encoder.finish()
+
+
+slow = coded(test, likelihood.probabilities(model.logits(test), 17))
+streams = sum(len(stream) for stream in container.unpack(packed).streams)
 ideal = nats.sum() / np.log(2) / 8
+assert streams < 1.01 * ideal and len(slow) < 1.01 * ideal
+print(f"{len(test)} test digits; the model's nats are {ideal:.0f} bytes")
 print(
-    f"{len(test)} test digits: the model's nats are {ideal:.0f} bytes, the streams have {streams}"
+    f"slow: {len(slow)} bytes; fast: {streams}, that is {streams / ideal - 1:.2%} more than the nats"
 )
-print(f"that is {streams / ideal - 1:.2%} more; a header of some 200 bytes says whose they are")
+print(f"the whole file has {len(packed)}: its header says whose they are")
 
 # %% [markdown]
 # The header holds a *fingerprint* of weights and configuration, since another model could only read
@@ -379,8 +435,10 @@ found = {"the model's nats": ideal, "pr.compress": len(packed)}
 found |= compressors.sizes(test, 17)
 figures.bars(
     {name: 8 * size / len(test) for name, size in found.items()},
-    "bits per image, test digits", highlight=("pr.compress",), form="{:.0f}",
-)  # fmt: skip
+    "bits per image, test digits",
+    highlight=("pr.compress",),
+    form="{:.0f}",
+)
 
 # %% [markdown]
 # The comparison is not quite fair, and it is honest to say how. Our decoder needs the weights, which
@@ -443,28 +501,25 @@ for name, x in sets.items():
     curves[name] = (temperatures, [float(bits_at(z, x, T).mean()) for T in temperatures])
 best = {name: float(T[int(np.argmin(bits))]) for name, (T, bits) in curves.items()}
 print("cheapest temperature:", best)
-figures.lines(curves, "temperature of the prices", "bits per image")
+figures.lines(
+    curves,
+    "temperature of the prices",
+    "bits per image",
+    alt=f"""Bits per image against the temperature, two curves like valleys. For images that the model
+    drew, the lowest point is at {best["drawn by the model"]}; for test digits, at
+    {best["test digits"]}.""",
+)
 
 # %% [markdown]
 # For its own images the model's own prices are the cheapest, and either way it gets dearer: that is
 # the theorem, measured. The gap between the curve and its lowest point *is*
-# $D_{\mathrm{KL}}$. For test digits the model is itself a wrong $q$; if the curve's lowest point
-# lies elsewhere than at 1, the model is too sure, or not sure enough.
+# $D_{\mathrm{KL}}$. For test digits the model is itself a wrong $q$. Their curve's lowest point lies
+# a little above 1: on images that it has not seen, the model is a little too sure.
 #
 # And the bytes follow. Three lists of prices for the same 400 drawn images, each by the coder above
 # (one long message of all pixels, frequencies from each model's probabilities):
 
-
 # %%
-def coded(x, p):
-    """Bytes of images x (B, 8, 8, 1) at probabilities p (B, 8, 8, 1, 17), by the notebook's coder."""
-    encoder = Encoder()
-    for v, row in zip(x.ravel(), p.reshape(-1, 17), strict=True):
-        cuts = parts(row)
-        encoder.write(int(cuts[v]), int(cuts[v + 1] - cuts[v]))
-    return len(encoder.finish())
-
-
 chosen = drawn[:40] if course.fast() else drawn
 z = model.logits(chosen).astype(np.float64)
 prices = {
@@ -477,9 +532,15 @@ truth = -np.log(np.take_along_axis(prices["the model's own"], chosen[..., None].
 rows = []
 for name, q in prices.items():
     own = -np.log(np.take_along_axis(q, chosen[..., None].astype(int), -1))
-    extra = (own - truth).sum() / np.log(2) / len(chosen)
-    rows.append([name, f"{8 * coded(chosen, q) / len(chosen):.1f}", f"{extra:.1f}"])
-figures.Table(["prices", "bits per image, in the file", "extra bits by log p/q"], rows)
+    extra = (own - truth).sum() / np.log(2)
+    rows.append([name, *(float(n) / len(chosen) for n in (8 * len(coded(chosen, q)), extra))])
+figures.Table(
+    ["prices", "bits per image, in the file", "extra bits by log p/q"], rows, form="{:.1f}"
+)
+
+# %% [markdown]
+# The last column was computed from probabilities, the one before it was counted in files. From line
+# to line they grow by the same number of bits.
 
 # %% [markdown]
 # ## Why a leak cannot be decoded
@@ -498,10 +559,9 @@ def peeks(x):
     return model.logits(x) + 8 * (x[..., None] == np.arange(17))
 
 
-claimed = likelihood.nll_forward(peeks(test[pick : pick + 1]).astype(float), test[pick : pick + 1])[
-    0
-]
-print(f"honest: {bits / 8:.2f} bytes; the cheat claims {claimed[0] / np.log(2) / 8:.2f} bytes")
+one = test[pick : pick + 1]
+claimed = likelihood.nll_forward(peeks(one).astype(float), one)[0][0] / np.log(2) / 8
+print(f"honest: {bits / 8:.2f} bytes; the cheat claims {claimed:.2f} bytes")
 
 # %% [markdown]
 # An encoder has the whole image, and would write those few bytes. A decoder has nothing yet. At the
@@ -521,12 +581,6 @@ def compress_with_the_image(image, logits):
     return encoder.finish()
 
 
-def first_wrong(image, other):
-    """The number of the first pixel in which two images differ, or None."""
-    wrong = np.flatnonzero(image.ravel() != other.ravel())
-    return int(wrong[0]) if len(wrong) else None
-
-
 assert decompress(compress_with_the_image(digit, model.logits)).tolist() == digit.tolist()
 inked = test[int(np.argmax(test[:, 0, 0, 0])), ..., 0].copy()
 inked[0, 0] = max(inked[0, 0], 9)  # some ink in the very first pixel
@@ -534,7 +588,14 @@ short = compress_with_the_image(inked, peeks)
 back = decompress(short, peeks)
 print(f"written: {len(short)} bytes; the first pixel is {inked[0, 0]}, decoded as {back[0, 0]}")
 print(f"first wrong pixel: {first_wrong(inked, back)}")
-figures.sheet(np.stack([inked, back])[..., None], 17, columns=2, title="written, and read back")
+figures.sheet(
+    np.stack([inked, back])[..., None],
+    17,
+    columns=2,
+    title="written, and read back",
+    alt="""Two images of 8×8 pixels: the digit that was written, with some ink in its first pixel, and
+    what was read back, which is wrong from that pixel on.""",
+)
 
 # %% [markdown]
 # (The digits of this set begin with a blank pixel, which is what the cheat expects of an empty image,
@@ -552,9 +613,7 @@ figures.sheet(np.stack([inked, back])[..., None], 17, columns=2, title="written,
 # %%
 honest = compress(digit, peeks)
 assert np.array_equal(decompress(honest, peeks), digit)
-print(
-    f"claimed {claimed[0] / np.log(2) / 8:.2f} bytes; stored so that it can be read: {len(honest)} bytes"
-)
+print(f"claimed {claimed:.2f} bytes; stored so that it can be read: {len(honest)} bytes")
 
 # %% [markdown]
 # ## What to take away
@@ -569,6 +628,15 @@ print(
 #
 # In the package: `coding.py` (`pr.compress`, `pr.decompress`), `container.py` (the file), the commands
 # `compress` and `decompress`; `docs/compression.md` has whole test sets.
+#
+# ## Further reading
+#
+# - The paper: §5.1 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [coding.py](../pixelrnn_np/coding.py), [container.py](../pixelrnn_np/container.py).
+# - D. J. C. MacKay, *Information Theory, Inference, and Learning Algorithms* (Cambridge University
+#   Press, 2003), chapters 4 to 6: source coding, and arithmetic coding with a model.
+# - I. H. Witten, R. M. Neal and J. G. Cleary, *Arithmetic Coding for Data Compression*,
+#   Communications of the ACM 30 (1987): the coder, with carries.
 #
 # Solutions: [solutions/12_bits_on_disk](solutions/12_bits_on_disk.ipynb). Next:
 # [13 · All of it](13_all_of_it.ipynb), a whole network on one page.

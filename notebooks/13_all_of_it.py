@@ -34,6 +34,9 @@ from pixelrnn_np.inspection import gradcheck
 rng = np.random.default_rng(13)
 one_core = threadpool_limits(1)  # matrices as small as these are multiplied fastest by one core
 
+# %%
+figures.you_are_here("13")
+
 # %% [markdown]
 # ## The idea
 #
@@ -580,6 +583,17 @@ check.complete(complete)
 # `layers/diagonal_bilstm.py` (the scan), `training/trainer.py` (the loop), `sampling.py`. What to
 # do with it now? Other images, another block, an idea of your own: change the page, and ask it the
 # three questions again.
+#
+# ## Further reading
+#
+# - The paper, [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759): §3 and Table 1,
+#   once more from the beginning.
+# - The source: [models/trunk.py](../pixelrnn_np/models/trunk.py),
+#   [models/pixelrnn.py](../pixelrnn_np/models/pixelrnn.py).
+# - A. van den Oord and others, *Conditional Image Generation with PixelCNN Decoders* (2016,
+#   [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)), and T. Salimans, A. Karpathy, X. Chen and
+#   D. P. Kingma, *PixelCNN++* (2017, [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): what to
+#   build next.
 #
 # Solutions: [solutions/13_all_of_it](solutions/13_all_of_it.ipynb). Back to the start:
 # [00 · A tour](00_tour.ipynb).

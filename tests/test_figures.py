@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 import pixelrnn_np as pr
 from pixelrnn_np import figures
+from pixelrnn_np.figures.course_map import COURSE
 from pixelrnn_np.figures.gates import apart
-from pixelrnn_np.figures.palette import WIDTH
+from pixelrnn_np.figures.palette import CURRENT, FUTURE, SEEN, WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,40 @@ def test_networks():
     assert ("skip" in figures.network("block", skip=True).alt) > (
         "skip" in figures.network("b").alt
     )
+
+
+@pytest.mark.parametrize("sketch", [figures.block_sketch, figures.conditional_sketch])
+def test_a_sketch_has_its_mirror(sketch):
+    """Backwards the same boxes stand in the same places, and every arrow is a gradient's."""
+    there, back = drawn(sketch()), drawn(sketch(back=True))
+
+    def boxes(figure):
+        found = [(p.get_patch_transform(), p.get_path()) for p in figure.axes[0].patches]
+        return np.array([t.transform_path(path).get_extents().bounds for t, path in found])
+
+    assert np.allclose(boxes(there), boxes(back))
+    assert there.alt != back.alt
+
+
+@pytest.mark.parametrize("number", COURSE)
+def test_you_are_here(number):
+    """The notebook in orange, earlier ones in the blue of what is seen, later ones grey."""
+    boxes = [p for p in drawn(figures.you_are_here(number)).axes[0].patches if p.get_visible()]
+    colours = [to_hex(p.get_facecolor(), keep_alpha=False) for p in boxes]
+    place = list(COURSE).index(number)
+    assert colours.count(CURRENT.lower()) == 1
+    assert colours.count(SEEN.lower()) == place
+    assert colours.count(FUTURE.lower()) == len(COURSE) - 1 - place
+
+
+def test_given_fields():
+    small, large = np.zeros((3, 3)), np.zeros((6, 6))
+    small[:2] = large[:3] = 1
+    figure = drawn(figures.given_fields(small, large, (3, 1), 2))
+    assert "6 of 9 pixels, in rows 0 to 1" in figure.alt and "rows 0 to 2" in figure.alt
+    full = [line.get_markerfacecolor() != "none" for line in figure.axes[1].lines[:9]]
+    assert full == [True] * 6 + [False] * 3
+    assert "nothing" in drawn(figures.given_fields(0 * small, large, (3, 1), 2)).alt
 
 
 def test_curves_count_from_one():

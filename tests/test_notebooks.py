@@ -22,6 +22,7 @@ import pixelrnn_np as pr
 from pixelrnn_np import course
 from pixelrnn_np.course import results
 from pixelrnn_np.course.checking import EXERCISES
+from pixelrnn_np.figures.course_map import COURSE
 
 FOLDER = Path(pr.__file__).parents[1] / "notebooks"
 build = runpy.run_path(str(FOLDER / "build.py"))
@@ -94,7 +95,7 @@ def test_the_committed_outputs(path):
 
 
 # Those built since figures carry words; the others follow as they are built again.
-DESCRIBED = ("00", "01", "02", "02b", "03", "05", "06", "09", "90")
+DESCRIBED = ("00", "01", "02", "02b", "03", "05", "06", "07", "08", "09", "12", "90")
 
 
 @named([p for p in SOURCES if p.name.split("_")[0] in DESCRIBED])
@@ -131,7 +132,32 @@ def test_the_parts_that_every_notebook_has(path):
     assert "image/png" in shown and "course.interactive(" in text
 
 
-@named([p for p in NOTEBOOKS if p.name[:2] in ("04", "09", "13")])
+# Those built since the course has a map; 10 and 11 follow as they are built again.
+MAPPED = [p for p in NOTEBOOKS if p.name[:2] not in ("10", "11", "90")]
+
+
+@named(MAPPED)
+def test_it_says_where_you_are_and_what_to_read(path):
+    number, text = path.name.split("_")[0], path.read_text()
+    cells = build["read"](path).cells
+    assert cells[2].source == f'figures.you_are_here("{number}")'
+    assert "## Further reading" in cells[-1].source and "arxiv.org/abs/1601.06759" in text
+    assert "](../pixelrnn_np/" in cells[-1].source, "a link to the source"
+
+
+@named(MAPPED)
+def test_minutes_to_read_are_about_right(path):
+    """As the site counts them (docs/_ext/course.py): 180 words or 20 lines of code a minute."""
+    words = lines = 0
+    for cell in build["read"](path).cells:
+        markdown = cell.cell_type == "markdown"
+        words += len(cell.source.split()) if markdown else 0
+        lines += 0 if markdown else sum(bool(x.strip()) for x in cell.source.splitlines())
+    counted = words / 180 + lines / 20
+    assert abs(COURSE[path.name.split("_")[0]][2] - counted) < max(5, counted / 5), counted
+
+
+@named([p for p in NOTEBOOKS if p.name[:2] in ("04", "07", "08", "09", "12", "13")])
 def test_every_figure_has_words(path):
     made = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     outputs = [o for c in made.cells if c.cell_type == "code" for o in c.outputs]
@@ -341,6 +367,28 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "begins_with_zeros": "not with h0",
         "cell_not_carried": "carried along",
     },
+    "07": {
+        "skips_double_too": "it ends at the head",
+        "skips_beside_the_trunk": "counts each skip once",
+        "not_transposed": "K_skip where its transpose belongs",
+        "as_in_the_notebook": "but not past it",
+        "past_but_not_through": "but not through it",
+        "without_the_residual": "x enters y directly",
+        "without_the_skip": "knows nothing of the skip",
+        "adds_deviations": "variances add up",
+        "forgets_the_root": "is a variance",
+        "factor_not_squared": "where its square belongs",
+    },
+    "08": {
+        "begins_at_the_pixel": "begins f/2 before its pixel",
+        "flipped": "nothing is flipped",
+        "only_the_middle": "stamps overlap",
+        "underflows": "0 for a computer",
+        "one_shift_for_all": "needs a shift of its own",
+        "a_mean": "mean over small images",
+        "the_best_one": "most probable small image only",
+        "without_the_small_ones": "how probable each small image is",
+    },
     "09": {
         "without_biases_of_up_and_skip": "biases of up and skip",
         "without_initial_states": "initial states of both directions",
@@ -354,6 +402,18 @@ SENTENCES = {  # the mistakes that students make, and what they are told
         "too_short": "above the floor",
         "never_trained": "nothing has trained",
     },
+    "12": {
+        "shrinks_first": "needs the old width",
+        "never_shrinks_the_step": "a share of the present width",
+        "adds_up": "the sum of the probabilities",
+        "rounds": "could not be coded",
+        "lifts_to_one": "the frequencies sum to",
+        "floats": "whole numbers",
+        "turned_round": "which of the two makes the images",
+        "in_nats": "these are nats",
+        "the_whole_bill": "the whole bill",
+        "zero_times_infinity": "never occurs",
+    },
     "90": {
         "mean_of_the_variances": "means differ",
         "without_the_tails": "tails",
@@ -364,6 +424,7 @@ SENTENCES = {  # the mistakes that students make, and what they are told
 
 @named([p for p in SOLUTIONS if p.name.split("_")[0] in SENTENCES])
 def test_each_typical_mistake_gets_its_own_sentence(path):
+    needs_the_coder(path)
     answers = runpy.run_path(str(path))
     told = {
         wrong.__name__: exercises(path)[name](wrong).message

@@ -21,8 +21,8 @@ from pixelrnn_np.course import n07 as check
 # %% [markdown]
 # ## Exercise 7.1 · How many ways?
 #
-# With $l$ blocks to come: through the LSTM and $U$, then $N_{l-1}$ ways; past it, if there is a
-# residual connection, $N_{l-1}$ more; and one way out through $S$, if there is a skip. So
+# With $l$ blocks to come: through the LSTM and $K^{up}$, then $N_{l-1}$ ways; past it, if there is a
+# residual connection, $N_{l-1}$ more; and one way out through $K^{skip}$, if there is a skip. So
 #
 # | | $N_l$ | $N_L$ | $L = 12$ |
 # |---|---|---|---|
@@ -68,71 +68,76 @@ course.show(check.ways(skips_double_too), check.ways(skips_beside_the_trunk))
 #
 # ## Exercise 7.2 · Skips that leave elsewhere
 #
-# Two arrows leave $y$: to the next block and, through $S$, to the head. So first collect
-# $d = dy + ds\,S^\top$, and from there go on as if it were the $dy$ of a block without a skip:
-# $da = d\,U^\top$, $dx = \text{LSTM}^\top(da) + d$.
+# Two arrows leave $y$: to the next block and, through $K^{skip}$, to the head. So first collect
+# $d = dy + dskip\,K^{skip\top}$, and from there go on as if it were the $dy$ of a block without a
+# skip: $da = d\,K^{up\top}$, $dx = \text{LSTM}^\top(da) + d$.
 
 
 # %%
-def block_back(dy, ds, U, S, lstm_back):
-    d = dy + ds @ S.T
-    return lstm_back(d @ U.T) + d
+def block_back(dy, dskip, K_up, K_skip, lstm_back):
+    d = dy + dskip @ K_skip.T
+    return lstm_back(d @ K_up.T) + d
 
 
 check.block_back(block_back)
 
 # %% [markdown]
 # The formula of the notebook, with its parts exchanged, sends the skip's gradient into the LSTM but
-# not past it.
+# not past it. And the matrix of this skip is square. Whoever forgets to transpose it gets no error
+# from NumPy, and a wrong gradient.
 
 
 # %%
-def as_in_the_notebook(dy, ds, U, S, lstm_back):
-    return lstm_back((dy + ds @ S.T) @ U.T) + dy
+def as_in_the_notebook(dy, dskip, K_up, K_skip, lstm_back):
+    return lstm_back((dy + dskip @ K_skip.T) @ K_up.T) + dy
 
 
-def past_but_not_through(dy, ds, U, S, lstm_back):
-    return lstm_back(dy @ U.T) + dy + ds @ S.T
+def past_but_not_through(dy, dskip, K_up, K_skip, lstm_back):
+    return lstm_back(dy @ K_up.T) + dy + dskip @ K_skip.T
 
 
-def without_the_residual(dy, ds, U, S, lstm_back):
-    return lstm_back((dy + ds @ S.T) @ U.T)
+def without_the_residual(dy, dskip, K_up, K_skip, lstm_back):
+    return lstm_back((dy + dskip @ K_skip.T) @ K_up.T)
 
 
-def not_transposed(dy, ds, U, S, lstm_back):
-    d = dy + ds @ S
-    return lstm_back(d @ U.T) + d
+def without_the_skip(dy, dskip, K_up, K_skip, lstm_back):
+    return lstm_back(dy @ K_up.T) + dy
 
 
-course.show(check.block_back(as_in_the_notebook), check.block_back(without_the_residual))
+def not_transposed(dy, dskip, K_up, K_skip, lstm_back):
+    d = dy + dskip @ K_skip
+    return lstm_back(d @ K_up.T) + d
+
+
+course.show(check.block_back(as_in_the_notebook), check.block_back(not_transposed))
 
 # %% [markdown]
 # ## Exercise 7.3 · How large does the trunk get?
 #
-# $\operatorname{Var}(x_{L+1}) = s^2 + L\,g^2 v^2$. With $g = 1/\sqrt L$ that is $s^2 + v^2$ for any
-# $L$. Were the summands all the same, and not independent, the deviations would add up, and the right
+# $\operatorname{Var}(x_{L+1}) = first^2 + L\,(factor \cdot added)^2$. With the factor $1/\sqrt L$
+# that is $first^2 + added^2$ for any $L$. Were the summands all the same, and not independent, the deviations would add up, and the right
 # factor would be $1/L$.
 
 
 # %%
-def spread(L, s, v, g):
-    return np.sqrt(s**2 + L * (g * v) ** 2)
+def spread(L, first, added, factor):
+    return np.sqrt(first**2 + L * (factor * added) ** 2)
 
 
 check.spread(spread)
 
 
 # %%
-def adds_deviations(L, s, v, g):
-    return s + L * g * v
+def adds_deviations(L, first, added, factor):
+    return first + L * factor * added
 
 
-def forgets_the_root(L, s, v, g):
-    return s**2 + L * (g * v) ** 2
+def forgets_the_root(L, first, added, factor):
+    return first**2 + L * (factor * added) ** 2
 
 
-def factor_not_squared(L, s, v, g):
-    return np.sqrt(s**2 + L * g * v**2)
+def factor_not_squared(L, first, added, factor):
+    return np.sqrt(first**2 + L * factor * added**2)
 
 
 course.show(check.spread(adds_deviations), check.spread(factor_not_squared))
@@ -145,6 +150,7 @@ WRONG = {
         as_in_the_notebook,
         past_but_not_through,
         without_the_residual,
+        without_the_skip,
         not_transposed,
     ],
     "spread": [adds_deviations, forgets_the_root, factor_not_squared],

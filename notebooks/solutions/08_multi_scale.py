@@ -56,8 +56,8 @@ course.show(check.rows_read(the_row_it_came_from), check.rows_read(this_and_the_
 # %% [markdown]
 # ## Exercise 8.2 · The gradient without loops over pixels
 #
-# With $f/2$ zeros in front, tap $(u, v)$ of pixel $(r, q)$ is at $(fr + u, fq + v)$ of the wide
-# map. For fixed $(u, v)$ that is a slice with step $f$. The last pixel's last tap is at $H - f +
+# With $f/2$ zeros before it, tap $(t_r, t_q)$ of pixel $(r, q)$ is at $(fr + t_r, fq + t_q)$ of the
+# wide map. For one tap and all pixels that is a slice with step $f$. The last pixel's last tap is at $H - f +
 # 2f - 1 = H + f - 1$, so the wide map needs $H + f$ rows, $f/2$ of them after `dy`.
 
 
@@ -67,8 +67,9 @@ def small_gradient(dy, K):
     height, width = dy.shape[0] // f, dy.shape[1] // f
     wide = np.pad(dy, ((f // 2, f // 2), (f // 2, f // 2), (0, 0)))
     dx = np.zeros((height, width, K.shape[2]))
-    for u, v in np.ndindex(2 * f, 2 * f):
-        dx += wide[u : u + f * height : f, v : v + f * width : f] @ K[u, v].T
+    for t in np.ndindex(2 * f, 2 * f):
+        rows, columns = (slice(k, k + f * n, f) for k, n in zip(t, (height, width), strict=True))
+        dx += wide[rows, columns] @ K[t].T
     return dx
 
 
@@ -76,7 +77,7 @@ check.small_gradient(small_gradient)
 
 # %% [markdown]
 # Two ways to go astray: to begin the stamp at its own pixel, and to flip the kernel out of habit. A
-# backward pass flips when forward *reads* at $q + v$; here forward *writes* there, and backward
+# backward pass flips when forward *reads* at $q + t$; here forward *writes* there, and backward
 # reads at the same place.
 
 
@@ -85,10 +86,11 @@ def begins_at_the_pixel(dy, K):
     f = len(K) // 2
     height, width = dy.shape[0] // f, dy.shape[1] // f
     wide = np.pad(dy, ((0, f), (0, f), (0, 0)))
-    return sum(
-        wide[u : u + f * height : f, v : v + f * width : f] @ K[u, v].T
-        for u, v in np.ndindex(2 * f, 2 * f)
-    )
+    dx = np.zeros((height, width, K.shape[2]))
+    for t in np.ndindex(2 * f, 2 * f):
+        rows, columns = (slice(k, k + f * n, f) for k, n in zip(t, (height, width), strict=True))
+        dx += wide[rows, columns] @ K[t].T
+    return dx
 
 
 def flipped(dy, K):
@@ -97,7 +99,9 @@ def flipped(dy, K):
 
 def only_the_middle(dy, K):
     f = len(K) // 2
-    return sum(dy[u::f, v::f] @ K[u + f // 2, v + f // 2].T for u, v in np.ndindex(f, f))
+    middle, half = np.zeros_like(K), slice(f // 2, f // 2 + f)
+    middle[half, half] = K[half, half]
+    return small_gradient(dy, middle)
 
 
 course.show(check.small_gradient(begins_at_the_pixel), check.small_gradient(flipped))
@@ -133,12 +137,34 @@ def the_best_one(nats_small, nats_large):
     return (nats_small[:, None] + nats_large).min(axis=0)
 
 
-course.show(check.true_nats(underflows), check.true_nats(a_mean), check.true_nats(the_best_one))
+def one_shift_for_all(nats_small, nats_large):
+    pairs = nats_small[:, None] + nats_large
+    return pairs.min() - np.log(np.exp(pairs.min() - pairs).sum(axis=0))
+
+
+def without_the_small_ones(nats_small, nats_large):
+    return true_nats(0 * nats_small, nats_large)
+
+
+course.show(check.true_nats(underflows), check.true_nats(one_shift_for_all))
+
+# %% [markdown]
+# One shift for all images saves the cheapest image only. Beside an image of 3 nats, one of 2,000 has
+# $e^{3 - 2000}$, which is 0 again. So the minimum is taken along the small images, `axis=0`.
+
+# %%
+course.show(check.true_nats(a_mean), check.true_nats(the_best_one))
 
 # %% tags=["answers"]
 RIGHT = {"rows_read": rows_read, "small_gradient": small_gradient, "true_nats": true_nats}
 WRONG = {
     "rows_read": [the_row_it_came_from, this_and_the_next, forgets_the_border],
     "small_gradient": [begins_at_the_pixel, flipped, only_the_middle],
-    "true_nats": [underflows, a_mean, the_best_one],
+    "true_nats": [
+        underflows,
+        one_shift_for_all,
+        a_mean,
+        the_best_one,
+        without_the_small_ones,
+    ],
 }

@@ -21,7 +21,7 @@ from pixelrnn_np.course import n12 as check
 # %% [markdown]
 # ## Exercise 12.1 · The interval of a message
 #
-# The part of value $v$ begins behind those of the smaller values, which together take a share of
+# The part of value $v$ begins after those of the smaller values, which together take a share of
 # $p_0 + \dots + p_{v-1}$ of the present width. So `low` moves up by that share of `width`, and `width`
 # is multiplied by $p_v$. In this order: `low` needs the old width.
 

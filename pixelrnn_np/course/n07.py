@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 @exercise("7.1")
@@ -14,7 +14,13 @@ def ways(answer):
                 wanted = wanted * (2 if residual else 1) + skip
             got, what = answer(L, residual, skip), f"ways({L}, {residual}, {skip})"
             if L == 0 and np.ndim(got) == 0 and got != wanted:
-                raise Wrong(f"{what} gives {got}; without blocks x_1 is z.")
+                raise Wrong(f"{what} gives {got}; without blocks x_1 is what the head reads.")
+            mistaken(what, got, wanted, {
+                "lets a skip go on to the next block; it ends at the head.":
+                    (1 + residual + skip) ** L,
+                "counts each skip once; how many ways lead to its block?":
+                    (2**L if residual else 1) + L * skip,
+            })  # fmt: skip
             same(what, got, wanted)
 
 
@@ -22,34 +28,42 @@ def ways(answer):
 def block_back(answer):
     rng = np.random.default_rng(0)
     for n, h in [(4, 3), (1, 2), (7, 1)]:
-        dy, ds = rng.standard_normal((2, n, 2 * h))
-        U, S = rng.standard_normal((h, 2 * h)), rng.standard_normal((2 * h, 2 * h))
+        dy, dskip = rng.standard_normal((2, n, 2 * h))
+        K_up, K_skip = rng.standard_normal((h, 2 * h)), rng.standard_normal((2 * h, 2 * h))
         J = rng.standard_normal((h, 2 * h))
-        kept = dy.copy(), ds.copy()
-        got = answer(dy, ds, U, S, lambda da, J=J: da @ J)
-        if not (np.array_equal(dy, kept[0]) and np.array_equal(ds, kept[1])):
+        kept = dy.copy(), dskip.copy()
+        got = answer(dy, dskip, K_up, K_skip, lambda da, J=J: da @ J)
+        if not (np.array_equal(dy, kept[0]) and np.array_equal(dskip, kept[1])):
             raise Wrong("It changed the arrays that it was given.")
-        d = dy + ds @ S.T
-        if np.shape(got) == d.shape:
-            if np.allclose(got, d @ U.T @ J + dy):
-                raise Wrong("The skip's gradient reaches x through the LSTM, but not past it.")
-            if np.allclose(got, dy @ U.T @ J + d):
-                raise Wrong("The skip's gradient reaches x past the LSTM, but not through it.")
-            if np.allclose(got, d @ U.T @ J):
-                raise Wrong("Nothing comes back past the LSTM: x enters y directly, too.")
-        same(f"With n = {n} and h = {h} dx", got, d @ U.T @ J + d)
+
+        def back(d, J=J, K_up=K_up):
+            return d @ K_up.T @ J
+
+        d, turned = dy + dskip @ K_skip.T, dy + dskip @ K_skip
+        what, wanted = f"With n = {n} and h = {h} dx", back(d) + d
+        mistaken(what, got, wanted, {
+            "has K_skip where its transpose belongs. It is square, so NumPy does not object; but a "
+            "gradient goes back through the transpose.": back(turned) + turned,
+            "lets the skip's gradient through the LSTM, but not past it.": back(d) + dy,
+            "lets the skip's gradient past the LSTM, but not through it.": back(dy) + d,
+            "has nothing that comes back past the LSTM: x enters y directly, too.": back(d),
+            "knows nothing of the skip: dskip comes back to y as well.": back(dy) + dy,
+        })  # fmt: skip
+        same(what, got, wanted)
 
 
 @exercise("7.3")
 def spread(answer):
-    for L, s, v, g in [(0, 2.0, 1.0, 1.0), (1, 1.0, 1.0, 1.0), (12, 0.5, 0.25, 1.0),
-                       (16, 1.0, 2.0, 0.25), (9, 0.0, 1.0, 0.5)]:  # fmt: skip
-        got, what = answer(L, s, v, g), f"spread({L}, {s}, {v}, {g})"
-        wanted = np.sqrt(s**2 + L * (g * v) ** 2)
-        number = np.ndim(got) == 0 and isinstance(got, (int, float, np.number))
-        if number and not np.isclose(got, wanted):
-            if np.isclose(got, s + L * g * v):
-                raise Wrong(f"{what} gives {got:.6g}: deviations do not add up, variances do.")
-            if np.isclose(got, wanted**2):
-                raise Wrong(f"{what} gives {got:.6g}, which is a variance.")
+    for L, first, added, factor in [(0, 2.0, 1.0, 1.0), (1, 1.0, 1.0, 1.0), (12, 0.5, 0.25, 1.0),
+                                    (16, 1.0, 2.0, 0.25), (9, 0.0, 1.0, 0.5)]:  # fmt: skip
+        got = answer(L, first, added, factor)
+        what = f"spread({L}, {first}, {added}, {factor})"
+        wanted = np.sqrt(first**2 + L * (factor * added) ** 2)
+        mistaken(what, got, wanted, {
+            "adds up deviations; of independent numbers, variances add up.":
+                first + L * factor * added,
+            "is a variance; the deviation is its root.": wanted**2,
+            "has the factor where its square belongs: it is a part of what is added.":
+                np.sqrt(first**2 + L * factor * added**2),
+        })  # fmt: skip
         same(what, got, wanted)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same, same_places
+from .checking import Wrong, exercise, mistaken, same, same_places
 
 
 @exercise("8.1")
@@ -26,11 +26,15 @@ def small_gradient(answer):
         wanted = collected(dy, K, height, width, f // 2)
         got = answer(dy.copy(), K.copy())
         what = f"With f = {f} and a small image of {height}×{width} dx"
-        if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
-            if np.allclose(got, collected(dy, K, height, width, 0)):
-                raise Wrong(f"{what} is moved: a stamp begins f/2 before its pixel.")
-            if np.allclose(got, collected(dy, K[::-1, ::-1], height, width, f // 2)):
-                raise Wrong(f"{what} has the taps in the wrong order: nothing is flipped here.")
+        middle, half = np.zeros_like(K), slice(f // 2, f // 2 + f)
+        middle[half, half] = K[half, half]
+        mistaken(what, got, wanted, {
+            "is moved: a stamp begins f/2 before its pixel.": collected(dy, K, height, width, 0),
+            "has the taps in the wrong order: nothing is flipped here.":
+                collected(dy, K[::-1, ::-1], height, width, f // 2),
+            "has f × f taps; a stamp has 2f × 2f, and stamps overlap.":
+                collected(dy, middle, height, width, f // 2),
+        })  # fmt: skip
         same(what, got, wanted)
 
 
@@ -46,21 +50,26 @@ def collected(dy, K, height, width, before):
 @exercise("8.3")
 def true_nats(answer):
     rng = np.random.default_rng(0)
-    for S, N, size in [(2, 5, 3.0), (1, 3, 3.0), (6, 4, 3.0), (4, 3, 4000.0)]:
+    one, two, far = (3.0,), (4000.0,), (3.0, 2000.0, 4000.0)
+    for S, sizes in [(2, one * 5), (1, one * 3), (6, one * 4), (4, two * 3), (3, far), (1, far)]:
         small = -np.log(rng.dirichlet(np.ones(S)))
-        large = size + 2 * rng.random((S, N))
+        large = np.array(sizes) + 2 * rng.random((S, len(sizes)))
         pairs = small[:, None] + large
         wanted = -np.logaddexp.reduce(-pairs, axis=0)
         with np.errstate(all="ignore"):
             got = answer(small.copy(), large.copy())
-        what = f"With S = {S} small images and nats around {size:.0f} the result"
-        if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
-            if not np.isfinite(got).all():
-                raise Wrong(f"{what} is not finite: exp(-{size:.0f}) is 0 for a computer.")
-            if np.allclose(got, wanted + np.log(S)):
-                raise Wrong(f"{what} is that of the mean over small images, not of their sum.")
-            if np.allclose(got, -np.logaddexp.reduce(-large, axis=0)):
-                raise Wrong(f"{what} leaves out how probable each small image is.")
-            if np.allclose(got, pairs.min(axis=0)):
-                raise Wrong(f"{what} counts the most probable small image only.")
+        around = " and ".join(f"{size:,.0f}" for size in dict.fromkeys(sizes))
+        what = f"With S = {S} small images and nats around {around} the result"
+        if np.shape(got) == wanted.shape and not np.isfinite(got).all():
+            if len(set(sizes)) > 1:
+                raise Wrong(f"{what} is not finite. One shift for all images does not do: where "
+                            "the cheapest costs 3, exp(-2,000) is 0 for the next. Each image "
+                            "needs a shift of its own.")  # fmt: skip
+            raise Wrong(f"{what} is not finite: exp(-{sizes[0]:,.0f}) is 0 for a computer.")
+        mistaken(what, got, wanted, {
+            "is that of the mean over small images, not of their sum.": wanted + np.log(S),
+            "leaves out how probable each small image is.":
+                -np.logaddexp.reduce(-large, axis=0),
+            "counts the most probable small image only.": pairs.min(axis=0),
+        })  # fmt: skip
         same(what, got, wanted)

@@ -11,7 +11,7 @@ from .checking import Wrong, exercise, same
 def interval(answer):
     thirds = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
     for message, p in [
-        ([1], thirds), ([0, 0], thirds), ([2, 1], thirds), ([1, 2, 0, 1], thirds),
+        ([0, 0], thirds), ([1], thirds), ([2, 1], thirds), ([1, 2, 0, 1], thirds),
         ([], thirds), ([3, 0], [Fraction(1, 4)] * 4),
     ]:  # fmt: skip
         low, width, pieces = Fraction(0), Fraction(1), list(message)
@@ -27,6 +27,16 @@ def interval(answer):
                         "share of the interval that is left.")  # fmt: skip
         if abs(got[1] - width) > 1e-12:
             raise Wrong(f"{what} has width {got[1]}, which is not right.")
+        first, shrunk, share = Fraction(0), Fraction(0), Fraction(1)
+        for v in message:
+            first += sum(p[:v])
+            share *= p[v]
+            shrunk += share * sum(p[:v])
+        if abs(got[0] - low) > 1e-12 and abs(got[0] - shrunk) < 1e-12:
+            raise Wrong(f"{what}: low moves within the interval that was there before the value, "
+                        "so it needs the old width.")  # fmt: skip
+        if abs(got[0] - low) > 1e-12 and abs(got[0] - first) < 1e-12:
+            raise Wrong(f"{what}: low moves by a share of the present width, not of 1.")
         if abs(got[0] - low) > 1e-12:
             raise Wrong(f"{what} has the right width, but begins at {got[0]}.")
 

@@ -3,9 +3,10 @@
 One visual language for all of them: see palette.py.
 """
 
-from .blocks import block_sketch
+from .blocks import block_sketch, conditional_sketch
 from .charts import Table, bars, curves, lines
 from .compare import sheets
+from .course_map import you_are_here
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .gates import gate_lines, gate_maps
@@ -15,6 +16,7 @@ from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
+from .scales import given_fields
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder
@@ -29,6 +31,7 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "conditional_sketch",
     "conv_block",
     "convolution",
     "curves",
@@ -40,6 +43,7 @@ __all__ = [
     "gallery",
     "gate_lines",
     "gate_maps",
+    "given_fields",
     "guess",
     "intervals",
     "ladder",
@@ -68,4 +72,5 @@ __all__ = [
     "tile",
     "to_rgb",
     "wavefront",
+    "you_are_here",
 ]
