@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 def correct_tap(x, K, dr, dq):
@@ -35,7 +35,19 @@ def one_tap(answer):
 @exercise("10.3")
 def share_of_padding(answer):
     for H, W in [(3, 3), (28, 28), (2, 10), (10, 2), (1, 7), (7, 1)]:
-        same(f"share_of_padding({H}, {W})", answer(H, W), 1 - W / (H + W - 1))
+        what, wanted = f"share_of_padding({H}, {W})", (H - 1) / (H + W - 1)
+        got = answer(H, W)
+        if H > 1 and np.ndim(got) == 0:
+            mistakes = {
+                "is the share of the pixels, not of the padding.": W / (H + W - 1),
+                "has rows and columns exchanged: a row is as wide as W and all shifts.":
+                    (W - 1) / (H + W - 1),
+                "counts padding for each pixel; the share is of all positions.": (H - 1) / W,
+                "is a half, which only large squares come near to.": 0.5,
+                "counts positions; it should be between 0 and 1.": H * (H - 1),
+            }  # fmt: skip
+            mistaken(what, got, wanted, mistakes)
+        same(what, got, wanted)
 
 
 @exercise("10.2")

@@ -8,6 +8,7 @@ from .charts import Table, bars, curves, lines
 from .compare import sheets
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
+from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
@@ -17,8 +18,9 @@ from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
-from .timing import ladder
+from .timing import ladder, roofline
 from .tour import guess, picture
+from .verdicts import colour_groups, verdicts
 
 __all__ = [
     "BLUE",
@@ -29,12 +31,15 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "colour_groups",
     "conv_block",
     "convolution",
     "curves",
+    "diagonals_scanned",
     "distributions",
     "enlarged",
     "feature_maps",
+    "field_growing",
     "fields",
     "frames",
     "gallery",
@@ -47,13 +52,16 @@ __all__ = [
     "lines",
     "lstm_sketch",
     "marked",
+    "mask_sliding",
     "masks",
     "nats",
     "network",
     "numbers",
     "picture",
     "raster",
+    "roofline",
     "row_taps",
+    "rows_scanned",
     "save_completions",
     "save_explanation",
     "save_loss_curve",
@@ -67,5 +75,6 @@ __all__ = [
     "tensor",
     "tile",
     "to_rgb",
+    "verdicts",
     "wavefront",
 ]
