@@ -374,7 +374,8 @@ figures.bars(
 )
 
 # %% [markdown]
-# *fastmath* alone is no gain here, but a loss. Two things follow from leave to reorder. The good one:
+# On the machine of this page *fastmath* alone is a loss (on yours it may be a small gain). Two things
+# follow from leave to reorder. The good one:
 # the sum over inputs may be cut into as many sums as a register holds. The bad one: their weights
 # `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side but a row apart. A register is then filled
 # number by number, and that takes longer than the multiplications which it saves. In 6c they lie side
@@ -565,7 +566,7 @@ figures.Table(
         ]
         for name, (calls, moved) in asked.items()
     ],
-    form=["", "", "", "{:.3g}", "{:.3g}", "{:.2g} %"],
+    form=["", "", "", "{:.3g}", "{:.3g}", "{:.3g} %"],
 )
 
 # %% [markdown]
@@ -632,10 +633,12 @@ figures.Table(
 
 # %% [markdown]
 # Look first at the columns that say *one*: a multiplication of one number by one. Step 6a should have
-# nothing else. Where a step has wide instructions, it uses the vector unit; *fused* stands only where
-# leave was given to contract, or where the instruction was asked for. The table has the columns that were found: a processor
-# without registers of 16 numbers shows none. (If a processor of another kind shows nothing at all, its
-# instructions have names that are not counted here.)
+# nothing else. Where a step has wide instructions, it uses the vector unit, and those of one number beside
+# them do what is left over at the end of a loop. In step 8 expect one wide instruction for each of the
+# 16 sums. *Fused* stands only where leave was given to contract, or where the instruction was asked for.
+# The table has the columns that were found: a processor without registers of 16 numbers shows none. (If
+# a processor of another kind shows nothing at all, its instructions have names that are not counted
+# here.)
 #
 # ### Two roofs
 #
@@ -657,14 +660,14 @@ roofs = {
     "memory, 64 MiB": bytes_per_second(64 << 20),
 }
 points = {
-    name: (work / (1e6 * moved), work / times[name])
+    name.split()[0]: (work / (1e6 * moved), work / times[name])
     for name, (_, moved) in asked.items()
     if moved is not None
 }
 figures.roofline(points, peak, roofs)
 
 # %% [markdown]
-# Steps 6 to 9 stand in one line, one above the other: the same operations per byte, and the
+# The points are the steps of the table. Those from 6 to 9 stand in one line, one above the other: the same operations per byte, and the
 # way up is arithmetic alone. Steps 3 and 4 stand further left, since they write maps and read them again.
 # No slope touches them here: four images are so little that a map stays in a cache. The third wall,
 # **memory**, shows with more images:

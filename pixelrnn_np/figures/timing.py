@@ -56,10 +56,10 @@ def roofline(points, peak, roofs):
     best = max(y for _, y in points.values())
     for x, y in points.values():
         axes.plot(x, y / 1e9, "o", color=ORANGE if y == best else BLUE, markersize=6)
-    _beside(axes, ordered)
+    _beside(axes, ordered, 0.88 * peak / 1e9)
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="operations per byte",
              ylabel="GFLOP/s")  # fmt: skip
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=len(roofs), frameon=False, fontsize=9)
     plain(axes)
     figure.alt = (
         f"A roof: slopes of {listed(roofs)} up to the peak of {peak / 1e9:.0f} GFLOP/s. Below it "
@@ -70,13 +70,17 @@ def roofline(points, peak, roofs):
     return figure
 
 
-def _beside(axes, points, apart=1.28):
-    """Labels to the right of points [(label, (x, y))], moved up where they would touch."""
-    before = {}
+def _beside(axes, points, top, apart=1.2):
+    """Labels to the right of points [(label, (x, y))], in order, below `top`; close ones join."""
+    groups = []
     for label, (x, y) in points:
-        at = max(y / 1e9, before.get(x, 0) * apart)
-        before[x] = at
-        axes.annotate(label, (x, y / 1e9), (x * 1.12, at), fontsize=9, va="center", color=BLACK)
+        if groups and groups[-1][0] == x and y < apart * groups[-1][1]:
+            groups[-1][2].append(label)
+        else:
+            groups.append((x, y, [label]))
+    for x, y, labels in groups:
+        place = (1.12 * x, min(y / 1e9, top))
+        axes.annotate(", ".join(labels), place, fontsize=9, va="center", color=BLACK)
 
 
 def _time(seconds):

@@ -20,7 +20,7 @@ def verdicts(results, splits=()):
     for r, row in enumerate(rows):
         for q, column in enumerate(columns):
             told = results[row][column]
-            ground, text, ink = looks.get(told, (ALARM, f"! {told}", BLACK))
+            ground, text, ink = looks.get(told, (ALARM, f"! {told.split()[0]}", BLACK))
             _square(axes, r, q, ground, text, ink)
         if row in splits:
             axes.axhline(r - 0.5, color=BLACK, lw=1.2)
