@@ -88,7 +88,10 @@ figures.Table(
             f"{platform.python_version()}, {np.__version__}, {scipy.__version__}",
         ],
         ["Numba, its LLVM", f"{numba.__version__}, {'.'.join(map(str, llvm.llvm_version_info))}"],
-        ["matrix products", ", ".join({f"{b['internal_api']} {b['version']}" for b in blas})],
+        [
+            "matrix products",
+            ", ".join(sorted({f"{b['internal_api']} {b['version']}" for b in blas})),
+        ],
     ],
 )
 
@@ -305,7 +308,7 @@ figures.Table(
         ["the second", 1e3 * seconds[1]],
         ["the first with float64: it compiles", 1e3 * seconds[2]],
     ],
-    form="{:.3g}",
+    form="{:.4g}",
 )
 
 # %% [markdown]

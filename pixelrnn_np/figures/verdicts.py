@@ -9,9 +9,9 @@ INKS = {"R": "#F6CDB3", "G": "#BFE6D5", "B": "#B9CFEC"}
 
 @drawn
 def verdicts(results, splits=()):
-    """Which test finds what, {row: {column: True, False or "false alarm"}}, as a coloured grid.
+    """Which test finds what, {row: {column: True, False or a word}}, as a coloured grid.
 
-    splits: rows before which a line is drawn.
+    A word, such as "false alarm", is shown by its first. splits: rows above which a line is drawn.
     """
     rows, columns = list(results), list(next(iter(results.values())))
     figure = new(0.31 * len(rows) + 0.75)
@@ -20,7 +20,8 @@ def verdicts(results, splits=()):
     for r, row in enumerate(rows):
         for q, column in enumerate(columns):
             told = results[row][column]
-            ground, text, ink = looks.get(told, (ALARM, f"! {told.split()[0]}", BLACK))
+            alarm = (ALARM, f"! {str(told).split()[0]}", BLACK)
+            ground, text, ink = looks.get(told, alarm)
             _square(axes, r, q, ground, text, ink)
         if row in splits:
             axes.axhline(r - 0.5, color=BLACK, lw=1.2)
@@ -35,8 +36,8 @@ def verdicts(results, splits=()):
 
 
 def _told(row, found):
-    names = [column if told is True else f"{column} ({told})" for column, told in found.items()
-             if told]  # fmt: skip
+    told = {column: f" ({what})" if isinstance(what, str) else "" for column, what in found.items()}
+    names = [column + told[column] for column, what in found.items() if what]
     return f"{row}: {'found by ' + listed(names) if names else 'found by none'}."
 
 
