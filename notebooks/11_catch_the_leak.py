@@ -603,7 +603,7 @@ figures.sheets(
     2,
     across=3,
     alt="""Sixteen images drawn by each of six networks, from noise. Those of the two honest ones are
-    strokes like those of digits; the others' are noise, or stripes and patches.""",
+    strokes like those of digits; the others' are noise.""",
 )
 
 # %% [markdown]

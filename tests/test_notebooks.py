@@ -389,6 +389,7 @@ SENTENCES = {  # the mistakes that students make, and what they are told
     "10": {
         "rolls": "other side",
         "the_other_way": "wrong direction",
+        "without_a_limit": "nothing is left to read",
         "forgets_the_half_inside": "g is right",
         "sigma_on_g_as_well": "g is not",
         "with_exp": "still an exp",
