@@ -26,7 +26,7 @@ def one_tap(answer):
             if abs(dr) <= x.shape[1] and abs(dq) <= x.shape[2]:
                 raise
             raise Wrong(
-                f"With the offset ({dr}, {dq}) the slices do not fit ({e}). The offset is larger than "
+                f"With the offset ({dr}, {dq}) the slices do not fit ({e}). It is larger than "
                 "the image: nothing is left to read there."
             ) from None
         what = f"With the offset ({dr}, {dq}) the result"
