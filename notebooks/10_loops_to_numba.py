@@ -63,12 +63,12 @@ one_thread = threadpool_limits(1, user_api="blas")  # one core, until threads ar
 # present-day machine does more than ten thousand million in a second. So a step *could* take some ten
 # milliseconds. Written as the equation stands, it takes half a minute.
 #
-# The unit of this notebook is the **GFLOP/s**: a thousand million operations on floating-point numbers
-# in a second. A multiplication is one, an addition is another.
-#
 # Between the two lies no cleverness about the network. The sum stays the same sum. What changes is
 # how often Python is asked, how often numbers travel between memory and processor, and how many of
 # them one instruction takes.
+#
+# The unit of this notebook is the **GFLOP/s**: a thousand million operations on floating-point numbers
+# in a second. A multiplication is one, an addition is another.
 #
 # To see how far there is to go, we first ask the machine for its best: a product of two large
 # matrices, which does most arithmetic per number read. Everything below is measured against that,
@@ -378,9 +378,8 @@ figures.bars(
 
 # %% [markdown]
 # On the machine of this page *fastmath* alone is a loss (on yours it may be a small gain). Two things
-# follow from leave to reorder. The good one:
-# the sum over inputs may be cut into as many sums as a register holds. The bad one: their weights
-# `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side but a row apart. A register is then filled
+# follow from leave to reorder. The good one: the sum over inputs may be cut into as many sums as a
+# register holds. The bad one: their weights `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side but a row apart. A register is then filled
 # number by number, and that takes longer than the multiplications which it saves. In 6c they lie side
 # by side; one load fills a register, and the same flag pays. **A flag gives the compiler leave. The data
 # have to give it something to take.**
