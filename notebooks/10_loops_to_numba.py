@@ -379,10 +379,10 @@ figures.bars(
 # %% [markdown]
 # On the machine of this page *fastmath* alone is a loss (on yours it may be a small gain). Two things
 # follow from leave to reorder. The good one: the sum over inputs may be cut into as many sums as a
-# register holds. The bad one: their weights `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side but a row apart. A register is then filled
-# number by number, and that takes longer than the multiplications which it saves. In 6c they lie side
-# by side; one load fills a register, and the same flag pays. **A flag gives the compiler leave. The data
-# have to give it something to take.**
+# register holds. The bad one: their weights `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side
+# but a row apart. A register is then filled number by number, and that takes longer than the
+# multiplications which it saves. In 6c they lie side by side; one load fills a register, and the same
+# flag pays. **A flag gives the compiler leave. The data have to give it something to take.**
 #
 # **Step 7: outputs inside.** No leave is needed if the innermost loop runs over outputs: these sums do
 # not know each other, and nothing is reordered. Their weights lie side by side as they are.
@@ -669,10 +669,10 @@ points = {
 figures.roofline(points, peak, roofs)
 
 # %% [markdown]
-# The points are the steps of the table. Those from 6 to 9 stand in one line, one above the other: the same operations per byte, and the
-# way up is arithmetic alone. Steps 3 and 4 stand further left, since they write maps and read them again.
-# No slope touches them here: four images are so little that a map stays in a cache. The third wall,
-# **memory**, shows with more images:
+# The points are the steps of the table. Those from 6 to 9 stand in one line, one above the other: the same
+# operations per byte, and the way up is arithmetic alone. Steps 3 and 4 stand further left, since they
+# write maps and read them again. They may stand above the slope of memory: four images are so little that
+# a map stays in a cache. The third wall, **memory**, shows with more images:
 
 # %%
 rows = []
