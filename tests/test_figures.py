@@ -193,6 +193,19 @@ def test_powers_of_ten_along_an_axis():
     assert axes.get_xscale() == "log" and axes.get_ylim() == (0, 3)
 
 
+def test_a_roof_a_grid_of_verdicts_and_colour_groups_say_what_they_show():
+    points = {"6c": (20.0, 8.2e9), "7": (20.0, 8.1e9), "9": (20.0, 1e11)}
+    figure = drawn(figures.roofline(points, 1.02e11, {"memory": 2e10}))
+    assert "7, 6c" in [text.get_text() for text in figure.axes[0].texts], "close ones share a label"
+    assert "9 at 20 operations per byte, 100 GFLOP/s" in figure.alt
+    found = {"mask B": {"sum": True, "twin": False}, "adjoint": {"sum": False, "twin": "a word"}}
+    figure = drawn(figures.verdicts(found, splits=("adjoint",)))
+    assert figure.alt == "mask B: found by sum. adjoint: found by twin (a word)."
+    assert {text.get_text() for text in figure.axes[0].texts} == {"✓ found", "·", "! a"}
+    figure = drawn(figures.colour_groups({"mixed": ["RG", "GG"]}, rows="of"))
+    assert figure.alt == "mixed: o: R G / f: G G; 1 of 2 features mix colours."
+
+
 FILMS = {
     "mask": lambda: figures.mask_sliding(np.arange(6).reshape(2, 3), np.tri(3, dtype=int), "B"),
     "field": lambda: figures.field_growing({"a": np.eye(3, 4), "b": np.tri(3, 4)}, (2, 3)),

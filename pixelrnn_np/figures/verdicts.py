@@ -70,7 +70,7 @@ def colour_groups(named, rows="ofig"):
         a.set_xlabel("feature of the gate", fontsize=9)
         a.tick_params(length=0, labelsize=9)
         told = " / ".join(f"{name}: {' '.join(row)}" for name, row in zip(rows, grid, strict=True))
-        alts.append(f"{title}: {told}; {len(mixed)} features mix colours.")
+        alts.append(f"{title}: {told}; {len(mixed)} of {len(grid[0])} features mix colours.")
     figure.alt = " ".join(alts)
     return figure
 
