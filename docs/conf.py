@@ -75,6 +75,7 @@ html_theme_options = {
 if tags.has("print"):  # noqa: F821  Sphinx gives the tags; `make print`: the course as one page
     root_doc, suppress_warnings = "print", ["toc.not_included"]
     html_theme, html_theme_options, html_css_files = "basic", {}, ["print.css"]
+    nb_mime_priority_overrides = [("singlehtml", "image/png", 35)]  # before SVG, which may move
     html_sidebars = {"**": []}
 else:
     exclude_patterns.append("print.md")

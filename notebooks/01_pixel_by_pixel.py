@@ -772,7 +772,7 @@ assert np.isclose(B_first + G_after + R_after, table[-1][2])
 #
 # $p(b \mid r, g) = p(r, g, b) / p(r, g)$. Sums over the values that are not asked for give
 # $p(r, g)$ and $p(r)$. A conditional distribution sums to one over the value *before* the bar, for
-# each value behind it: over which axis is that?
+# each value after it: over which axis is that?
 # </details>
 
 

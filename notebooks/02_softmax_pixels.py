@@ -177,7 +177,7 @@ print("a sigmoid is a softmax of two values; largest difference below 1e-9")
 # ## Exercise 2.1 · A logarithm that survives
 #
 # Return $\ln \operatorname{softmax}(z)$ along the last axis, for logits `z` of any shape
-# $(\dots, K)$: an array of the same shape, finite for all finite logits.
+# $(\dots, \text{levels})$: an array of the same shape, finite for all finite logits.
 #
 # <details><summary>Hint</summary>
 #
@@ -298,12 +298,12 @@ course.interactive(draw_steps, steps=list(film), static=[{"steps": 30}, {"steps"
 # %% [markdown]
 # ## Exercise 2.2 · The gradient of a batch
 #
-# Without a loop: for `logits` $(B, H, W, C, K)$ and images `x` $(B, H, W, C)$ of whole numbers,
+# Without a loop: for `logits` $(B, H, W, C, \text{levels})$ and images `x` $(B, H, W, C)$ of whole numbers,
 # return the gradient of the **mean nats per image**, of the logits' shape. The logits are tame.
 #
 # <details><summary>Hint</summary>
 #
-# Softmax along the last axis; then subtract 1 at the values that occurred: `np.eye(K)[x]` has the
+# Softmax along the last axis; then subtract 1 at the values that occurred: `np.eye(levels)[x]` has the
 # logits' shape. Step 5 above says what to divide by.
 # </details>
 

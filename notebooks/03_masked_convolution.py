@@ -62,6 +62,15 @@ figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for ki
 #
 # So: A once, at the entrance, and B everywhere after.
 #
+# Here mask A slides over an image of small numbers. Blue is read, grey is hidden. Follow one sum: four
+# numbers, each times the kernel's number over it.
+
+# %%
+image = np.array([[2, 0, 1, 3], [1, 2, 0, 1], [0, 3, 1, 2], [1, 0, 2, 0]])
+kernel = np.array([[1, 2, -1], [3, 0, 0], [0, 0, 0]])
+figures.mask_sliding(image, kernel, "A")
+
+# %% [markdown]
 # ## What the paper says (§3.4; Figure 2, right)
 #
 # With kernel $K$, mask $M$ and bias $b$, features being row vectors, a masked convolution is

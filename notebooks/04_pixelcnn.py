@@ -88,6 +88,14 @@ figures.fields(
 )
 
 # %% [markdown]
+# The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7 alone.
+
+# %%
+figures.field_growing(
+    {f"{n} block{'s' * (n != 1)} and the 7×7": reach(11, 10, n, 13, 21) for n in range(9)}, (11, 10)
+)
+
+# %% [markdown]
 # ## What the paper says (§3.5; Figure 4, left; Figure 5, left)
 #
 # A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and
@@ -380,7 +388,7 @@ figures.feature_maps(
     label="nats",
     alt="""Two images under two models, two rows of twelve pixels each. For the PixelCNN every pixel
     costs about 0.7 nats; for the Diagonal BiLSTM the first seven pixels of the lower row are
-    free, column 7 and those behind it are not.""",
+    free, column 7 and those after it are not.""",
 )
 
 # %% [markdown]
@@ -516,7 +524,7 @@ figures.Table(
 # %% [markdown]
 # ## Exercise 4.3 · A ReLU in the wrong place
 #
-# Other residual networks put a ReLU *behind* the sum. Take $y = \operatorname{ReLU}(x + a K)$ with
+# Other residual networks put a ReLU *after* the sum. Take $y = \operatorname{ReLU}(x + a K)$ with
 # $x$ and $y$ of shape $(H, W, F)$, $a$ of $(H, W, h)$ and $K$ of $(h, F)$. Given `dy`, return `dx`,
 # `da` and `dK`.
 #
@@ -529,15 +537,15 @@ figures.Table(
 
 
 # %%
-def relu_behind(dy, x, a, K):
+def relu_after(dy, x, a, K):
     dx, da, dK = ..., ..., ...  # your code
     return dx, da, dK
 
 
-check.relu_behind(relu_behind)
+check.relu_after(relu_after)
 
 # %% [markdown]
-# Compare `dx` with step 1. Behind the sum, the ReLU stands in the way of every gradient, block
+# Compare `dx` with step 1. After the sum, the ReLU stands in the way of every gradient, block
 # after block; in Figure 5 the road along the sums is free from the last block to the first.
 #
 # ## A network of your own
@@ -685,7 +693,7 @@ def forward(x, p, blocks):
 # the 7×7 A.
 #
 # **2.** A ReLU sets half of its inputs to zero, and with them half of the squares. The convolution
-# behind it gets $s = \sqrt{2/n}$ in return.
+# after it gets $s = \sqrt{2/n}$ in return.
 #
 # **3.** With rules 1 and 2 each block adds to the trunk as much as is there. Squares add, so every
 # block doubles them, and after 15 blocks the trunk is $\sqrt{2^{15}} = 181$ times as large. If
@@ -721,14 +729,14 @@ def initial(rng, h, blocks, head, ink, relu_gain=2**0.5, up_gain=None):
 
 
 # %% [markdown]
-# Fifteen blocks as the rules make them, and how large the trunk is behind each.
+# Fifteen blocks as the rules make them, and how large the trunk is after each.
 
 # %%
 train, valid, test = (pr.load_data("digits", s, levels=2) for s in ("train", "valid", "test"))
 
 
 def trunk_sizes(blocks=15, **gains):
-    """Standard deviation of the trunk behind the first layer and behind each block."""
+    """Standard deviation of the trunk after the first layer and after each block."""
     p = initial(np.random.default_rng(0), 16, blocks, 32, 0.3, **gains)
     y, _ = conv_fast(scaled(train[:64]), p["first.K"], p["first.b"], MASKS[7])
     sizes = [y.std()]
@@ -753,7 +761,7 @@ figures.lines(
 
 # %% [markdown]
 # Rule 1 alone looks as good as all three, and is not. There each ReLU takes half of the squares and
-# nothing gives it back: behind three of them an eighth is left. A block whispers, and a longer chain
+# nothing gives it back: after three of them an eighth is left. A block whispers, and a longer chain
 # would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
 # only the sum is divided.
 #
@@ -1027,7 +1035,7 @@ figures.feature_maps(
 # - A block is a chain of ReLUs and convolutions with a sum, the head is one without. With the
 #   masks, a loss and Adam that is a network, in about a hundred lines.
 # - Before training, each sum should be about as large as its terms ($1/\sqrt{\text{inputs}}$, times
-#   $\sqrt 2$ behind a ReLU, $1/\sqrt L$ where $L$ blocks add up), and the first prediction the
+#   $\sqrt 2$ after a ReLU, $1/\sqrt L$ where $L$ blocks add up), and the first prediction the
 #   share of ink.
 # - All pixels at once when the image is given, one after the other when it is drawn. The recurrent
 #   networks draw one by one too; what they lose to the PixelCNN is time in training, and what they

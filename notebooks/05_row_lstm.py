@@ -210,6 +210,13 @@ figures.Table(
 figures.row_taps(k=3)
 
 # %% [markdown]
+# And the walk down the image, a row in each step. Each number is the step that made a state. All
+# states of a row are made at once; arrows lead to one of them.
+
+# %%
+figures.rows_scanned(k=3)
+
+# %% [markdown]
 # ## What the paper says (§3.1, equation 3; Figure 4, middle)
 #
 # Let $x_{r,q}$ be the layer's input at row $r$ and column $q$, a row vector of $2h$ features. The

@@ -67,6 +67,12 @@ figures.wavefront(5, 8, 5)
 # and so on: each diagonal becomes a column, and in the column before it stand, in the same row, the
 # pixel's left neighbour, and one row higher the pixel above.
 #
+# Watch a whole scan. The numbers are the steps.
+
+# %%
+figures.diagonals_scanned()
+
+# %% [markdown]
 # Move through the steps, in both directions.
 
 
@@ -320,7 +326,7 @@ course.interactive(draw_scans, row=(0, 6), column=(0, 10))
 # %% [markdown]
 # A cross is a pixel that is seen and must not be: without the shift there are five of them. With
 # it, the two halves overlap above and leave no yellow pixel. Inside the network this is as it
-# should be: a layer behind mask A may see its own pixel's features, which know nothing of the
+# should be: a layer after mask A may see its own pixel's features, which know nothing of the
 # pixel's value.
 #
 # Two mistakes are known from public code. One sets the last row of $R$ to zero where it should move
@@ -427,7 +433,7 @@ course.interactive(
 # features of rows up to $r-1$, and there it finds every pixel of row $r-1$ but the one that has no
 # right neighbour: the last. The rows below $r-1$ have seen that one, in columns from $n-4$ on. But
 # of row $r$, pixel $(r, q)$ reads only up to its own column. So it finds it when $q \ge n-4$, and
-# misses it when the last column lies **more than three columns to its right**. Layers behind the
+# misses it when the last column lies **more than three columns to its right**. Layers after the
 # first one do not help: they pass on features, and no feature that they may read holds that value.
 # (With three colours it is the last colour of that pixel.)
 #
@@ -918,7 +924,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # - The skew turns a diagonal into a column, so that a whole diagonal is one step: $2n-1$ of them in
 #   place of $n^2$. Flip before the skew; keep the padding at $(h_0, c_0)$.
 # - The right-to-left map moves down by one row before the sum. Without it the future leaks in.
-# - Behind a 7×7 mask A, one pixel is missed: the last of the previous row, when it lies more than
+# - After a 7×7 mask A, one pixel is missed: the last of the previous row, when it lies more than
 #   three columns to the right.
 # - Backwards, diagonals go from the last to the first. What reaches padding goes to $h_0$ and $c_0$ and
 #   ends there. Cells carry gradients along the rows only;

@@ -70,7 +70,7 @@ figures.bars(
 # ## What the paper says (§4, Table 1)
 #
 # The three networks have one plan. A 7×7 convolution with mask A; then blocks, in which alone they
-# differ; then a head of 1×1 convolutions behind ReLUs; then 256 logits per colour, or one for a
+# differ; then a head of 1×1 convolutions after ReLUs; then 256 logits per colour, or one for a
 # binary image. Blocks have residual connections, and each is also connected to the head. In this
 # package the plan is `models/trunk.py`, and here it is for MNIST, one line per part, with the paper's
 # size where it gives one. ("1×1 B twice" at the end of a block: one to the trunk, one to the head;
@@ -108,7 +108,7 @@ print(pr.build_model("diagonal_bilstm", (28, 28, 1), h=32, layers=1, head=32).su
 # The Diagonal BiLSTM with 7 layers and $h = 16$ has 70,049 parameters, about as many numbers as a
 # grey picture of 265×265 pixels. Where do they come from? Return the number of parameters for any
 # $h$, number of layers and width of the head, for images of one colour with two levels. Weights
-# behind a mask count.
+# under a mask count.
 #
 # <details><summary>Hint</summary>
 #
@@ -726,7 +726,7 @@ results.race()
 # |---|---|
 # | learning rates, their schedule | SOAP or Adam 0.003, constant or a cosine to zero; RMSProp 0.001, decay 0.95 |
 # | clip, warm-up, averaging | elementwise at 1 per dimension; some updates; yes |
-# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; behind a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$; the logits' a tenth, their biases the log-odds of the training images' values |
+# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; after a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$; the logits' a tenth, their biases the log-odds of the training images' values |
 # | initial states $h_0$, $c_0$ | said to be learned; here they start at 0, one vector per direction |
 # | forget gate's bias | 1 |
 # | number of updates, when to stop | the best weights on the validation set |

@@ -9,45 +9,55 @@
 # %% [markdown]
 # # 10 · From loops to kernels: why the same sum takes a second or a millisecond
 #
-# **What you will do.** Write one masked convolution eight times, from plain Python to the kernel of
+# **What you will do.** Write one masked convolution nine times, from plain Python to the kernel of
 # this package, and one layer of the Row LSTM five times. Each time the numbers are the same, and
-# each time you measure what has changed.
+# each time you measure what has changed. You also read the machine code, to see why.
 #
-# **What you will learn.** Where the time goes: calls, arithmetic, and memory. What
-# keeps a compiler from using the vector unit; why a matrix product is best cut into blocks; what a
-# skewed map costs; why fresh memory is slow; how two threads give the same bits as one.
+# **What you will learn.** Where the time goes: calls, arithmetic, and memory. What Numba does, and what
+# keeps a compiler from using the vector unit; what a tile of registers is; why a matrix product is
+# best cut into blocks; what a skewed map costs; why fresh memory is slow; how two threads give the same
+# bits as one.
 #
 # **What you need.** The convolution of [03](03_masked_convolution.ipynb) and the cell of
 # [05](05_row_lstm.ipynb). No internet needed; about one minute. Your times will differ from those printed
 # here: look at their ratios.
 
 # %%
+import functools
 import gc
+import os
+import platform
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  the matrix products that compiled code calls
-from threadpoolctl import threadpool_limits
+import scipy.linalg.cython_blas
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import compiled, course, figures, kernels, reference
 from pixelrnn_np.course import n10 as check
+from pixelrnn_np.kernels.taps import copy_rows, distances, surroundings
 from pixelrnn_np.kernels.tiles.multiply import matrix, multiply_taps
 from pixelrnn_np.kernels.tiles.panels import panels
+from pixelrnn_np.kernels.tiles.products import product
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
 from pixelrnn_np.layers.row_lstm import RowLSTM
 
 rng = np.random.default_rng(10)
-one_thread = threadpool_limits(
-    1, user_api="blas"
-)  # one core for all, until threads are the subject
+one_thread = threadpool_limits(1, user_api="blas")  # one core, until threads are the subject
+
+# %%
+figures.you_are_here("10")
 
 # %% [markdown]
 # ## The idea
@@ -60,9 +70,33 @@ one_thread = threadpool_limits(
 # how often Python is asked, how often numbers travel between memory and processor, and how many of
 # them one instruction takes.
 #
+# The unit of this notebook is the **GFLOP/s**: a thousand million operations on floating-point numbers
+# in a second. A multiplication is one, an addition is another.
+#
 # To see how far there is to go, we first ask the machine for its best: a product of two large
 # matrices, which does most arithmetic per number read. Everything below is measured against that,
-# as a share of **peak**.
+# as a share of **peak**. And since all times depend on it, here is the machine.
+
+# %%
+blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+features = llvm.get_host_cpu_features()
+lanes = 16 if features.get("avx512f") else 8 if features.get("avx2") else 4
+figures.Table(
+    ["this machine", ""],
+    [
+        ["processor, as LLVM calls it", f"{llvm.get_host_cpu_name()}, {os.cpu_count()} cores"],
+        ["float32 in a vector register", str(lanes)],
+        [
+            "Python, NumPy, SciPy",
+            f"{platform.python_version()}, {np.__version__}, {scipy.__version__}",
+        ],
+        ["Numba, its LLVM", f"{numba.__version__}, {'.'.join(map(str, llvm.llvm_version_info))}"],
+        [
+            "matrix products",
+            ", ".join(sorted({f"{b['internal_api']} {b['version']}" for b in blas})),
+        ],
+    ],
+)
 
 
 # %%
@@ -86,7 +120,7 @@ def square_product(n):
 
 
 peak = max(square_product(n) for n in (256, 512, 1024))
-print(f"peak of one core here: {peak / 1e9:.0f} thousand million operations per second (float32)")
+print(f"peak of one core here: {peak / 1e9:.0f} GFLOP/s (float32)")
 
 # %% [markdown]
 # A machine does other things too. So the clock counts only the time for which this thread has had a
@@ -242,17 +276,55 @@ check.one_tap(one_tap)
 # ## Compiled loops
 #
 # Numba translates a Python function to machine code. So we can go back to loops and pay for the
-# arithmetic only.
+# arithmetic only. What does it do?
 #
+# - **Types.** At the first call it looks at the arguments: arrays of float32, say, in C's order. From
+#   these it finds the type of every variable, and gives the result to LLVM, which translates C too. For
+#   other types it compiles once more. What has no fixed type, such as a list of anything, it refuses.
+# - **Caching.** Compiling takes from a tenth of a second to several. With `cache=True` the machine code
+#   goes to a file, for the next start. This package keeps its own folder of it (`kernels/cache.py`).
+# - **prange.** With `parallel=True` a loop over `prange` is shared out among threads. This package does
+#   not use it: it shares out images instead, for a reason that comes under *Threads*.
+# - **nogil.** While compiled code runs, Python's lock can be released. Then Python's threads really run
+#   side by side.
+#
+# And `NUMBA_DISABLE_JIT=1` runs the same function as plain Python, so that a debugger can step through
+# it. Here is a function that meets two types:
+
+
+# %%
+@numba.njit
+def half(x):
+    return 0.5 * x
+
+
+seconds = []
+for argument in (np.ones(3, "float32"), np.ones(3, "float32"), np.ones(3)):
+    start = time.perf_counter()
+    half(argument)
+    seconds.append(time.perf_counter() - start)
+assert half.signatures == [(numba.float32[::1],), (numba.float64[::1],)]
+figures.Table(
+    ["call", "ms"],
+    [
+        ["the first with float32: it compiles", 1e3 * seconds[0]],
+        ["the second", 1e3 * seconds[1]],
+        ["the first with float64: it compiles", 1e3 * seconds[2]],
+    ],
+    form="{:.4g}",
+)
+
+# %% [markdown]
 # **Step 5: the twin of step 2, as it stands.** Not a letter of `reference/masked_conv.py` changes;
 # Numba compiles what you can read there. What is saved is Python between the products. Each product
 # is still a call of the matrix library, and much too small for it. `pr.use_backend("compiled")` runs
 # every model in this way.
 #
-# **Step 6: the loops of step 1,** and **step 7: the same loops in another order.** In step 6
-# the innermost loop sums over inputs: each addition has to wait for the one before, and the
-# compiler must not reorder them, since rounding would change. In step 7 it runs over outputs: 16
-# sums that do not know each other, and 16 floats are one vector register here.
+# **Step 6: the loops of step 1**, three times. In 6a the innermost loop sums over inputs. Each addition
+# has to wait for the one before, and the compiler must not reorder them, since rounding would change.
+# In 6b we allow just that, with *fastmath*: `reassoc` permits another order of a sum, `contract` a
+# product and a sum in one instruction. (Not all of fastmath: NaN and infinity have to survive, so that a
+# run that diverges is noticed.) 6c also lays the taps out anew: `[tap, out, in]`.
 
 
 # %%
@@ -261,8 +333,7 @@ def conv_compiled():
     return y
 
 
-@numba.njit
-def conv_loops(x, taps, offsets, b, y):
+def loops(x, taps, offsets, b, y):
     B, H, W, I = x.shape
     for n in range(B):
         for r in range(H):
@@ -278,6 +349,49 @@ def conv_loops(x, taps, offsets, b, y):
     return y
 
 
+def loops_transposed(x, taps, offsets, b, y):
+    """taps: (T, out, in)."""
+    B, H, W, I = x.shape
+    for n in range(B):
+        for r in range(H):
+            for q in range(W):
+                for o in range(b.size):
+                    total = b[o]
+                    for t in range(len(offsets)):
+                        row, column = r + offsets[t, 0], q + offsets[t, 1]
+                        if 0 <= row < H and 0 <= column < W:
+                            for i in range(I):
+                                total += x[n, row, column, i] * taps[t, o, i]
+                    y[n, r, q, o] = total
+    return y
+
+
+ALLOWED = {"reassoc", "contract", "nsz"}
+conv_loops, conv_fastmath = numba.njit(loops), numba.njit(fastmath=ALLOWED)(loops)
+conv_transposed = numba.njit(fastmath=ALLOWED)(loops_transposed)
+across = np.ascontiguousarray(taps.swapaxes(1, 2))  # (T, out, in)
+
+note("5 Numba, the twin of step 2", conv_compiled)
+note("6a Numba, loops", lambda: conv_loops(x, taps, offsets, b, y))
+note("6b with fastmath", lambda: conv_fastmath(x, taps, offsets, b, y))
+note("6c and taps transposed", lambda: conv_transposed(x, across, offsets, b, y))
+figures.bars(
+    {name: 1e3 * t for name, t in times.items() if name.startswith("6")}, "ms", form="{:.2f}"
+)
+
+# %% [markdown]
+# On the machine of this page *fastmath* alone is a loss (on yours it may be a small gain). Two things
+# follow from leave to reorder. The good one: the sum over inputs may be cut into as many sums as a
+# register holds. The bad one: their weights `taps[t, 0, o]`, `taps[t, 1, o]`, … do not lie side by side
+# but a row apart. A register is then filled number by number, and that takes longer than the
+# multiplications which it saves. In 6c they lie side by side; one load fills a register, and the same
+# flag pays. **A flag gives the compiler leave. The data have to give it something to take.**
+#
+# **Step 7: outputs inside.** No leave is needed if the innermost loop runs over outputs: these sums do
+# not know each other, and nothing is reordered. Their weights lie side by side as they are.
+
+
+# %%
 @numba.njit
 def conv_outputs_inside(x, taps, offsets, b, y):
     B, H, W, I = x.shape
@@ -296,16 +410,117 @@ def conv_outputs_inside(x, taps, offsets, b, y):
     return y
 
 
-note("5 Numba, the twin of step 2", conv_compiled)
-note("6 Numba, loops", lambda: conv_loops(x, taps, offsets, b, y))
 note("7 Numba, outputs inside", lambda: conv_outputs_inside(x, taps, offsets, b, y))
 
 # %% [markdown]
-# **Step 8: blocks.** The product of step 4 is the better arithmetic: the library keeps a tile of
-# the result in registers, while step 7 fetches and stores its 16 sums for each input. But step 4
-# writes a matrix of 80 columns to memory and reads it back. The package's kernel does both: it
-# gathers some rows of the image, as many as stay in the cache, multiplies them, adds the bias, and
-# takes the next.
+# ## A tile of registers
+#
+# Step 7 does one useful thing with a number that it has loaded, and then loads the next: for each
+# multiplication it fetches a weight and a sum, and stores the sum. The arithmetic waits for that
+# traffic. The cure is to keep a *rectangle* of results in registers. Take 4 pixels and 4 outputs, 16
+# sums. Of each input, 4 numbers of $x$ and 4 weights are loaded, 8 in all, and **each is used four
+# times**: 16 multiplications. Only at the end are the sums stored, once.
+#
+# A wider rectangle would be better still, as long as its sums fit in the registers: of these a core has
+# 16, or 32.
+#
+# **Step 8** is this in plain Numba. First what the pixels of a row read is gathered side by side, as in
+# step 4, but for one row of the image only. It is small, and stays in the fastest cache. The loop over `i` runs
+# along both `read` and the weights, so with leave to reorder it fills whole registers.
+
+
+# %%
+@numba.njit
+def gather_row(x, n, r, offsets, read):
+    """What each pixel of row r reads, side by side: read (W, taps · in); 0 outside."""
+    _, H, W, I = x.shape
+    for q in range(W):
+        for t in range(len(offsets)):
+            row, column = r + offsets[t, 0], q + offsets[t, 1]
+            inside = 0 <= row < H and 0 <= column < W
+            for i in range(I):
+                read[q, t * I + i] = x[n, row, column, i] if inside else 0
+
+
+@numba.njit(fastmath=ALLOWED)
+def tile_4_by_4(read, weights, q, o, b, out):
+    """out (W, O) at 4 pixels from q and 4 outputs from o; weights: (O, taps · in)."""
+    zero = np.float32(0)
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = zero
+    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = zero
+    for i in range(read.shape[1]):
+        v0, v1, v2, v3 = read[q, i], read[q + 1, i], read[q + 2, i], read[q + 3, i]
+        k0, k1, k2, k3 = weights[o, i], weights[o + 1, i], weights[o + 2, i], weights[o + 3, i]
+        s00, s01, s02, s03 = s00 + v0 * k0, s01 + v0 * k1, s02 + v0 * k2, s03 + v0 * k3
+        s10, s11, s12, s13 = s10 + v1 * k0, s11 + v1 * k1, s12 + v1 * k2, s13 + v1 * k3
+        s20, s21, s22, s23 = s20 + v2 * k0, s21 + v2 * k1, s22 + v2 * k2, s23 + v2 * k3
+        s30, s31, s32, s33 = s30 + v3 * k0, s31 + v3 * k1, s32 + v3 * k2, s33 + v3 * k3
+    b0, b1, b2, b3 = b[o], b[o + 1], b[o + 2], b[o + 3]
+    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s00 + b0, s01 + b1, s02 + b2, s03 + b3
+    q += 1
+    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s10 + b0, s11 + b1, s12 + b2, s13 + b3
+    q += 1
+    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s20 + b0, s21 + b1, s22 + b2, s23 + b3
+    q += 1
+    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s30 + b0, s31 + b1, s32 + b2, s33 + b3
+
+
+@numba.njit
+def conv_tiles(x, weights, offsets, b, y):
+    """For widths and outputs that 4 divides."""
+    B, H, W, _ = x.shape
+    read = np.empty((W, weights.shape[1]), x.dtype)
+    for n in range(B):
+        for r in range(H):
+            gather_row(x, n, r, offsets, read)
+            for q in range(0, W, 4):
+                for o in range(0, b.size, 4):
+                    tile_4_by_4(read, weights, q, o, b, y[n, r])
+    return y
+
+
+beside = np.ascontiguousarray(taps.reshape(-1, F).T)  # (out, taps · in)
+note("8 Numba, tiles of 4 × 4", lambda: conv_tiles(x, beside, offsets, b, y))
+
+# %% [markdown]
+# **Step 9: the package's kernel.** Its tile is 7 pixels by 16 outputs (on a processor with registers of 16
+# numbers), and it differs from step 8 in two ways.
+#
+# *Nothing is gathered.* A copy of the image is laid between zeros. Then a tap is one distance in memory,
+# the same for all pixels: what pixel $p$ reads at tap $t$ stands at `here + p * I + taps[t]`. So the tile
+# walks over the taps where they lie.
+#
+# *A register holds 16 outputs, not 16 inputs.* For each input number the tile loads one register of 16
+# weights. It spreads the number of each of its 7 pixels over a register, and does 7 multiply-adds. No
+# sum has to be added up across a register at the end. The compiler would not do this by itself, so
+# `kernels/tiles/emitter.py` writes these instructions. Bias and ReLU happen before the tile is stored.
+#
+# Around the tile there are twenty lines of plain Numba. These are the ones of
+# [kernels/masked_conv.py](../pixelrnn_np/kernels/masked_conv.py), without the case of a 1×1:
+
+
+# %%
+@numba.njit
+def conv_inline(x, K, offsets, b, y):
+    B, H, W, I = x.shape
+    O, weights = b.size, panels(K)
+    wide, above, below, taps = surroundings(offsets, W)
+    around, taps = np.zeros((above + H * wide + below) * I, x.dtype), distances(taps, I)
+    for n in range(B):
+        copy_rows(x, n * H * W * I, W * I, around, above * I, wide * I, H, W * I)
+        for r in range(H):
+            row, here = matrix(y, (n * H + r) * W * O, O), matrix(around, (above + r * wide) * I, I)
+            multiply_taps(row, here, taps, weights, W, O, bias=b)
+
+
+# %% [markdown]
+# - `panels` lays the weights out in strips of 16 columns, in the order in which the tiles read them.
+# - `surroundings` says how many zeros are needed: above, below, and after each row. Those after a row are also
+#   those before the next.
+# - `distances` turns the taps from pixels into numbers, and `copy_rows` puts an image between the zeros.
+# - `matrix(array, start, stride)` is a matrix that is not cut out: where its first row begins, and how
+#   far rows are apart.
+# - `multiply_taps` is the product: a row of the image, in tiles.
 
 
 # %%
@@ -314,7 +529,9 @@ def conv_kernel(x, y):
     return y
 
 
-note("8 the package's kernel", lambda: conv_kernel(x, y))
+conv_inline(x, taps, offsets, b, y)
+assert np.array_equal(y, conv_kernel(x, np.empty_like(x))), "the same bits"
+note("9 the package's kernel", lambda: conv_kernel(x, y))
 
 # %%
 figures.ladder(times, work, peak)
@@ -322,7 +539,7 @@ figures.ladder(times, work, peak)
 # %% [markdown]
 # The scale is logarithmic: from one power of ten to the next it is ten times less. Where did it go?
 # Below is what each step asks for: calls from Python, and the megabytes that are read and written
-# as whole maps, counted by hand, whether a cache holds them or not.
+# as whole maps, counted by hand, whether a cache holds them or not. The last columns are what came of it.
 
 # %%
 mb = x.nbytes / 1e6
@@ -334,30 +551,131 @@ asked = {
     "3b NumPy, five taps": (5 * 2, 5 * 5 * mb),
     "4 NumPy, one product": (5, (5 + 5 + 5 + 1 + 2) * mb),  # gather, write, read; y; bias
     "5 Numba, the twin of step 2": (1, None),
-    "6 Numba, loops": (1, 2 * mb),
+    "6a Numba, loops": (1, 2 * mb),
+    "6b with fastmath": (1, 2 * mb),
+    "6c and taps transposed": (1, 2 * mb),
     "7 Numba, outputs inside": (1, 2 * mb),
-    "8 the package's kernel": (1, 2 * mb),
+    "8 Numba, tiles of 4 × 4": (1, 2 * mb),
+    "9 the package's kernel": (1, 2 * mb),
 }
 figures.Table(
-    ["step", "calls from Python", "MB moved", "ms", "million multiply-adds per ms",
-     "share of peak"],
+    ["step", "calls from Python", "MB moved", "ms", "GFLOP/s", "share of peak"],
     [
-        [name, f"{calls:,}", "" if moved is None else f"{moved:.1f}", f"{1e3 * times[name]:.3g}",
-         f"{work / 2e9 / times[name]:.3g}", f"{work / times[name] / peak:.2%}"]
+        [
+            name,
+            calls,
+            "" if moved is None else f"{moved:.1f}",
+            1e3 * times[name],
+            work / times[name] / 1e9,
+            100 * work / times[name] / peak,
+        ]
         for name, (calls, moved) in asked.items()
     ],
-)  # fmt: skip
+    form=["", "", "", "{:.3g}", "{:.3g}", "{:.3g} %"],
+)
 
 # %% [markdown]
 # Read it from the top. From step 2 to step 3 only the **calls** become fewer, and with them nearly
 # all of the time is gone. From 3a to 3b the masked taps are left out: a product with zero takes as
 # long as any other. Step 5 is step 2 without Python, but its 15,000 small products remain. Steps 6
-# and 7 are one call and move the least that can be moved, and yet they are slower than step 3:
-# what they lack is **arithmetic**, many multiplications in one instruction. Step 8 has all three.
+# and 7 are one call and move the least that can be moved, and yet most of them are slower than step 3:
+# what they lack is **arithmetic**, many multiplications in one instruction, and few loads for each.
+# Step 8 has both, in plain Numba. Step 9 has them without a gathered copy, and with wider tiles.
 #
-# Are five small products in NumPy then nearly as good as a kernel? Here they are, since four images
-# are so little: a map of 200 kilobytes stays in the cache, temporary or not. The third wall is
-# **memory**, and it shows with more images:
+# ### Evidence
+#
+# Is that so? The machine code says. `inspect_asm` gives it as text, and we count instructions: products
+# fused with a sum (`vfmadd…` on x86, `fmla` on ARM), products by themselves, and the size of the
+# registers they work on: `zmm` holds 16 float32, `ymm` 8, `xmm` 4. A count says what is *there*, not how
+# often it runs; but what is not there cannot run.
+
+
+# %%
+X86 = re.compile(r"^\s+v?(fn?m(?:add|sub)\w*?|mul)([ps])[sd]\s+(.*)$", re.M)
+ARM = re.compile(r"^\s+(fml[as]|fmul|fn?madd)\s+(.*)$", re.M)
+SIZES = {"zmm": 512, "ymm": 256, "xmm": 128}
+
+
+def instructions(code):
+    """{(fused?, bits): how many} of the multiplications in machine code; 32 bits: one number."""
+    found = {}
+    for kind, packed, registers in X86.findall(code):
+        widest = max((SIZES[k] for k in SIZES if k in registers), default=128)
+        key = (kind != "mul", widest if packed == "p" else 32)
+        found[key] = found.get(key, 0) + 1
+    for kind, registers in ARM.findall(code):
+        key = (kind != "fmul", 128 if ".4s" in registers else 32)
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+def machine_code(function):
+    """That of all types which it has met."""
+    return "\n".join(function.inspect_asm().values())
+
+
+# The kernel's product comes from a file of compiled code, so it is compiled again to be read.
+again = numba.njit(no_cpython_wrapper=True, error_model="numpy")(product.shared.kernel.py_func)
+types = next(s for s in product.shared.kernel.signatures if numba.types.float32 in s)
+again.compile(types)
+functions = {
+    "6a loops": conv_loops,
+    "6b with fastmath": conv_fastmath,
+    "6c and taps transposed": conv_transposed,
+    "7 outputs inside": conv_outputs_inside,
+    "8 the tile of 4 × 4": tile_4_by_4,
+    "9 the product in tiles": again,
+}
+counts = {name: instructions(machine_code(f)) for name, f in functions.items()}
+kinds = [(True, 512), (True, 256), (True, 128), (True, 32)]
+kinds += [(False, bits) for _, bits in kinds]
+kinds = [kind for kind in kinds if any(kind in found for found in counts.values())]
+names = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
+figures.Table(
+    ["step", *(f"{'fused' if fused else 'product'}, {names[bits]}" for fused, bits in kinds)],
+    [[name, *(found.get(kind, 0) for kind in kinds)] for name, found in counts.items()],
+)
+
+# %% [markdown]
+# Look first at the columns that say *one*: a multiplication of one number by one. Step 6a should have
+# nothing else. Where a step has wide instructions, it uses the vector unit, and those of one number beside
+# them do what is left over at the end of a loop. In step 8 expect one wide instruction for each of the
+# 16 sums. *Fused* stands only where leave was given to contract, or where the instruction was asked for.
+# The table has the columns that were found: a processor without registers of 16 numbers shows none. (If
+# a processor of another kind shows nothing at all, its instructions have names that are not counted
+# here.)
+#
+# ### Two roofs
+#
+# How fast *can* a step be? There are two limits. One is peak. The other is memory: who does $n$ operations
+# for each byte that has to come and go cannot be faster than $n$ times the bytes per second. In a figure
+# with operations per byte to the right and GFLOP/s upwards, both on scales of powers, the two limits are
+# a **roofline**: a slope, then a flat roof. The slope is steeper for what a cache holds.
+
+
+# %%
+def bytes_per_second(size):
+    """Of reading and writing, when one array of so many bytes is copied to another."""
+    a, room = np.ones(size // 4, "float32"), np.ones(size // 4, "float32")
+    return 2 * a.nbytes / timed(lambda: np.copyto(room, a), average=min)
+
+
+roofs = {
+    "a cache, 200 kB": bytes_per_second(200_000),
+    "memory, 64 MiB": bytes_per_second(64 << 20),
+}
+points = {
+    name.split()[0]: (work / (1e6 * moved), work / times[name])
+    for name, (_, moved) in asked.items()
+    if moved is not None
+}
+figures.roofline(points, peak, roofs)
+
+# %% [markdown]
+# The points are the steps of the table. Those from 6 to 9 stand in one line, one above the other: the same
+# operations per byte, and the way up is arithmetic alone. Steps 3 and 4 stand further left, since they
+# write maps and read them again. They may stand above the slope of memory: four images are so little that
+# a map stays in a cache. The third wall, **memory**, shows with more images:
 
 # %%
 rows = []
@@ -365,24 +683,26 @@ for images in (4, 16, 64):
     many = rng.standard_normal((images, H, W, F)).astype("float32")
     out = np.empty_like(many)
     ways = (
-        lambda: conv_slices(many, taps, offsets),  # noqa: B023
-        lambda: conv_im2col(many),  # noqa: B023
-        lambda: conv_kernel(many, out),  # noqa: B023
+        lambda many=many: conv_slices(many, taps, offsets),
+        lambda many=many: conv_im2col(many),
+        lambda many=many, out=out: conv_kernel(many, out),
     )
-    rows.append([images, *(f"{1e9 * timed(way, 0.5) / (images * H * W):.0f}" for way in ways)])
-figures.Table(["images", "3b: ns per pixel", "4: ns per pixel", "8: ns per pixel"], rows)
+    rows.append([images, *(1e9 * timed(way, 0.5) / (images * H * W) for way in ways)])
+figures.Table(
+    ["images", "3b: ns per pixel", "4: ns per pixel", "9: ns per pixel"], rows, form="{:.0f}"
+)
 
 # %% [markdown]
-# The kernel costs about the same per pixel, however many there are, since its blocks never leave
-# the cache. Step 3b does not suffer either: its maps of 3 MB still fit a large cache. Step 4, the
-# better arithmetic on paper, writes a matrix of five times the image, 16 MB here, into memory that is
-# fresh each time (more of that below), and costs the most per pixel.
+# The kernel costs about the same per pixel, however many there are: one image between zeros never leaves
+# the cache. Step 3b hardly suffers, as long as its maps of 3 MB fit a large cache. Step 4, the better
+# arithmetic on paper, writes a matrix of five times the image, 16 MB here, into memory that is fresh each
+# time (more of that below), and costs the most per pixel.
 
 # %% [markdown]
 # ## What stops the vector unit
 #
-# A kernel that gathers copies short runs of numbers, 16 or 32 or 48 of them. That ought to be one
-# or two instructions. Here are three ways to write it.
+# A kernel that gathers, or puts an image between zeros, copies short runs of numbers. That ought to be a
+# few instructions. Here are three ways to write it.
 
 
 # %%
@@ -411,16 +731,18 @@ def copy_unsigned(target, source, n, runs):
 runs, n = 1000, 16
 source, target = rng.standard_normal(runs * n).astype("float32"), np.zeros(runs * n, "float32")
 rows = []
-for name, function in (
-    ("slices", copy_slices), ("a loop, signed index", copy_signed),
-    ("a loop, unsigned index", copy_unsigned),
-):  # fmt: skip
+copies = {
+    "slices": copy_slices,
+    "a loop, signed index": copy_signed,
+    "a loop, unsigned index": copy_unsigned,
+}
+for name, function in copies.items():
     target[:] = 0
     function(target, source, n, runs)
     assert np.array_equal(target, source)
-    nanoseconds = 1e9 * timed(lambda: function(target, source, n, runs)) / runs  # noqa: B023
-    rows.append([name, f"{nanoseconds:.1f}"])
-figures.Table(["copying 16 floats by", "nanoseconds"], rows)
+    seconds = timed(lambda function=function: function(target, source, n, runs))
+    rows.append([name, 1e9 * seconds / runs])
+figures.Table(["copying 16 floats by", "nanoseconds"], rows, form="{:.1f}")
 
 # %% [markdown]
 # In Python, `a[-1]` is the last entry, and Numba keeps the promise: for an index that *might* be
@@ -450,16 +772,20 @@ def draw_blocks(h=16, taps=5):
     out, found = np.empty((3136, h), "float32"), []
     sizes = (4, 8, 16, 32, 64, 112, 224, 448, 784, 1568, 3136)
     for rows in sizes:
-        seconds = timed(lambda: blockwise(a, w, out, rows), 0.06)  # noqa: B023
+        seconds = timed(lambda rows=rows: blockwise(a, w, out, rows), 0.06)
         found.append(100 * 2 * a.size * h / seconds / peak)
     assert np.allclose(out, a @ w, rtol=0, atol=1e-3)
     label = f"rows in a block of (rows, {taps * h}) · ({taps * h}, {h})"
-    figure = figures.lines({"share": (np.array(sizes), found)}, label, "% of peak", height=2.8)
-    axes = figure.axes[0]
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, sizes, minor=False)
-    axes.set_ylim(0)
-    return figure
+    return figures.lines(
+        {"share": (np.array(sizes), found)},
+        label,
+        "% of peak",
+        height=2.8,
+        logx=True,
+        ylim=(0, 1.1 * max(found)),
+        alt=f"""Share of peak against the rows of a block, for a product of {taps * h} numbers by {h}:
+        {found[0]:.0f} % with 4 rows, {max(found):.0f} % at best, {found[-1]:.0f} % with all 3,136.""",
+    )
 
 
 course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], taps=[1, 5])
@@ -469,10 +795,10 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
 # is not. Below the limit it multiplies where the numbers lie. The limit is at 781 rows in the first
-# figure, between the points at 448 and 784, and at 48 in the second. So `kernels/products.py` takes as
-# many rows as stay below it, and blocks of 448 where those would be few: for the second shape that is
-# not what this figure advises, but there is more to a block than its product, and 48 rows would be
-# fewer than two of the image's. The block that was just gathered is then still in the cache.
+# figure, between the points at 448 and 784, and at 48 in the second. So where this package still calls the
+# library, `kernels/products.py` takes as many rows as stay below it, and blocks of 448 where those would
+# be few: for the second shape that is not what this figure advises, but 48 rows would be fewer than two of
+# the image's. The block that was just written is then still in the cache.
 #
 # More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which
 # pays for the copying.
@@ -508,31 +834,30 @@ for one, other in zip(layer_by_layer(), fused(), strict=True):
 layers = {"layer by layer": timed(layer_by_layer), "image by image through the block": timed(fused)}
 weights = sum(layer.weights().size for layer in (block.down, block.conv, block.up, block.skip))
 figures.bars(
-    {f"{name}, {2 * pixels * weights / t / peak:.0%} of peak": 1e3 * t for name, t in layers.items()},
-    "ms", form="{:.2f}",
-)  # fmt: skip
+    {
+        f"{name}, {2 * pixels * weights / t / peak:.0%} of peak": 1e3 * t
+        for name, t in layers.items()
+    },
+    "ms",
+    form="{:.2f}",
+)
 
 # %% [markdown]
-# ## Nothing gathered: products in registers
+# ## What gathering costs
 #
-# Gathering is still a copy of five numbers for each one read, and bias and ReLU are passes over the
-# result. BLAS asks for that: a factor has to be one matrix in memory. `kernels/tiles/multiply.py` asks for
-# less. Its tile is 7 pixels by 16 features of the *result*, in 7 of the processor's registers. For
-# each input number of a tap it loads the 16 weights once, spreads the number of each of the 7
-# pixels over a register, and does 7 vector multiply-adds. A tap is then only a distance in memory,
-# the same for all pixels, if zeros lie around the image. Bias and ReLU happen before the tile is
-# written. The compiler would not do that by itself, so `kernels/tiles/emitter.py` writes the instructions
-# itself.
+# Step 9 reads the taps where they lie. What does that save against a gathered copy and the library's
+# product? BLAS asks for the copy: a factor has to be one matrix in memory. Bias and ReLU are then passes
+# of their own over the result; in the tile they happen before it is stored.
 #
 # The 3×3 of one image, with its bias and its ReLU:
 
 # %%
 image = np.maximum(rng.standard_normal((H, W, F)), 0).astype("float32")
 cols, one, two = (np.zeros((H * (W + 1), n), "float32") for n in (5 * F, F, F))
-wide = W + 1  # one pixel of zeros behind each row is also the one before the next
+wide = W + 1  # one pixel of zeros after each row is also the one before the next
 around = np.zeros((H + 3, wide, F), "float32")  # the first tap of the first pixel is 30 before it
 around[2:-1, :W] = image
-distances = (offsets[:, 0] * wide + offsets[:, 1]) * F
+moved = (offsets[:, 0] * wide + offsets[:, 1]) * F
 
 
 @numba.njit
@@ -558,28 +883,29 @@ def gathered_and_multiplied(image, offsets, K, b, cols, y):
 
 
 @numba.njit
-def in_registers(around, start, distances, K, b, y):
+def in_registers(around, start, taps, K, b, y):
     # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an array,
     # where its first row begins, and how far rows are apart; panels(K) is K cut in strips of 16 or 32
     # columns.
     M, N = y.shape
     out, a = matrix(y, 0, N), matrix(around, start, N)
-    multiply_taps(out, a, distances, K, M, N, bias=b, at_least=np.float32(0))
+    multiply_taps(out, a, taps, K, M, N, bias=b, at_least=np.float32(0))
 
 
 K, K_panels = taps.reshape(-1, F), panels(taps.reshape(-1, F))
-exact = cols[: H * W], one[: H * W]  # the other one also computes the pixels behind the rows
+exact = cols[: H * W], one[: H * W]  # the other one also computes the pixels after the rows
 ways = {
     "gather, product, bias and ReLU": timed(
         lambda: gathered_and_multiplied(image, offsets, K, b, *exact)
     ),
-    "in registers": timed(lambda: in_registers(around, 2 * wide * F, distances, K_panels, b, two)),
+    "in registers": timed(lambda: in_registers(around, 2 * wide * F, moved, K_panels, b, two)),
 }
 assert np.allclose(one[: H * W].reshape(H, W, F), two.reshape(H, wide, F)[:, :W], atol=1e-4)
 figures.bars(
     {f"{name}, {2 * H * W * K.size / t / peak:.0%} of peak": 1e6 * t for name, t in ways.items()},
-    "µs", form="{:.1f}",
-)  # fmt: skip
+    "µs",
+    form="{:.1f}",
+)
 
 # %% [markdown]
 # The whole block above is made of such products. Its backward pass needs one more kind, the sum of
@@ -723,7 +1049,8 @@ cells = {
 }
 figures.Table(
     ["equation (3) for one row of four images", "µs", "ns per pixel and feature"],
-    [[name, f"{1e6 * t:.1f}", f"{1e9 * t / c.size:.1f}"] for name, t in cells.items()],
+    [[name, 1e6 * t, 1e9 * t / c.size] for name, t in cells.items()],
+    form="{:.1f}",
 )
 
 # %% [markdown]
@@ -781,9 +1108,12 @@ for r in range(H):
     assert np.allclose(results[0][:, r, r : r + W], unskewed[:, r], rtol=0, atol=1e-4)
 figures.Table(
     ["input-to-state product of 4 × 28 × 28 pixels", "positions", "ms"],
-    [[name, a.size // a.shape[-1], f"{1e3 * ways[name]:.2f}"]
-     for name, a in zip(ways, (padded, ordered), strict=True)],
-)  # fmt: skip
+    [
+        [name, a.size // a.shape[-1], 1e3 * ways[name]]
+        for name, a in zip(ways, (padded, ordered), strict=True)
+    ],
+    form="{:.2f}",
+)
 
 # %% [markdown]
 # ## Exercise 10.3 · How much is padding?
@@ -835,16 +1165,36 @@ def page_faults(function):
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10
 
 
-rows = [
-    [name, f"{1e3 * timed(function):.2f}", page_faults(function)]
-    for name, function in (("fresh", fresh), ("reused", reused))
-]
-figures.Table(["filling 64 MiB", "ms", "page faults"], rows)
+SMALL = resource.getpagesize()
+setting = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+LARGE = int(setting.read_text()) if setting.exists() else 2 << 20
+rows = []
+for name, function in (("fresh", fresh), ("reused", reused)):
+    seconds, faults = timed(function), page_faults(function)
+    large = max(0, round((size - faults * SMALL) / (LARGE - SMALL))) if faults else 0
+    memory = (large * LARGE + (faults - large) * SMALL) / 2**20
+    rows.append([name, 1e3 * seconds, faults, large, faults - large, memory])
+figures.Table(
+    [
+        "filling 64 MiB",
+        "ms",
+        "page faults",
+        f"of {LARGE >> 20} MiB",
+        f"of {SMALL >> 10} KiB",
+        "MiB",
+    ],
+    rows,
+    form="{:.1f}",
+)
 
 # %% [markdown]
-# (A page is 4 KiB, or 2 MiB where the system and NumPy agree on large ones. Smaller arrays may be
-# lucky: the library keeps some freed memory for the next caller.) A training step makes the same
-# arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
+# Do they add up? A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on
+# it. If all were small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that
+# together they make 64 MiB, which the last columns work out. (Small ones are needed where the array does not
+# begin or end on a multiple of a large one.) Smaller arrays may be lucky: the library keeps some freed
+# memory for the next caller.
+#
+# A training step makes the same arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
 # request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
 # 16 images, both ways, in a fresh process:
 
@@ -877,15 +1227,20 @@ for function in (passes, passes_in_a_workspace):
     print(statistics.median(times), faults // 12)
 """
 done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True)
+found = [(float(s), int(n)) for s, n in map(str.split, done.stdout.splitlines())]
+(fresh_seconds, fresh_faults), (kept_seconds, kept_faults) = found
 figures.Table(
-    ["forward and backward", "ms", "page faults"],
+    ["forward and backward", "ms", "page faults", "MiB, if all are small"],
     [
-        [name, f"{1e3 * float(seconds):.1f}", int(faults)]
-        for name, (seconds, faults) in zip(
-            ("fresh arrays", "a workspace"), map(str.split, done.stdout.splitlines()), strict=True
-        )
+        [name, 1e3 * seconds, faults, faults * SMALL / 2**20]
+        for name, (seconds, faults) in zip(("fresh arrays", "a workspace"), found, strict=True)
     ],
+    form="{:.1f}",
 )
+
+# %%
+each = (fresh_seconds - kept_seconds) / max(1, fresh_faults - kept_faults)
+print(f"a page fault costs about {1e6 * each:.1f} µs here, filling the page with zeros included")
 
 # %% [markdown]
 # The same arithmetic, and the difference is all memory. A process of its own, because this one has
@@ -909,7 +1264,7 @@ _, two = model.loss_and_grads(batch, threads=2)
 assert all(np.array_equal(one[name], two[name]) for name in one)
 threads = {}
 for k in (1, 2):  # by the clock on the wall, since both threads count, and the best of many
-    step = lambda: model.loss_and_grads(batch, threads=k)  # noqa: B023, E731
+    step = functools.partial(model.loss_and_grads, batch, threads=k)
     threads[f"{k} thread{'s' * (k > 1)}"] = timed(step, 2.0, min, time.perf_counter)
 figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}")
 
@@ -924,10 +1279,12 @@ figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}"
 # ## What to take away
 #
 # - First the calls, then the arithmetic, then the memory. Measure before each, for it is seldom
-#   where one thinks.
+#   where one thinks. Then read the machine code, for it is seldom what one wrote.
+# - A number that has been loaded should be used more than once: keep a tile of results in registers.
 # - A convolution is a matrix product of what its taps read. Masked taps are left out, not
 #   multiplied by zero.
-# - A compiler vectorises a loop whose passes are independent, and whose indices cannot be negative.
+# - A compiler vectorises a loop whose passes are independent, whose numbers lie side by side, and whose
+#   indices cannot be negative.
 # - Cut large work into pieces that stay in the cache, and take each piece through as many steps as
 #   possible. Reuse memory.
 # - Every version gives the same numbers, and a test says so. Without the slow version nobody would
@@ -936,6 +1293,17 @@ figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}"
 # In the package: `kernels/` (each file says what was measured), `reference/` (the same functions in
 # plain loops), `compiled.py`, `parallel/`, `memory.py`; `make breakdown` says where the time of a step
 # goes.
+#
+# ## Further reading
+#
+# - The paper, [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759), says nothing of
+#   this.
+# - The source: [kernels/masked_conv.py](../pixelrnn_np/kernels/masked_conv.py),
+#   [compiled.py](../pixelrnn_np/compiled.py).
+# - K. Goto and R. A. van de Geijn, *Anatomy of High-Performance Matrix Multiplication*, ACM
+#   Transactions on Mathematical Software 34 (2008): blocks that fit in caches and registers.
+# - S. Williams, A. Waterman and D. Patterson, *Roofline: An Insightful Visual Performance Model for
+#   Multicore Architectures*, Communications of the ACM 52 (2009).
 #
 # Solutions: [solutions/10_loops_to_numba](solutions/10_loops_to_numba.ipynb). Next:
 # [11 · Catch the leak](11_catch_the_leak.ipynb).

@@ -33,12 +33,15 @@ from pixelrnn_np import course, figures
 from pixelrnn_np.course import n11 as check
 from pixelrnn_np.inspection import checks, explain, gradcheck
 from pixelrnn_np.layers.base import prefixed
-from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM
+from pixelrnn_np.layers.diagonal_bilstm import DiagonalBiLSTM, DiagonalLSTM
 from pixelrnn_np.layers.masked_conv import MaskedConv
-from pixelrnn_np.layers.masks import conv_mask, feature_groups
+from pixelrnn_np.layers.masks import conv_mask, feature_groups, gate_groups
 from pixelrnn_np.layers.residual import ConvBlock
 
 rng = np.random.default_rng(11)
+
+# %%
+figures.you_are_here("11")
 
 # %% [markdown]
 # ## The idea
@@ -95,7 +98,10 @@ honest = trained(planted("pixelcnn", {}), train, epochs=8)
 copying = trained(planted("pixelcnn", MASK_B), train, epochs=8)
 first, second = (f"{m.nll(test).mean():.2f} nats" for m in (honest, copying))
 figures.sheets(
-    {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)}, 2
+    {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)},
+    2,
+    alt=f"""Sixteen drawn images of 8×8 pixels from each network. Those of the first, with {first} per
+    test image, are strokes like those of digits; those of the second, with {second}, are noise.""",
 )
 
 # %% [markdown]
@@ -129,9 +135,11 @@ figures.sheets(
 #
 # On 3×3 binary images there are $2^9 = 512$ terms, and one can add them all.
 #
-# **Coins.** No distribution predicts fair coins. An image of $D$ of them costs $D \ln 2$ nats on
-# average, or more, whoever does the predicting. A network that does better on *fresh* coins has
-# seen them.
+# **Coins.** No distribution predicts fair coins. Over all images that they can make, the mean cost of
+# one is $D \ln 2$ nats or more, whoever does the predicting. This holds for the mean alone. A single
+# image can cost less, if the network happens to favour it. So take many *fresh* ones: over $n$ images
+# luck moves the mean by about the deviation between images over $\sqrt n$. A network that does better
+# than that has seen the coins.
 #
 # To these we add the **drawing test** from above: draw twice with the same random numbers, from
 # images that hold zeros and from images that hold noise. The results have to be equal.
@@ -251,7 +259,9 @@ check.leaks(leaks)
 # ## Leak 1: the wrong mask at the entrance
 #
 # This is the bug that you have just seen. It comes about when one masked layer is written for the
-# whole network and used at the entrance as well, or when A and B are mixed up.
+# whole network and used at the entrance as well, or when A and B are mixed up. *Where it was found:* an
+# early re-implementation of this paper had such a leak for a while. Its author noted the symptom: the
+# network restored any image, and could not draw one from an empty page.
 #
 # What does one prediction see? `fields` marks with a cross what it must not. (Yellow is earlier and not
 # seen: here the PixelCNN's blind spot, [04](04_pixelcnn.ipynb); in the Diagonal BiLSTM the pixel that
@@ -275,6 +285,8 @@ figures.fields(
 #
 # The weights are multiplied by the mask once, when the layer is made; forward and backward know
 # nothing of it. Then the first update fills the hole, because nothing holds those weights at zero.
+# *Where it was found:* a library for learned compression had a cousin of it. Its coder read the weights
+# without their mask, and was right only where training had set them to zero before.
 
 
 # %%
@@ -306,7 +318,9 @@ figures.fields(stages, (4, 3))
 #
 # In the Diagonal BiLSTM, the right-to-left output moves down by one row, because in its own row it
 # comes from pixels to the right ([06](06_diagonal_bilstm.ipynb)). "Drop the last row and put zeros
-# there" has all the words of a shift, gives the right shape, and does not shift.
+# there" has all the words of a shift, gives the right shape, and does not shift. *Where it was found:*
+# in the same early re-implementation, and in three projects that began as copies of it. A reader named
+# the right line a year later.
 
 
 # %%
@@ -355,20 +369,93 @@ figures.skewed(letters)
 
 # %% [markdown]
 # Take $g$, in column 3 of the skewed map. Padded above it reads $f$ and $c$, to its left and above
-# it in the image. Padded below it reads $f$ and $i$: one row down, two columns to the left.
+# it in the image. Padded below it reads $f$ and $i$: one row down, two columns to the left. *Where it
+# was found:* there too. "Same" padding of a kernel with two rows goes below in that framework, and
+# nobody is told.
 #
-# `check.Scan` is one direction of the layer in NumPy, with the places that it reads as a setting.
-# As it is, it equals the package's; the bug is one line.
+# To plant this, we need a scan whose every choice can be changed. It is that of
+# [06](06_diagonal_bilstm.ipynb), pixel by pixel and for a whole batch, with its choices named at the top.
+# Around $h$ and $c$ stands a frame of initial states, wide enough for all bugs to come.
+
+
+# %%
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Scan(DiagonalLSTM):
+    """One direction of §3.2: x (B, H, W, 2h) → (B, H, W, h), with what a bug can change named."""
+
+    above, beside = (-1, 0), (0, -1)  # where the two states are read: (rows, columns) from here
+    gates = "ofig"  # the order in which z is cut
+    content, slope = staticmethod(np.tanh), staticmethod(lambda g: 1 - g * g)  # of g
+
+    def walk(self, H, W):
+        """Pixels by diagonals; and in the frame, their places and those of what they read."""
+        for r, q in sorted(np.ndindex(H, W), key=sum):
+            steps = (0, 0), self.above, self.beside
+            yield (slice(None), r, q), *((r + 1 + down, q + 2 + right) for down, right in steps)
+
+    def flip(self, x):
+        return np.ascontiguousarray(x[:, :, ::-1] if self.reverse else x)
+
+    def forward(self, x, into=None):
+        (B, H, W, _), p, x = x.shape, self.params, self.flip(x)
+        z = x @ (p["K_is"] * self.mask)[0, 0] + p["b"]
+        h, c = (np.tile(p[name], (H + 2, W + 2, B, 1)) for name in ("h0", "c0"))
+        kept = {}
+        for pixel, here, above, beside in self.walk(H, W):
+            z_here = z[pixel] + h[above] @ p["K_ss"][0, 0] + h[beside] @ p["K_ss"][1, 0]
+            cut = zip(self.gates, np.split(z_here, 4, axis=-1), strict=True)
+            m = {name: self.content(v) if name == "g" else sigmoid(v) for name, v in cut}
+            c[here] = m["f"] * c[beside] + m["i"] * m["g"]
+            h[here] = m["o"] * np.tanh(c[here])
+            kept[here] = m
+        y = self.flip(h[1:-1, 2:].transpose(2, 0, 1, 3))
+        if into is not None:  # the sum of both directions, with this one shifted down
+            into[:, 1:] += y[:, :-1]
+        return y if into is None else into, (x, h, c, kept, into is not None)
+
+    def backward(self, dy, cache, into=None):
+        x, h, c, kept, shifted = cache
+        (B, H, W, F), p = dy.shape, self.params
+        if shifted:
+            dy = np.concatenate([dy[:, 1:], np.zeros_like(dy[:, :1])], axis=1)
+        dh, dc, dz = np.zeros_like(h), np.zeros_like(c), np.zeros((B, H, W, 4 * F), dy.dtype)
+        dh[1:-1, 2:] = self.flip(dy).transpose(1, 2, 0, 3)
+        dK_ss = np.zeros_like(p["K_ss"])
+        for pixel, here, above, beside in reversed(list(self.walk(H, W))):
+            o, f, i, g = (kept[here][name] for name in "ofig")
+            tanh_c = np.tanh(c[here])
+            dc[here] += dh[here] * o * (1 - tanh_c**2)
+            d = {"o": dh[here] * tanh_c * o * (1 - o), "f": dc[here] * c[beside] * f * (1 - f)}
+            d |= {"i": dc[here] * g * i * (1 - i), "g": dc[here] * i * self.slope(g)}
+            dz[pixel] = np.concatenate([d[name] for name in self.gates], axis=-1)
+            dc[beside] += dc[here] * f
+            for k, source in enumerate((above, beside)):
+                dh[source] += dz[pixel] @ p["K_ss"][k, 0].T
+                dK_ss[k, 0] += h[source].T @ dz[pixel]
+        dx = self.flip(dz @ (p["K_is"] * self.mask)[0, 0].T)
+        dK_is = np.einsum("brqi,brqo->io", x, dz) * self.mask
+        outside = np.ones(h.shape[:2], bool)
+        outside[1:-1, 2:] = False  # what was sent there belongs to h0 and c0
+        grads = {"K_is": dK_is, "K_ss": dK_ss, "b": dz.sum(axis=(0, 1, 2))}
+        grads |= {"h0": dh[outside].sum(axis=(0, 1)), "c0": dc[outside].sum(axis=(0, 1))}
+        return dx if into is None else np.add(into, dx, out=into), grads
+
+
+# %% [markdown]
+# As it stands, it equals the package's layer. The bug is one line.
 
 # %%
 SCAN = "layers.diagonal_bilstm.DiagonalLSTM"
-assert np.allclose(
-    small("diagonal_bilstm", {SCAN: check.Scan}).logits(x),
-    small("diagonal_bilstm", {}).logits(x), rtol=0, atol=1e-12,
-)  # fmt: skip
+scan, layer = (small("diagonal_bilstm", bug) for bug in ({SCAN: Scan}, {}))
+assert np.allclose(scan.logits(x), layer.logits(x), rtol=0, atol=1e-12)
+gradients = [model.loss_and_grads(x)[1] for model in (scan, layer)]
+assert all(np.allclose(gradients[0][k], gradients[1][k], rtol=0, atol=1e-12) for k in gradients[0])
 
 
-class PaddedBelow(check.Scan):
+class PaddedBelow(Scan):
     above = (1, -2)  # instead of (-1, 0)
 
 
@@ -390,10 +477,15 @@ figures.fields(
 #
 # ## Leak 5: four gates, three colours
 #
-# An LSTM layer makes $4h$ features, $h$ for each gate. If all $4h$ are cut into three contiguous
-# thirds for R, G and B, feature $k$ of one gate belongs to another colour than feature $k$ of the
-# next. Inside the cell they are multiplied, and their product hands on what only B may know to
-# features that count as R.
+# An LSTM layer makes $4h$ features, $h$ for each gate, and each feature belongs to a colour. Feature $k$
+# of the state is made of feature $k$ of every gate:
+#
+# $$c_k = f_k\,c_k^{\text{before}} + i_k\,g_k, \qquad h_k = o_k \tanh(c_k).$$
+#
+# So these four need the same colour. Suppose that somebody cuts all $4h$ into three contiguous thirds
+# for R, G and B, as one does with the features of any other layer. Then the four differ. *Where it was
+# found:* in a recent re-implementation, in a functional framework. A comment in its code names the leak
+# by now.
 
 
 # %%
@@ -402,6 +494,19 @@ def thirds(h, channels):
 
 
 THIRDS = {"layers.row_lstm.gate_groups": thirds}
+gates = {"honest: h features, four times": gate_groups(6, 3), "4h in thirds": thirds(6, 3)}
+figures.colour_groups(
+    {name: [["RGB"[k] for k in gate] for gate in a.reshape(4, 6)] for name, a in gates.items()}
+)
+
+# %% [markdown]
+# Rows are the gates, columns the features of one. On the right every column is framed: its gates are of
+# several colours. Look at column 0. The next layer takes state 0 for a feature of R. But its
+# content $g$ is a feature of B, and has read this pixel's R and G. What only B may know arrives at R.
+#
+# A test sees it, if it asks for sub-pixels:
+
+# %%
 colours = rng.integers(0, 2, (8, 2, 3, 3), np.uint8)
 tables = {}
 for name, bug in {"honest": {}, "4h in thirds": THIRDS}.items():
@@ -411,9 +516,10 @@ assert np.array_equal(tables["honest: on the same pixel"], np.tri(3, k=-1)), "ma
 figures.masks(tables, labels="RGB")
 
 # %% [markdown]
-# Left, the table of mask A from [03](03_masked_convolution.ipynb). Right, R's prediction depends on
-# R itself. A test with grey images passes; a test that treats a pixel as one thing passes as well.
-# **Test sub-pixels, not pixels.**
+# Left, the table of mask A from [03](03_masked_convolution.ipynb): a row for each prediction, a column
+# for each value that it may read. Right, R's prediction depends on R itself and on G, which comes later.
+# With grey images there is one colour, and a test passes. A test that asks only which *other* pixels are
+# read passes as well. **Test sub-pixels, not pixels.**
 #
 # ## Move it
 #
@@ -463,7 +569,8 @@ check.find_the_leak(find_the_leak)
 # ## What training makes of a leak
 #
 # Now all of them learn: the digits, and separately a data set of fair coins, for which nobody can
-# do better than $64 \ln 2 = 44.36$ nats. The nats of both are of images that were not trained on.
+# do better than $64 \ln 2 = 44.36$ nats on average. The nats of both are of images that were not trained
+# on; *luck* is how far chance moves the mean of a thousand images.
 # The Diagonal BiLSTMs have one block and train for fewer epochs.
 
 # %%
@@ -482,21 +589,30 @@ for name, (base, bug, layers, epochs) in RUNS.items():
     model = trained(planted(base, bug, layers=layers), train, epochs)
     gambler = trained(planted(base, bug, layers=layers), coins, 2)
     pictures = draw(model, zeros), draw(model, noise)
-    nats, on_coins = model.nll(test).mean(), gambler.nll(fresh).mean()
+    nats, on_coins = model.nll(test).mean(), gambler.nll(fresh)
+    luck = on_coins.std() / len(fresh) ** 0.5
     same = "the same" if np.array_equal(*pictures) else "different"
-    rows.append([name, float(nats), float(on_coins), same])
+    rows.append([name, float(nats), float(on_coins.mean()), float(luck), same])
     drawn[f"{name}\n{nats:.2f} nats"] = pictures[1]
 figures.Table(
-    ["network", "digits, nats", "fresh coins, nats", "drawn from zeros and from noise"],
-    rows, form="{:.2f}",
-)  # fmt: skip
+    ["network", "digits, nats", "fresh coins, nats", "luck, ±", "drawn from zeros and from noise"],
+    rows,
+    form="{:.2f}",
+)
 
 # %%
-figures.sheets(drawn, 2, across=3)
+figures.sheets(
+    drawn,
+    2,
+    across=3,
+    alt="""Sixteen images drawn by each of six networks, from noise. Those of the two honest ones are
+    strokes like those of digits; the others' are noise.""",
+)
 
 # %% [markdown]
 # Only the honest networks draw strokes like those of digits, and only they draw the same from zeros and from noise. All
-# others have much better nats, and each of them beats the coins, which is impossible.
+# others have much better nats, and each of them beats the coins by far more than luck can. No
+# distribution does that.
 #
 # Not every leak goes to zero: how much a network gains depends on what it sees too much of, and on
 # how long it has learned to use it. Small leaks are the dangerous ones. A result that is two nats
@@ -521,15 +637,18 @@ for name, bug in {"honest": {}, "4h in thirds": THIRDS}.items():
 # **Another order.** Rows and columns are mixed up, and the mask is transposed. Each pixel then
 # depends on the columns to its left and on what is above in its own column. That is a chain rule
 # too, column by column; the probabilities sum to one and the nats are honest. But whoever draws
-# from it row by row gives it conditions that it has never seen.
+# from it row by row gives it conditions that it has never seen. It comes with a change of the axes'
+# order: that early re-implementation had several such repairs.
 #
 # **The skewed map is flipped**, where the image should be flipped before it is skewed. Then the
 # second scan reads, in the row above, not the pixel above but one two columns further. Nothing
-# leaks; a wedge of the context is lost.
+# leaks; a wedge of the context is lost. The recent re-implementation of leak 5 does it.
 #
 # **Causal padding and a mask on top.** A kernel padded above and to the left, so that its last tap
 # is the pixel itself, needs no mask beyond that. Somebody adds the mask all the same, which hides
-# what comes after the kernel's *middle*: the current pixel and its whole row are gone.
+# what comes after the kernel's *middle*: the current pixel and its whole row are gone. A two-stage
+# autoencoder was asked about such a pair in its issues. A gated PixelCNN came to the same by way of a
+# mask on its 1×1 convolutions.
 
 
 # %%
@@ -537,7 +656,7 @@ def transposed(kind, rows, cols, *groups):
     return conv_mask(kind, cols, rows, *groups).swapaxes(0, 1)
 
 
-class FlippedAfterSkew(check.Scan):
+class FlippedAfterSkew(Scan):
     above = property(lambda self: (-1, -2) if self.reverse else (-1, 0))
 
 
@@ -549,9 +668,7 @@ class PaddedAndMasked(MaskedConv):
 
 TRANSPOSED = {"layers.masked_conv.conv_mask": transposed}
 FLIPPED = {SCAN: FlippedAfterSkew}
-PADDED = {
-    "layers.residual.MaskedConv": PaddedAndMasked
-}  # the blocks' 3×3; on a 1×1 it does nothing
+PADDED = {"layers.residual.MaskedConv": PaddedAndMasked}  # the blocks' 3×3; a 1×1 stays as it is
 chosen = {"PixelCNN": {}, "transposed": TRANSPOSED, "padded and masked": PADDED}
 figures.fields({name: seen("pixelcnn", bug, 5, 4) for name, bug in chosen.items()}, (5, 4))
 
@@ -605,7 +722,7 @@ figures.Table(
 #
 # - **σ on the content gate.** The paper's formula writes one σ around all four gates, and its text
 #   says that $g$ has tanh. With σ a cell that begins at zero never goes below it: it can forget, but it cannot take
-#   back.
+#   back. (This one and the next were found together, in one line of the early re-implementation.)
 # - **Gates in another order.** The code cuts $z$ as i, g, f, o; the biases, or somebody's weights,
 #   were made for o, f, i, g. Trained from scratch it is the same family of networks under other
 #   names; with weights that were trained elsewhere it is nonsense.
@@ -618,11 +735,11 @@ figures.Table(
 
 
 # %%
-class SigmaContent(check.Scan):
-    content, slope = staticmethod(check.sigmoid), staticmethod(lambda g: g * (1 - g))
+class SigmaContent(Scan):
+    content, slope = staticmethod(sigmoid), staticmethod(lambda g: g * (1 - g))
 
 
-class OtherOrder(check.Scan):
+class OtherOrder(Scan):
     gates = "igfo"
 
 
@@ -659,13 +776,14 @@ class AdjointForgotten(ShiftByHand):
 
 # %%
 rows = []
-for name, scan in {"o, f, i, g": check.Scan, "i, g, f, o": OtherOrder}.items():
+for name, scan in {"o, f, i, g": Scan, "i, g, f, o": OtherOrder}.items():
     layer = scan(feature_groups(6, 1), 3, 1, rng, reverse=False, dtype="float64")
     for kernel in ("K_is", "K_ss"):
         layer.params[kernel][...] = 0
-    _, (*_, gates, _) = layer.forward(np.zeros((1, 2, 2, 6)))
-    rows.append([name, *(round(float(gates[k][0, 0, 0]), 3) for k in "ofig")])
-figures.Table(["z is cut as", "o", "f", "i", "g"], rows)
+    _, (*_, kept, _) = layer.forward(np.zeros((1, 2, 2, 6)))
+    first = next(iter(kept.values()))
+    rows.append([name, *(float(first[gate][0, 0]) for gate in "ofig")])
+figures.Table(["z is cut as", "o", "f", "i", "g"], rows, form="{:.3f}")
 
 # %% [markdown]
 # ## Wrong data, right network
@@ -678,9 +796,7 @@ figures.Table(["z is cut as", "o", "f", "i", "g"], rows)
 # %%
 grey, grey_test = (pr.load_data("digits", split, levels=17) for split in ("train", "test"))
 flips = np.random.default_rng(0)
-fixed, fixed_test = (
-    (flips.random(a.shape) < a / 16).astype(np.uint8) for a in (grey, grey_test)
-)  # fmt: skip
+fixed, fixed_test = ((flips.random(a.shape) < a / 16).astype(np.uint8) for a in (grey, grey_test))
 rows = []
 for name, learned, seen_test in (("threshold", train, test), ("drawn", fixed, fixed_test)):
     model = trained(planted("pixelcnn", {}), learned, epochs=8)
@@ -703,7 +819,7 @@ figures.Table(["binarisation", "mean of the pixels", "nats of test images"], row
 # %% [markdown]
 # ## Which test finds which bug
 #
-# No entry of this table is from memory: each is the result of a test on a small random network with
+# No square of this figure is from memory: each is the result of a test on a small random network with
 # that bug, and on the honest ones. *Field* asks whether a prediction at 16×16 fails to see an
 # earlier pixel that the honest network sees; *zeros* whether a network with all parameters at zero
 # reports $D \ln 2$.
@@ -779,18 +895,19 @@ def examine(name):
 
 results = {name: examine(name) for name in BUGS}
 assert not any(any(results[name].values()) for name in BUGS if name.startswith("honest"))
-figures.Table(
-    ["bug", *results["mask B"]],
-    [[name, *("found" if v else "·" for v in found.values())] for name, found in results.items()],
-)
+for found in results.values():
+    if found["gradient"] and not found["perturbation"]:
+        found["gradient"] = "false alarm"
+figures.verdicts(results, splits=("mask B", "transposed mask", "σ on g"))
 
 # %% [markdown]
-# Read it by columns.
+# From the top: what is honest; leaks; another order and lost context; all that leaks nothing. Read it
+# by columns.
 #
 # - *Gradient* and *perturbation* find every leak and the other order. They miss the mask that is
 #   applied once, as long as the network is untrained. Once they disagree: where the adjoint is
-#   forgotten, the gradient reports a leak that perturbation denies. Perturbation is right, for it
-#   asks forward. The gradient test believes backward, and backward is wrong.
+#   forgotten, the gradient reports a leak that perturbation denies, a false alarm. Perturbation is
+#   right, for it asks forward. The gradient test believes backward, and backward is wrong.
 # - *The sum* misses the other order. In exchange it catches two mistakes of reporting:
 #   $e^{-\text{loss}}$ sums to one only if the loss is nats per image.
 # - *Finite differences* find one bug of all, the only wrong derivative.
@@ -834,7 +951,8 @@ check.verdicts(verdicts)
 # 1. **Perturb** every sub-pixel at many random images, and compare every bit at its own place and
 #    before. In colour, with the colours apart; after training, not before.
 # 2. **Add up** all probabilities on images small enough to list them.
-# 3. **Toss coins**: train on fair coins, evaluate on fresh ones. Less than $D \ln 2$ is impossible.
+# 3. **Toss coins**: train on fair coins, evaluate on many fresh ones. A mean below $D \ln 2$ by more
+#    than luck is impossible.
 # 4. **Draw twice** from different beginnings with the same random numbers, by running the whole
 #    network for each pixel. Then look at the samples.
 # 5. **Count what is seen**, and compare it with the field that you derived on paper, on images
@@ -846,6 +964,15 @@ check.verdicts(verdicts)
 #
 # In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
 # `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/` the twins.
+#
+# ## Further reading
+#
+# - The paper: §3.4 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [inspection/checks.py](../pixelrnn_np/inspection/checks.py),
+#   [inspection/gradcheck.py](../pixelrnn_np/inspection/gradcheck.py).
+# - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
+#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)), and its published code, whose shifted
+#   convolutions need no mask: read where they could leak.
 #
 # Solutions: [solutions/11_catch_the_leak](solutions/11_catch_the_leak.ipynb). Next:
 # [12 · Bits on disk](12_bits_on_disk.ipynb), where a leak cannot hide at all.

@@ -65,7 +65,7 @@ figures.network("two scans\n1×1", blocks=2, skip=True)
 # | loss | nats per image | [01](01_pixel_by_pixel.ipynb) |
 #
 # With one colour mask B hides nothing from a 1×1, so only the first layer has a mask to speak of.
-# Where the paper is silent we do as everywhere in this course: no ReLU behind the first layer,
+# Where the paper is silent we do as everywhere in this course: no ReLU after the first layer,
 # initial states that begin at 0, forget gates with a bias of 1.
 #
 # ## Convolutions
@@ -320,7 +320,7 @@ def nats_and_grads(x, p):
 # ## Initial weights
 #
 # As in [04](04_pixelcnn.ipynb): a weight's deviation is one over the root of the number of living
-# inputs, times $\sqrt 2$ behind a ReLU, over $\sqrt L$ in `up` and `skip`, where $L$ blocks add up;
+# inputs, times $\sqrt 2$ after a ReLU, over $\sqrt L$ in `up` and `skip`, where $L$ blocks add up;
 # a tenth in the last layer, whose bias is the log-odds of ink. In the LSTM, $K^{ss}$ has $2h$
 # inputs, above and left.
 

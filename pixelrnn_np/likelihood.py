@@ -4,8 +4,8 @@ Two levels: one logit z per sub-pixel, p(1) = σ(z). More levels: one logit per 
 Neither has a shape prior, and no mass falls outside [0, levels). Natural logarithms: nats.
 
 Derivation of the gradients.
-    two levels, v in {0, 1}:  -ln p(v) = ln(1 + e^z) - v·z        d/dz   = σ(z) - v
-    K levels, v in [0, K):    -ln p(v) = ln Σ_k e^(z_k) - z_v     d/dz_k = softmax(z)_k - [k = v]
+    two levels, v in {0, 1}:     -ln p(v) = ln(1 + e^z) - v·z        d/dz   = σ(z) - v
+    more, v in [0, levels):      -ln p(v) = ln Σ_k e^(z_k) - z_v     d/dz_k = softmax(z)_k - [k = v]
 The largest logit is taken out of each sum before exp; σ of a finite logit is right even where e^-z
 is infinite. So every finite logit gives finite nats and a finite gradient.
 """

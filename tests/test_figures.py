@@ -1,5 +1,8 @@
 """Figures of the course: each draws, whatever the sizes, and keeps within reading width."""
 
+import base64
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -224,3 +227,66 @@ def test_powers_of_ten_along_an_axis():
     figure = drawn(figures.lines({"a": ([10, 1000], [1, 2])}, "x", "y", logx=True, ylim=(0, 3)))
     axes = figure.axes[0]
     assert axes.get_xscale() == "log" and axes.get_ylim() == (0, 3)
+
+
+def test_a_roof_a_grid_of_verdicts_and_colour_groups_say_what_they_show():
+    points = {"6c": (20.0, 8.2e9), "7": (20.0, 8.1e9), "9": (20.0, 1e11)}
+    figure = drawn(figures.roofline(points, 1.02e11, {"memory": 2e10}))
+    assert "7, 6c" in [text.get_text() for text in figure.axes[0].texts], "close ones share a label"
+    assert "9 at 20 operations per byte, 100 GFLOP/s" in figure.alt
+    found = {"mask B": {"sum": True, "twin": False}, "adjoint": {"sum": False, "twin": "a word"}}
+    figure = drawn(figures.verdicts(found, splits=("adjoint",)))
+    assert figure.alt == "mask B: found by sum. adjoint: found by twin (a word)."
+    assert {text.get_text() for text in figure.axes[0].texts} == {"✓ found", "·", "! a"}
+    figure = drawn(figures.colour_groups({"mixed": ["RG", "GG"]}, rows="of"))
+    assert figure.alt == "mixed: o: R G / f: G G; 1 of 2 features mix colours."
+
+
+FILMS = {
+    "mask": lambda: figures.mask_sliding(np.arange(6).reshape(2, 3), np.tri(3, dtype=int), "B"),
+    "field": lambda: figures.field_growing({"a": np.eye(3, 4), "b": np.tri(3, 4)}, (2, 3)),
+    "rows": lambda: figures.rows_scanned(3, 4, k=3),
+    "diagonals": lambda: figures.diagonals_scanned(2, 3),
+}
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_figures_that_move_end_with_their_last_stage(name):
+    """What is seen without animation is the last stage, in the SVG as in the PNG."""
+    film = FILMS[name]()
+    found, about = film._repr_mimebundle_()
+    root = ElementTree.fromstring(found["image/svg+xml"])
+    SVG = "{http://www.w3.org/2000/svg}"
+    still = [
+        "".join(text.itertext())
+        for group in [root, *root.findall(f"{SVG}g")]
+        if group.get("visibility") != "hidden"
+        for text in group.findall(f"{SVG}text")
+    ]
+    last = [mark[4] for _, mark in film.stages[-1] if mark[0] == "square" and mark[4]]
+    last += [mark[3] for _, mark in film.stages[-1] if mark[0] == "words"]
+    assert sorted(still) == sorted(last)
+    groups = root.findall(f"{SVG}g")
+    assert groups and all(group.find(f"{SVG}animate") is not None for group in groups)
+    assert base64.b64decode(found["image/png"])[:4] == b"\x89PNG"
+    assert len(about["image/png"]["alt"]) > 80 and root.find(f"{SVG}title").text == film.alt
+    assert len(found["image/svg+xml"]) < 100_000
+
+
+def test_each_stage_of_a_figure_that_moves_shows_its_own_marks():
+    """At every moment just one stage's marks are visible."""
+    film = FILMS["diagonals"]()
+    runs = film._runs()
+    for k, stage in enumerate(film.stages):
+        here = {run: marks for run, marks in runs.items() if run[1] <= k < run[2]}
+        shown = {(run[0], mark) for run, marks in here.items() for mark in marks}
+        assert shown == set(stage)
+    assert not [k for k in runs if k[1] >= k[2]]
+
+
+def test_the_sliding_mask_computes_the_masked_convolution():
+    image, kernel = np.array([[1, 2], [3, 4]]), np.arange(1, 10).reshape(3, 3)
+    for kind, wanted in (("A", ["0", "4", "8", "17"]), ("B", ["5", "14", "23", "37"])):
+        film = figures.mask_sliding(image, kernel, kind)
+        words = [mark[3] for stage in film.stages for _, mark in stage if mark[0] == "words"]
+        assert [w.split("= ")[1] for w in words if "= " in w] == wanted

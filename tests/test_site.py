@@ -140,7 +140,8 @@ def test_pictures_have_words(site):
     """Every figure of a page of ours says what it shows."""
     pages = ("index.html", "guide/command-line.html", "guide/pretrained.html")
     course = ("00_tour", "01_pixel_by_pixel", "02_softmax_pixels", "03_masked_convolution",
-              "04_pixelcnn", "13_all_of_it")  # fmt: skip
+              "04_pixelcnn", "05_row_lstm", "06_diagonal_bilstm", "10_loops_to_numba",
+              "11_catch_the_leak", "13_all_of_it")  # fmt: skip
     for page in (*pages, *(f"course/{name}.html" for name in course)):
         text = (site / page).read_text(encoding="utf-8")
         alts = Counter("alt=" in tag.split(">")[0] for tag in text.split("<img")[1:])

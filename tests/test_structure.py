@@ -78,16 +78,46 @@ def test_no_message_names_what_is_not_installed():
 OTHER_LETTERS = re.compile(r"\br, ?c\b|\b[xy]_c\b|\bdW\b|\bWd\b|row \$?i\b|column \$?[cj]\b")
 
 
+# K is weights and never a number of levels; a pixel that is one number is p, a column is q.
+OTHER_USES = re.compile(
+    r"K levels|\bD, K\b|\beye\(K\)|(\.\.\.|\\dots|\bC|\*shape), K\)|Σ_q|\[q[+-]t\]"
+)
+
+
+def prose_and_code():
+    """Every text of ours in which letters have meanings: package, course, documents."""
+    root = PACKAGE.parent
+    yield from FILES
+    yield from (root / "notebooks").rglob("*.py")
+    pages = [root / "README.md", root / "CONTRIBUTING.md", root / "notebooks" / "README.md"]
+    for path in [*pages, *(root / "docs").rglob("*.md")]:
+        if not {"_build", "generated", "course", "source"} & set(path.relative_to(root).parts):
+            yield path
+
+
 def test_one_letter_has_one_meaning():
-    """r is a row, q a column, c the cell, K weights and W the width, in package and notebooks."""
-    notebooks = (PACKAGE.parent / "notebooks").rglob("*.py")
-    texts = [p for p in FILES if p.relative_to(PACKAGE).parts[0] != "kernels"]
-    for path in [*texts, *notebooks]:
-        assert not OTHER_LETTERS.findall(path.read_text()), path.name
+    """r is a row, q a column, c the cell, K weights and W the width: package, course and docs."""
+    for path in prose_and_code():
+        text = path.read_text(encoding="utf-8")
+        assert not OTHER_USES.findall(text), path.name
+        if path.suffix == ".md" or "kernels" not in path.relative_to(PACKAGE.parent).parts:
+            assert not OTHER_LETTERS.findall(text), path.name
     for layer in layer_classes(Layer):
         assert list(inspect.signature(layer.step).parameters)[1:5] == [
             "x_q", "state", "q", "group",
         ], layer  # fmt: skip
+
+
+# "after" is meant: a layer is behind nothing.
+BEHIND = re.compile(r"[Bb]ehind (a|the|each|it|its|mask|them|those|three|which|ReLUs)\b")
+REWRITTEN = ("03", "04", "05", "06", "09", "10", "11", "13")
+
+
+def test_what_comes_later_is_not_behind():
+    folder = PACKAGE.parent / "notebooks"
+    for path in folder.rglob("*.py"):
+        if path.name.startswith(REWRITTEN):
+            assert not BEHIND.search(path.read_text(encoding="utf-8")), path
 
 
 def layer_classes(kind):

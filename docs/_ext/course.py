@@ -124,8 +124,13 @@ def describe_pictures(app, doctree):
         return
     notebook = nbformat.read(path, as_version=4)
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
-    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    for node, output in zip(list(doctree.findall(nodes.image)), pictures, strict=True):
-        alt = output.metadata.get("image/png", {}).get("alt")
+    # Here a figure that moves still has both its forms; the builder chooses one later.
+    words = [
+        output.metadata.get("image/png", {}).get("alt")
+        for output in outputs
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
+    ]
+    for node, alt in zip(list(doctree.findall(nodes.image)), words, strict=True):
         if alt:
             node["alt"] = alt

@@ -22,7 +22,7 @@ from pixelrnn_np.course import n02 as check
 # ## Exercise 2.1 · A logarithm that survives
 #
 # The largest logit of every row is taken out, and no probability is ever made: the logarithm is
-# written down directly. The sum lies between 1 and $K$.
+# written down directly. The sum lies between 1 and the number of levels.
 
 
 # %%

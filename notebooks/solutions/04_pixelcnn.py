@@ -103,15 +103,15 @@ course.show(check.leaked(within_the_block), check.leaked(with_the_last_pixel))
 
 
 # %%
-def relu_behind(dy, x, a, K):
+def relu_after(dy, x, a, K):
     through = dy * (x + a @ K > 0)
     return through, through @ K.T, np.einsum("rqh,rqf->hf", a, through)
 
 
-check.relu_behind(relu_behind)
+check.relu_after(relu_after)
 
 # %% [markdown]
-# `dx = dy` is right for Figure 5, where nothing stands behind the sum, and wrong here. Asking for
+# `dx = dy` is right for Figure 5, where nothing stands after the sum, and wrong here. Asking for
 # the sign of $x$ alone is step 5's question.
 
 
@@ -130,7 +130,7 @@ def mask_for_x_only(dy, x, a, K):
     return dy * (x + a @ K > 0), dy @ K.T, np.einsum("rqh,rqf->hf", a, dy)
 
 
-course.show(*(check.relu_behind(f) for f in (as_in_figure_5, sign_of_x, mask_for_x_only)))
+course.show(*(check.relu_after(f) for f in (as_in_figure_5, sign_of_x, mask_for_x_only)))
 
 # %% [markdown]
 # ## Exercise 4.4 · The first loss
@@ -183,12 +183,12 @@ course.show(*(check.first_loss(f) for f in mistakes))
 RIGHT = {
     "columns_seen": columns_seen,
     "leaked": leaked,
-    "relu_behind": relu_behind,
+    "relu_after": relu_after,
     "first_loss": first_loss,
 }
 WRONG = {
     "columns_seen": [without_a_blind_spot, any_depth, sees_itself],
     "leaked": [within_the_block, with_the_last_pixel],
-    "relu_behind": [as_in_figure_5, sign_of_x, mask_for_x_only],
+    "relu_after": [as_in_figure_5, sign_of_x, mask_for_x_only],
     "first_loss": list(mistakes),
 }

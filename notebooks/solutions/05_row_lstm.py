@@ -156,7 +156,12 @@ def each_four_times(h, C):
     return np.repeat(feature_groups(h, C), 4)
 
 
-course.show(check.gate_colours(thirds_of_all), check.gate_colours(each_four_times))
+def in_turns(h, C):
+    return np.arange(4 * h) % h % C
+
+
+wrong_colours = thirds_of_all, each_four_times, in_turns
+course.show(*(check.gate_colours(f) for f in wrong_colours))
 
 # %% tags=["answers"]
 RIGHT = {
@@ -169,5 +174,5 @@ WRONG = {
     "columns_seen": [without_the_input, without_the_mask, beyond_the_edge],
     "one_row_back": [not_flipped, wraps_around, not_moved],
     "bias_for": [forgets_the_sigmoid, a_share_per_row],
-    "gate_colours": [thirds_of_all, each_four_times],
+    "gate_colours": list(wrong_colours),
 }

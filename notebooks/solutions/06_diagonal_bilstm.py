@@ -135,6 +135,21 @@ def one_tap_only(dz, K):
 course.show(check.one_diagonal_back(moves_down), check.one_diagonal_back(rolls))
 
 # %% [markdown]
+# And $h_0$ stood above one row only. Its gradient is that row's share, not the sum of all.
+
+
+# %%
+def sums_for_h0(dz, K):
+    return one_diagonal_back(dz, K)[0], (dz @ K[0].T).sum(axis=0)
+
+
+def last_row_for_h0(dz, K):
+    return one_diagonal_back(dz, K)[0], dz[-1] @ K[0].T
+
+
+course.show(check.one_diagonal_back(sums_for_h0), check.one_diagonal_back(last_row_for_h0))
+
+# %% [markdown]
 # ## Exercise 6.4 · A row of R, when it is finished
 #
 # From the last column to the first. The first pixel of the walk finds $h_0$ and $c_0$ beside it, and
@@ -200,7 +215,14 @@ RIGHT = {
 WRONG = {
     "wrong_order_reads": [as_if_right, forgets_the_flip, one_too_few],
     "how_many_miss": [first_row_too, one_column_more, below_zero, always_three],
-    "one_diagonal_back": [moves_down, rolls, not_moved, one_tap_only],
+    "one_diagonal_back": [
+        moves_down,
+        rolls,
+        not_moved,
+        one_tap_only,
+        sums_for_h0,
+        last_row_for_h0,
+    ],
     "finish_row": [
         left_to_right,
         appended,

@@ -37,14 +37,15 @@ def log_softmax(answer):
 @exercise("2.2")
 def batch_gradient(answer):
     rng = np.random.default_rng(0)
-    for shape, K in [((1, 1, 1, 1), 4), ((3, 2, 2, 1), 5), ((2, 2, 3, 3), 8)]:
-        logits, x = rng.standard_normal((*shape, K)), rng.integers(0, K, shape).astype(np.uint8)
+    for shape, levels in [((1, 1, 1, 1), 4), ((3, 2, 2, 1), 5), ((2, 2, 3, 3), 8)]:
+        logits = rng.standard_normal((*shape, levels))
+        x = rng.integers(0, levels, shape).astype(np.uint8)
         kept = logits.copy()
         got = answer(logits, x)
         if not np.array_equal(logits, kept):
             raise Wrong("It changed the logits that it was given.")
         e = np.exp(logits)
-        wanted = (e / e.sum(axis=-1, keepdims=True) - np.eye(K)[x]) / shape[0]
+        wanted = (e / e.sum(axis=-1, keepdims=True) - np.eye(levels)[x]) / shape[0]
         what = f"For logits of shape {logits.shape} the gradient"
         if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
             for factor, why in [

@@ -31,7 +31,7 @@ def leaked(answer):
 
 
 @exercise("4.3")
-def relu_behind(answer):
+def relu_after(answer):
     rng = np.random.default_rng(0)
     for H, W, h, F in [(1, 1, 1, 1), (3, 4, 2, 5), (2, 3, 4, 2)]:
         x, dy = rng.standard_normal((2, H, W, F))
@@ -48,7 +48,7 @@ def relu_behind(answer):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
         if F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], dy @ K.T):
             raise Wrong(
-                "What arrives at a has not passed the ReLU: both sides of the sum are behind it."
+                "What arrives at a has not passed the ReLU: both sides of the sum come before it."
             )
         for name, mine, right in zip(("dx", "da", "dK"), got, wanted, strict=True):
             same(f"With x of shape {x.shape}, {name}", mine, right)

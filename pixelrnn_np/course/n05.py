@@ -87,4 +87,6 @@ def gate_colours(answer):
                 f"In {what}, feature {k} has the colours {gates[:, k].tolist()} in the gates "
                 "o, f, i, g. They are multiplied with each other: one colour would leak."
             )
+        turns = "lets colours take turns; those of feature_groups stand side by side in each gate."
+        mistaken(what, got, wanted, {turns: np.tile(np.arange(h) % C, 4)})
         same(what, got, wanted)

@@ -81,6 +81,14 @@ def one_diagonal_back(answer):
         }
         mistaken(f"With H = {H} rows dh", dh, wanted, mistakes)
         same(f"With H = {H} rows dh", dh, wanted)
+        if H > 1:
+            of_h0 = {
+                "adds up all rows; h0 stood above the first row alone.": up.sum(axis=0),
+                "is the last row's share; h0 stood above the first row.": up[-1],
+                "takes the tap beside; h0 was read by the tap above, K[0].": here[0],
+                "is zero; the first row of h_above was h0, and it sends something back.": 0 * up[0],
+            }
+            mistaken(f"With H = {H} rows dh0", dh0, up[0], of_h0)
         same(f"With H = {H} rows dh0", dh0, up[0])
 
 

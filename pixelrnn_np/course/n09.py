@@ -31,7 +31,7 @@ def parameters(answer):
         if np.ndim(got) == 0:
             guesses = {
                 "the head has two hidden layers.": wanted - head * head - head,
-                "weights behind the mask are counted as well.": wanted - 25 * 2 * h,
+                "weights under the mask are counted as well.": wanted - 25 * 2 * h,
                 "the biases of the first layer are missing.": wanted - 2 * h,
                 "the biases of the head are missing.": wanted - 2 * head - 1,
             }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checking import Wrong, exercise, same
+from .checking import Wrong, exercise, mistaken, same
 
 
 def correct_tap(x, K, dr, dq):
@@ -20,7 +20,15 @@ def one_tap(answer):
     x, K = rng.standard_normal((2, 4, 5, 3)), rng.standard_normal((3, 2))
     for dr, dq in [(0, 0), (-1, 0), (0, -1), (-1, 1), (-1, -2), (-3, 0), (-5, 0), (0, -6)]:
         wanted, kept = correct_tap(x, K, dr, dq), x.copy()
-        got = answer(x, K, dr, dq)
+        try:
+            got = answer(x, K, dr, dq)
+        except ValueError as e:
+            if abs(dr) <= x.shape[1] and abs(dq) <= x.shape[2]:
+                raise
+            raise Wrong(
+                f"With the offset ({dr}, {dq}) the slices do not fit ({e}). It is larger than "
+                "the image: nothing is left to read there."
+            ) from None
         what = f"With the offset ({dr}, {dq}) the result"
         if not np.array_equal(x, kept):
             raise Wrong("It changed x.")
@@ -35,7 +43,19 @@ def one_tap(answer):
 @exercise("10.3")
 def share_of_padding(answer):
     for H, W in [(3, 3), (28, 28), (2, 10), (10, 2), (1, 7), (7, 1)]:
-        same(f"share_of_padding({H}, {W})", answer(H, W), 1 - W / (H + W - 1))
+        what, wanted = f"share_of_padding({H}, {W})", (H - 1) / (H + W - 1)
+        got = answer(H, W)
+        if H > 1 and np.ndim(got) == 0:
+            mistakes = {
+                "is the share of the pixels, not of the padding.": W / (H + W - 1),
+                "has rows and columns exchanged: a row is as wide as W and all shifts.":
+                    (W - 1) / (H + W - 1),
+                "counts padding for each pixel; the share is of all positions.": (H - 1) / W,
+                "is a half, which only large squares come near to.": 0.5,
+                "counts positions; it should be between 0 and 1.": H * (H - 1),
+            }  # fmt: skip
+            mistaken(what, got, wanted, mistakes)
+        same(what, got, wanted)
 
 
 @exercise("10.2")

@@ -9,6 +9,7 @@ from .compare import sheets
 from .course_map import you_are_here
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
+from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
 from .intervals import intervals
@@ -19,8 +20,9 @@ from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .scales import given_fields
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
-from .timing import ladder
+from .timing import ladder, roofline
 from .tour import guess, picture
+from .verdicts import colour_groups, verdicts
 
 __all__ = [
     "BLUE",
@@ -31,13 +33,16 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "colour_groups",
     "conditional_sketch",
     "conv_block",
     "convolution",
     "curves",
+    "diagonals_scanned",
     "distributions",
     "enlarged",
     "feature_maps",
+    "field_growing",
     "fields",
     "frames",
     "gallery",
@@ -51,13 +56,16 @@ __all__ = [
     "lines",
     "lstm_sketch",
     "marked",
+    "mask_sliding",
     "masks",
     "nats",
     "network",
     "numbers",
     "picture",
     "raster",
+    "roofline",
     "row_taps",
+    "rows_scanned",
     "save_completions",
     "save_explanation",
     "save_loss_curve",
@@ -71,6 +79,7 @@ __all__ = [
     "tensor",
     "tile",
     "to_rgb",
+    "verdicts",
     "wavefront",
     "you_are_here",
 ]

@@ -4,7 +4,7 @@ Forward goes down the image. A block of rows passes through all of ReLU → 1×1
 1×1 while it is in the cache; the 3×3 reads rows that are finished, since mask B looks up.
 Backward goes up the image, since what a pixel sends back comes from rows below. There dz is read at
 the mirrored taps, which serves both products of the 3×3:
-    dx[q]  = Σ_t dz[q-t] K[t]ᵀ       dK[t] = Σ_q x[q]ᵀ dz[q-t]
+    dx[p]  = Σ_t dz[p-t] K[t]ᵀ       dK[t] = Σ_p x[p]ᵀ dz[p-t]
 where reading x at the taps would need a scatter for dx besides. A kernel with taps below, which the
 leaks of notebook 11 have, gets the whole image as its only block.
 

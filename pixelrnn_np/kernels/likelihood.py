@@ -42,9 +42,9 @@ def _max_and_sum(row):
 
 @kernel
 def softmax_nll(logits, x, nats):
-    D, K = x[0].size, logits.shape[-1]
+    D, levels = x[0].size, logits.shape[-1]
     for n in range(x.shape[0]):
-        z, v = logits[n].reshape((D, K)), x[n].reshape(D)
+        z, v = logits[n].reshape((D, levels)), x[n].reshape(D)
         total = 0.0
         for i in range(D):
             top, mass = _max_and_sum(z[i])
@@ -54,11 +54,11 @@ def softmax_nll(logits, x, nats):
 
 @vector_kernel
 def softmax_backward(logits, x, scale, dlogits):
-    D, K = x.size, logits.shape[-1]
-    z, v, d = logits.reshape((D, K)), x.reshape(D), dlogits.reshape((D, K))
+    D, levels = x.size, logits.shape[-1]
+    z, v, d = logits.reshape((D, levels)), x.reshape(D), dlogits.reshape((D, levels))
     for i in range(D):
         top, mass = _max_and_sum(z[i])
         share = scale / mass
-        for k in range(K):
+        for k in range(levels):
             d[i, k] = share * exp(z[i, k] - top)
         d[i, v[i]] -= scale

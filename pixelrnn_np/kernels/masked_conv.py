@@ -3,7 +3,7 @@
 Masked taps are not stored, so they cost nothing: `K` holds only the T taps that the mask leaves,
 `offsets` their (row, column) distance from the centre. An image is copied between zeros, so that no
 tap leaves it. In backward dy is too; it is read at the mirrored taps:
-    y[q] = b + Σ_t x[q+t] K[t]      dx[q] = Σ_t dy[q-t] K[t]ᵀ      dK[t] = Σ_q x[q+t]ᵀ dy[q]
+    y[p] = b + Σ_t x[p+t] K[t]      dx[p] = Σ_t dy[p-t] K[t]ᵀ      dK[t] = Σ_p x[p+t]ᵀ dy[p]
 A 1×1 reads nothing around its pixel and needs no copy.
 
 The readable twin is reference/masked_conv.py; shapes and derivation are in layers/masked_conv.py.
