@@ -42,9 +42,10 @@ from .program import (
 from .runs import copy, fill_rows, flat
 from .tiles.multiply import matrix, multiply_taps
 from .tiles.shared import Numbers, shared
-from .vector_math import exp_below_0, tanh
+from .vector_math import exp_below_0
 
 LIMIT = 1e4  # as good as infinite to exp; see likelihood.sharpened
+KEPT_NOT = -1  # a value that has to be drawn
 
 
 @kernel
@@ -57,73 +58,72 @@ def draw_row(
     A row's first call begins with sub-pixel 0; the others follow each other without a gap. Values
     of sub-pixels before `first` are read from x, so that they may be put there between two calls.
 
-    x: uint8 (M, H, W, C), the images; known: bool (M, H, W, C), what is kept; u: (M, W, C),
-    uniforms, or (0, W, C): nothing is drawn; temperature: divides logits; fixed: bool (H, W, C),
-    what costs nothing, or (0, W, C); values: (levels,), the network's inputs; table, layout, taps
-    (times M), weights: the program's; given: (H, W, M, features) or (0, W, M, features); memory:
-    (M · the program's size,), zeros before the first row.
+    x: uint8 (M, H, W, C), the images; known: the same, 1 where the value is kept; u: (M, W, C),
+    uniforms, or (0, W, C): nothing is drawn; temperature: divides logits; fixed: uint8 (H, W, C),
+    1 where nothing is paid, or (0, W, C); values: (levels,), the network's inputs; table, layout,
+    taps (times M), weights: the program's; given: (H, W, M, features) or (0, W, M, features);
+    memory: (M · the program's size,), zeros before the first row.
 
     Written: x; logits: (last - first, M, 1 or levels), or (0, M, 1 or levels): not wanted. Added
     to: nats, (M,), what x costs, unless nothing is drawn.
     """
-    M, channels = x.shape[0], x.shape[3]
+    M, H, W, channels = x.shape
     levels, finite = values.size, True
-    size = 1 if levels == 2 else levels
+    size, row, stride = 1 if levels == 2 else levels, W * channels, H * W * channels
     masses = np.empty(levels)
+    # What is called takes addresses: an array costs it a dozen arguments, and time to compile.
+    lines, shifts, K_all, room = flat(table), flat(taps), flat(weights), flat(memory)
+    pixels, inputs, drawing = flat(x), flat(values), u.shape[0] > 0
+    start = layout[4] + layout[6] * channels  # of a row's inputs
     if first == 0:
-        _begin_row(x, r, values, table, layout, taps, weights, given, memory)
+        if r == 0:
+            _run(lines, 0, layout[0], 0, M, shifts, K_all, room)
+        else:
+            for p in range(row):
+                _put(pixels, (r - 1) * row + p, stride, inputs, room, start, p, channels, M)
+            _run(lines, layout[0], layout[1], W, M, shifts, K_all, room)
+        if given.shape[0] > 0:
+            n = W * M * given.shape[3]
+            copy(room, layout[9] * M, given, r * n, n)
+        _run(lines, layout[1], layout[2], 0, M, shifts, K_all, room)
     for p in range(first, last):
-        q, k = p // channels, p % channels
+        here = r * row + p
         if p > 0:
-            _put(x, r, p - 1, values, layout, memory)
-        _run(table, layout[2], layout[3], q, M, taps, weights, memory)
-        start, stride = layout[7] * M + k * size, layout[8]
+            _put(pixels, here - 1, stride, inputs, room, start, p - 1, channels, M)
+        _run(lines, layout[2], layout[3], p // channels, M, shifts, K_all, room)
+        z = layout[7] * M + p % channels * size
         if logits.shape[0] > 0:
             for m in range(M):
-                copy(logits, ((p - first) * M + m) * size, memory, start + m * stride, size)
-        if u.shape[0] > 0:
-            counts = fixed.shape[0] == 0 or not fixed[r, q, k]
-            if levels == 2:
-                finite &= _draw_two(
-                    x, r, q, k, known, u, temperature, counts, memory, start, stride, nats
-                )
-            else:
-                finite &= _draw_many(
-                    x, r, q, k, known, u, temperature, counts, memory, start, stride, masses, nats
-                )
+                copy(logits, ((p - first) * M + m) * size, room, z + m * layout[8], size)
+        if drawing:
+            counts = fixed.shape[0] == 0 or not flat(fixed)[here]
+            for m in range(M):
+                i, number = m * stride + here, flat(u)[m * row + p]
+                kept = pixels[i] if flat(known)[i] else KEPT_NOT
+                if levels == 2:
+                    v, cost = _of_two(room[z + m * layout[8]], number, temperature, kept)
+                else:
+                    v, cost = _of_many(
+                        room, z + m * layout[8], number, temperature, kept, flat(masses), levels
+                    )
+                pixels[i] = v
+                finite &= cost - cost == 0
+                nats[m] += cost if counts else 0.0
     return finite
 
 
 @inner
-def _begin_row(x, r, values, table, layout, taps, weights, given, memory):
-    """What finished rows determine."""
-    M, W, channels = x.shape[0], x.shape[2], x.shape[3]
-    if r == 0:
-        _run(table, 0, layout[0], 0, M, taps, weights, memory)
-    else:
-        for p in range(W * channels):
-            _put(x, r - 1, p, values, layout, memory)
-        _run(table, layout[0], layout[1], W, M, taps, weights, memory)
-    if given.shape[0] > 0:
-        n = W * M * given.shape[3]
-        copy(memory, layout[9] * M, given, r * n, n)
-    _run(table, layout[1], layout[2], 0, M, taps, weights, memory)
-
-
-@inner
-def _put(x, r, p, values, layout, memory):
-    """Makes the network's input of sub-pixel p of row r."""
-    M, channels = x.shape[0], x.shape[3]
-    q, k = p // channels, p % channels
-    start = (layout[4] + (layout[6] + q) * channels) * M + k
+def _put(pixels, i, stride, inputs, room, start, p, channels, M):
+    """Makes the network's input of sub-pixel p of a row, number i of the first image."""
+    target = (start + p // channels * channels) * M + p % channels
     for m in range(M):
-        memory[start + m * channels] = values[x[m, r, q, k]]
+        room[target + m * channels] = inputs[pixels[i + m * stride]]
 
 
 @inner
-def _run(table, first, last, q, M, taps, weights, memory):
+def _run(lines, first, last, q, M, taps, weights, memory):
     """Lines `first` to last - 1 in column q. A scan goes through the q columns before it."""
-    lines, i, begin, end, again = flat(table), first, NONE, NONE, 0
+    i, begin, end, again = first, NONE, NONE, 0
     while i < last:
         t, column = i * LINE, again if i < end else q
         kind, N, rows = lines[t + KIND], lines[t + FEATURES], lines[t + PLACES] * M
@@ -175,54 +175,49 @@ def _sum(out: Numbers, a: Numbers, b: Numbers, n: int):
 
 
 @inner
-def _draw_two(x, r, q, k, known, u, temperature, counts, memory, start, stride, nats):
-    """One of two levels for each image; whether all logits are finite. See draw_row."""
-    finite, limit = True, LIMIT * temperature
-    for m in range(x.shape[0]):
-        z = np.float64(memory[start + m * stride])
-        finite &= z - z == 0
-        s = z if temperature == 1 else min(max(z, -limit), limit) / temperature
-        one = u[m, q, k] >= 0.5 - 0.5 * tanh(0.5 * s)  # p(0) = σ(-z)
-        v = x[m, r, q, k] if known[m, r, q, k] else np.uint8(one)
-        x[m, r, q, k] = v
-        if counts:
-            nats[m] += max(z, 0.0) - z * v + math.log1p(math.exp(-abs(z)))
-    return finite
+def _of_two(logit, u, temperature, kept):
+    """(value, nats): what u draws of two levels, or the value kept; not finite nats as the logit.
+
+    Both come of e = exp(-|z|): σ(-z) is e / (1 + e) or 1 / (1 + e), and ln(1 + e^z) in the nats is
+    max(z, 0) + ln(1 + e).
+    """
+    z = np.float64(logit)
+    e = exp_below_0(-abs(z))
+    v = kept
+    if kept < 0:
+        s = -abs(z) / temperature
+        f = e if temperature == 1 else exp_below_0(s if s > -LIMIT else -LIMIT)
+        zero = f / (1 + f) if z > 0 else 1 / (1 + f)
+        v = 1 if u >= zero else 0
+    return v, (z if z > 0 else 0 * z) - z * v + math.log1p(e)
 
 
 @inner
-def _draw_many(x, r, q, k, known, u, temperature, counts, memory, start, stride, masses, nats):
-    """One of many levels for each image; whether all logits are finite. See draw_row."""
-    finite, limit, levels = True, LIMIT * temperature, masses.size
-    for m in range(x.shape[0]):
-        z, top = start + m * stride, -math.inf
-        for j in range(levels):
-            number = np.float64(memory[z + j])
-            finite &= number - number == 0
-            top = max(top, number)
-        total = _masses(memory, z, top, 1.0, masses, math.inf)
+def _of_many(room, z, u, temperature, kept, masses, levels):
+    """The same of the logits from number z on."""
+    top, bad = np.float64(room[z]), 0.0
+    for j in range(levels):
+        number = np.float64(room[z + j])
+        top, bad = number if number > top else top, bad + 0 * number
+    total, v = _masses(room, z, top, 1.0, masses, levels), kept
+    if kept < 0:
         mass = total
         if temperature != 1:
-            mass = _masses(memory, z, top, temperature, masses, limit)
-        v = np.int64(x[m, r, q, k])
-        if not known[m, r, q, k]:
-            v, below, sought = 0, 0.0, u[m, q, k] * mass
-            for j in range(levels):
-                below += masses[j]
-                v += 1 if below <= sought else 0
-            x[m, r, q, k] = v
-        if counts:
-            nats[m] += math.log(total) + top - np.float64(memory[z + v])
-    return finite
+            mass = _masses(room, z, top, temperature, masses, levels)
+        v, below = 0, 0.0
+        for j in range(levels):
+            below += masses[j]
+            v += 1 if below <= u * mass else 0
+    return v, math.log(total) + top - np.float64(room[z + v]) + bad
 
 
 @inner
-def _masses(memory, z, top, temperature, masses, limit):
-    """exp of the logits from number z on, below their greatest, over the temperature; the sum."""
-    for j in range(masses.size):
-        s = max(np.float64(memory[z + j]) - top, -limit)
-        masses[j] = exp_below_0(s / temperature)
+def _masses(room, z, top, temperature, masses, levels):
+    """exp of the logits below their greatest, over the temperature; returns their sum."""
+    for j in range(levels):
+        s = (np.float64(room[z + j]) - top) / temperature
+        masses[j] = exp_below_0(s if s > -LIMIT else -LIMIT)
     total = 0.0
-    for j in range(masses.size):
+    for j in range(levels):
         total += masses[j]
     return total

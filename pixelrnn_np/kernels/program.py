@@ -85,6 +85,7 @@ class Lines:
 
     def _add(self, kind, features, places, linear=True, bias=NONE, start=0, rows=0, width=0,
              taps=0, count=0, out=None, a=None, b=None, c=None):  # fmt: skip
+        """One line, LINE integers: its numbers in the order of the columns, then its Places."""
         line = [kind, features, places, int(linear), bias, start, rows, width, taps, count]
         for operand in (out, a, b, c):
             line += [NONE] * 3 if operand is None else operand

@@ -134,6 +134,7 @@ class Rows:
     def _run(self, r, first, last, known, u, temperature, fixed, logits):
         p, fixed = self.program, self.free if fixed is None else fixed
         return self.draw_row(
-            self.x, r, first, last, known, u, temperature, fixed, p.values, p.table, p.layout,
-            self.taps, p.weights, self.given, self.memory, logits, self.nats,
+            self.x, r, first, last, known.view(np.uint8), u, temperature, fixed.view(np.uint8),
+            p.values, p.table, p.layout, self.taps, p.weights, self.given, self.memory, logits,
+            self.nats,
         )  # fmt: skip
