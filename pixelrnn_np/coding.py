@@ -33,7 +33,7 @@ from .likelihood import probabilities
 from .models import Model, is_bound, same_weights
 from .models.base import require_model
 from .models.checks import check_finite, check_images
-from .models.walk import alike, walkers_of
+from .models.walk import alike, visit, walkers_of
 from .parallel.threads import Pool, blas_in_use, cut
 
 PRECISION = 24  # log2 of what frequencies sum to: constriction's choice
@@ -245,12 +245,12 @@ def _encode(stages, x, levels):
     coding = _constriction()
     encoder, family = coding.queue.RangeEncoder(), coding.model.Categorical(perfect=False)
 
-    def write(counts, values):
-        encoder.encode(values.astype(np.int32), family, counts)
+    def write(logits, values):
+        encoder.encode(values.astype(np.int32), family, frequencies(logits, levels))
         return values
 
     # As many at once as fit in a megabyte or two: a call for each was a tenth of the time.
-    _group(stages, x, write, levels, max(1, AT_ONCE // (len(x) * levels)))
+    visit(stages, x, write, most=max(1, AT_ONCE // (len(x) * levels)))
     # High bytes first, so that the zeros at the end, which the decoder supplies, can be left out.
     return encoder.get_compressed().astype(">u4").tobytes().rstrip(b"\0")
 
@@ -262,13 +262,14 @@ def _decode(stages, x, stream, levels):
     decoder, family = coding.queue.RangeDecoder(words), coding.model.Categorical(perfect=False)
     damaged = ValueError("data is damaged: a stream was not made with this model")
 
-    def read(counts, _):
+    def read(logits, _):
+        counts = frequencies(logits, levels)
         try:
             return decoder.decode(family, counts)
         except AssertionError:  # what constriction raises for a number that no encoder writes
             raise damaged from None
 
-    images = _group(stages, x, read, levels)
+    images = visit(stages, x, read)
     if not decoder.maybe_exhausted():
         raise damaged
     return images
@@ -280,13 +281,13 @@ def _canary(stages, parts, shape, levels, threads):
     def of(n):
         digest = hashlib.blake2b(digest_size=8)
 
-        def listen(counts, values):
-            digest.update(counts.astype("<f8").tobytes())
+        def listen(logits, values):
+            digest.update(frequencies(logits, levels).astype("<f8").tobytes())
             return values
 
         size = n * int(np.prod(shape))
         x = (np.arange(size, dtype=np.uint64) * 2654435761 >> 13) % levels
-        _group(stages, x.astype(np.uint8).reshape(n, *shape), listen, levels, 1, CANARY_ROWS)
+        visit(stages, x.astype(np.uint8).reshape(n, *shape), listen, rows=CANARY_ROWS)
         return digest.digest()
 
     sizes = {part.stop - part.start for part in parts}
@@ -294,45 +295,6 @@ def _canary(stages, parts, shape, levels, threads):
         sizes = {min(n, CANARY_IMAGES) for n in sizes}
     with Pool(threads) as pool, np.errstate(all="ignore"):
         return hashlib.blake2b(b"".join(pool.map(of, sorted(sizes))), digest_size=8).digest()
-
-
-def _group(stages, x, code, levels, most=1, rows=None):
-    """Codes the images x (n, H, W, C) of one group, a multi-scale model's networks in turn.
-
-    code(counts, values) → values, of sub-pixels of all images, one sub-pixel after the other. An
-    encoder writes the values; a decoder ignores them and reads its own. counts: from
-    `frequencies`; most: the sub-pixels whose values may be asked for at once, 1 for a decoder;
-    rows: how many of each network, None for all. Returns the images.
-    """
-    small = None
-    for walk, step, fixed in stages:
-        image = x[:, ::step, ::step].copy()
-        if fixed is not None:
-            image[:, fixed] = small.reshape(len(x), -1)
-        pixels = walk(image, small)
-        for r in range(len(image[0]) if rows is None else min(rows, len(image[0]))):
-            free = None if fixed is None else ~fixed[r].ravel()
-            _code_row(pixels, image, r, free, code, levels, most)
-        small = image
-    return small
-
-
-def _code_row(pixels, x, r, free, code, levels, most):
-    """One row's values in raster order: each is coded given those before it; x in place.
-
-    free: bool (W·C,), what has to be coded, or None for all of it.
-    """
-    n, _, W, C = x.shape
-    for first in range(0, W * C, most):
-        last = min(first + most, W * C)
-        logits, row = pixels.logits(r, first, last), x[:, r].reshape(n, W * C)  # a view
-        coded = np.arange(first, last)
-        if free is not None:
-            coded = coded[free[first:last]]
-            logits = logits[coded - first]
-        if len(coded):
-            counts = frequencies(logits.reshape(-1, *logits.shape[2:]), levels)
-            row[:, coded] = code(counts, row[:, coded].T.ravel()).reshape(-1, n).T
 
 
 def _machines(found):

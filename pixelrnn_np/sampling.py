@@ -9,7 +9,6 @@ evaluation, not one for every pixel: models/walk.py. `whole_network` is the othe
 comparison.
 """
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +22,7 @@ from .models.checks import check_finite, check_images
 from .models.walk import alike, stages_of, walkers_of
 from .parallel.alone import Alone
 from .parallel.threads import Pool, cut
+from .parallel.uniforms import Uniforms, generator
 
 CHUNK = 256  # images whose uniform numbers are taken together
 PART = 32  # images that a thread draws at a time, at most: benchmarks/README.md says why
@@ -219,7 +219,12 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
             for s in cut(n, _part_size(n, pool.threads, report)) if i in mine else ():
                 tell = _teller(report, bar if s.start == 0 else None)
                 parts.append((slice(i + s.start, i + s.stop), numbers, s, tell))
-        found = pool.map(lambda part: _fill(stages, x, known, temperature, *part), parts)
+        reported = 0 if on_row is None else 1  # by this thread, which may be that of a window
+        found = [
+            result
+            for some in (parts[:reported], parts[reported:])
+            for result in pool.map(lambda part: _fill(stages, x, known, temperature, *part), some)
+        ]
     x = ranks.gather(np.concatenate([x[:0], *(images for images, _ in found)]))
     if is_bound(model):
         # The path that drew a pair of images is not the image's own: see models/multi_scale.py.
@@ -247,21 +252,6 @@ def _teller(on_row, bar):
             on_row(images.copy(), r)
 
     return tell
-
-
-class Uniforms:
-    """The numbers of n images that a Generator would give, from its present state on.
-
-    Every part of the images takes those of all, and uses its own: a hundredth of its work.
-    """
-
-    def __init__(self, rng, n):
-        self.start, self.n = copy.deepcopy(rng), n
-
-    def of(self, part):
-        """rows(width, channels): the next row's numbers for these images, (n, W, C)."""
-        rng = copy.deepcopy(self.start)
-        return lambda width, channels: rng.random((self.n, width, channels))[part]
 
 
 def _skip(model, n, rng):
@@ -305,10 +295,3 @@ def whole_network(model, n, seed=0):
                 z = pool.map(lambda _: model.forward(x)[0][:, r, q, k].copy(), [0])[0]  # noqa: B023
                 x[:, r, q, k] = draw(probabilities(z, model.levels), u[:, q, k])
     return x
-
-
-def generator(seed):
-    """The Generator of an int seed, of None (new every time), or `seed` itself if it is one."""
-    if seed is None or isinstance(seed, np.random.Generator):
-        return np.random.default_rng(seed)
-    return np.random.default_rng(check_int("seed", seed, 0, 2**63))

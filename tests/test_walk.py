@@ -1,5 +1,7 @@
 """§2.1: the compiled row against the layers' `step`, and that an image does not see the others."""
 
+import threading
+
 import numpy as np
 import pytest
 from test_step import SHAPES
@@ -160,3 +162,11 @@ def test_exp_below_0():
     np.testing.assert_allclose(found, np.exp(x), rtol=5e-16)
     assert exp_below_0(0.0) == 1 and exp_below_0(-np.inf) == 0 and exp_below_0(-709.0) == 0
     assert np.isnan(exp_below_0(np.nan))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_rows_are_reported_in_the_callers_thread(rng, threads):
+    """The figures that they go into may be a window's."""
+    model, seen = model_of("pixelcnn", (3, 4, 1), 2, rng), []
+    pr.sample(model, 300, threads=threads, on_row=lambda *_: seen.append(threading.get_ident()))
+    assert seen == [threading.get_ident()] * 3

@@ -47,6 +47,42 @@ def alike():
     return hasattr(backend.ops(), "Program")
 
 
+def visit(stages, x, see, most=1, rows=None):
+    """Goes through images x (n, H, W, C), a multi-scale model's networks in turn; returns them.
+
+    see(logits, values) → values: of one sub-pixel of all images, what is put into a copy of x.
+    With most > 1 it is asked for up to so many sub-pixels at once, one after the other, and returns
+    `values` as they are. Fixed sub-pixels (§3.6) are not asked for. rows: how many of each network,
+    None for all; stages: of `walkers_of`.
+    """
+    small = None
+    for walk, step, fixed in stages:
+        image = x[:, ::step, ::step].copy()
+        if fixed is not None:
+            image[:, fixed] = small.reshape(len(x), -1)
+        pixels = walk(image, small)
+        for r in range(len(image[0]) if rows is None else min(rows, len(image[0]))):
+            free = None if fixed is None else ~fixed[r].ravel()
+            _visit_row(pixels, image, r, free, see, most)
+        small = image
+    return small
+
+
+def _visit_row(pixels, x, r, free, see, most):
+    """One row of `visit`; free: bool (W·C,), what is asked for, or None for all of it."""
+    n, _, W, C = x.shape
+    row = x[:, r].reshape(n, W * C)  # a view
+    for first in range(0, W * C, most):
+        last = min(first + most, W * C)
+        logits, asked = pixels.logits(r, first, last), np.arange(first, last)
+        if free is not None:
+            asked = asked[free[first:last]]
+            logits = logits[asked - first]
+        if len(asked):
+            values = see(logits.reshape(-1, *logits.shape[2:]), row[:, asked].T.ravel())
+            row[:, asked] = values.reshape(-1, n).T
+
+
 class Steps:
     """The readable way, and that of the backends that are slow."""
 
