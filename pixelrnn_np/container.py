@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"\x89PXR\r\n\x1a\n"  # as in PNG: a transfer as text would change it
-VERSION = 1
+VERSION = 2  # 1: frequencies of products that BLAS had made, another order of sums
 LARGEST_GROUP = 256
 LONGEST_TEXT = 1000
 FIELDS = struct.Struct("<8sBHHHHIH16s8s8sH")

@@ -66,6 +66,33 @@ def probabilities(logits, levels):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def draw(p, u):
+    """Inverts the distribution function: p (n, levels), u in [0, 1) (n,) → uint8 (n,).
+
+    A level of probability 0 is never drawn: the sums are taken to end at exactly 1.
+    """
+    sums = np.cumsum(p, axis=1)
+    return (sums <= u[:, None] * sums[:, -1:]).sum(axis=1).astype(np.uint8)
+
+
+def draw_values(logits, u, temperature, levels):
+    """What u (n,) draws from logits (n,) or (n, levels); `draw` for two levels in fewer steps."""
+    if levels > 2:
+        return draw(probabilities(sharpened(logits, temperature), levels), u)
+    z = logits.astype(np.float64) if temperature == 1 else sharpened(logits, temperature)
+    return u >= 0.5 - 0.5 * np.tanh(0.5 * z)  # p(0) = σ(-z)
+
+
+def sharpened(logits, temperature):
+    """logits (n,) or (n, levels), over the temperature, in float64 and without overflow."""
+    z = logits.astype(np.float64)
+    if z.ndim == 2:
+        z -= z.max(axis=1, keepdims=True)
+    # 1e4 is as good as infinite to exp, and leaves no inf - inf.
+    limit = 1e4 * float(temperature)
+    return np.clip(z, -limit, limit) / float(temperature)
+
+
 def bits_per_dim(nats, dimensions):
     """§5.1: nats of an image with `dimensions` sub-pixels → nats / (dimensions · ln 2)."""
     return nats / (dimensions * np.log(2))

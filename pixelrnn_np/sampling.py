@@ -4,8 +4,9 @@ Raster order, R before G before B. Each value is drawn from its conditional, giv
 already, by inverting its distribution function at a uniform number; so the same seed gives the
 same images, and a known pixel leaves the numbers of the others as they were.
 
-Every layer keeps what the pixels to come need (`step`), so that an image costs about as much as a
-few evaluations, not one for every pixel. `whole_network` is the other way, for comparison.
+Every layer keeps what the pixels to come need, so that an image costs about as much as an
+evaluation, not one for every pixel: models/walk.py. `whole_network` is the other way, for
+comparison.
 """
 
 from collections.abc import Callable
@@ -14,13 +15,18 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .arguments import check_int, check_number
-from .likelihood import nats_per_pixel, probabilities
+from .likelihood import draw, probabilities
+from .models import is_bound
 from .models.base import Model, require_model
 from .models.checks import check_finite, check_images
+from .models.walk import alike, stages_of, walkers_of
 from .parallel.alone import Alone
-from .parallel.threads import Pool
+from .parallel.threads import Pool, cut
+from .parallel.uniforms import Uniforms, generator
 
-CHUNK = 256  # images drawn at a time: larger batches gain nothing and take more memory
+CHUNK = 256  # images whose uniform numbers are taken together
+PART = 32  # images that a thread draws at a time, at most: benchmarks/README.md says why
+LEAST = 7  # at least, to have work for another thread: the rows of a tile
 
 
 def sample(
@@ -55,8 +61,8 @@ def sample(
         Called as on_row(images, r) after each row r with the first 256 images as they are so
         far. The smaller images of a multi-scale model come first.
     threads : int, optional
-        Drawing uses one. Only the nats of an inexact multi-scale model use more. None: all
-        processors.
+        None: all processors. The images do not depend on it. With `on_row` the first 256 images
+        are drawn by one thread.
     ranks : Ranks, optional
         None: this process alone. `pixelrnn_np.parallel.ranks.world()`: all ranks of an MPI job.
         Each draws a share of the images, and returns all of them.
@@ -191,99 +197,86 @@ def known_mask(kind, shape, rows, rng):
 
 
 def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
-    """Fills x chunk by chunk, and a multi-scale model's networks one after the other."""
+    """Fills x part by part, and in each a multi-scale model's networks one after the other."""
     temperature = check_number("temperature", temperature, 0, np.inf)
     if on_row is not None and not callable(on_row):
         raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
     if seed is None and ranks.size > 1:
         raise ValueError("seed is None; several ranks need the same one")
-    rng, parts = generator(seed), []
+    rng, pool = generator(seed), Pool(threads)
     known = np.broadcast_to(known, x.shape)
-    stages = stages_of(model)
     chunks = range(0, len(x), CHUNK)
     mine = ranks.part(chunks)
-    rows = sum(network.image_shape[0] for network, _, _ in stages) * len(mine)
-    Pool(threads)  # refuses bad values; drawing itself is one thread's work
+    rows = sum(network.image_shape[0] for network, _, _ in stages_of(model)) * len(mine)
     bar = tqdm(total=rows, unit="row", desc="sampling", disable=not progress)
-    with bar, Pool(1) as one, np.errstate(all="ignore"):  # what overflows is said once
+    with bar, pool, np.errstate(all="ignore"):  # what overflows is said once
+        stages, parts = walkers_of(model), []
         for i in chunks:
-            s = slice(i, i + CHUNK)
-            if i not in mine:
-                _skip(stages, len(x[s]), rng)
-                continue
+            n = min(CHUNK, len(x) - i)
+            numbers = Uniforms(rng, n) if i in mine else None
+            _skip(model, n, rng)
             report = on_row if i == 0 else None
-            parts += one.map(
-                lambda s: _chunk(stages, x[s], known[s], rng, temperature, bar, report),  # noqa: B023
-                [s],
-            )
-    x = ranks.gather(np.concatenate([x[:0], *(images for images, _ in parts)]))
-    if len(stages) > 1 and not model.exact:
+            for s in cut(n, _part_size(n, pool.threads, report)) if i in mine else ():
+                tell = _teller(report, bar if s.start == 0 else None)
+                parts.append((slice(i + s.start, i + s.stop), numbers, s, tell))
+        reported = 0 if on_row is None else 1  # by this thread, which may be that of a window
+        found = [
+            result
+            for some in (parts[:reported], parts[reported:])
+            for result in pool.map(lambda part: _fill(stages, x, known, temperature, *part), some)
+        ]
+    x = ranks.gather(np.concatenate([x[:0], *(images for images, _ in found)]))
+    if is_bound(model):
         # The path that drew a pair of images is not the image's own: see models/multi_scale.py.
         return x, ranks.nats(lambda s: model.nll(x[s], threads), len(x), model.shard_size)
-    nats = ranks.gather(np.concatenate([np.empty(0), *(nats for _, nats in parts)]))
+    nats = ranks.gather(np.concatenate([np.empty(0), *(nats for _, nats in found)]))
     check_finite("nats", nats)
     return x, nats
 
 
-def _skip(stages, n, rng):
-    """Takes from rng the numbers of n images that another rank draws."""
-    for network, _, _ in stages:
+def _part_size(n, threads, on_row):
+    """Images of a chunk of n that a thread draws at a time."""
+    if on_row is not None or not alike():
+        return n
+    parts = max(-(-n // PART), min(threads, n // LEAST))
+    return -(-n // max(1, parts))
+
+
+def _teller(on_row, bar):
+    """tell(images, r), which is called after every row."""
+
+    def tell(images, r):
+        if bar is not None:
+            bar.update()
+        if on_row is not None:
+            on_row(images.copy(), r)
+
+    return tell
+
+
+def _skip(model, n, rng):
+    """Takes from rng the numbers of n images."""
+    for network, _, _ in stages_of(model):
         height, width, channels = network.image_shape
         for _ in range(height):
             rng.random((n, width, channels))
 
 
-def stages_of(model):
-    """(network, subsampling step, fixed sub-pixels) of each network, smallest first."""
-    if not hasattr(model, "networks"):
-        return [(model, 1, None)]
-    last = len(model.networks) - 1
-    return [
-        (network, model.factor ** (last - s), model.fixed(s))
-        for s, network in enumerate(model.networks)
-    ]
-
-
-def _chunk(stages, x, known, rng, temperature, bar, on_row):
-    small, nats = None, 0.0
-    for network, step, fixed in stages:
-        image, keep = x[:, ::step, ::step].copy(), known[:, ::step, ::step].copy()
+def _fill(stages, x, known, temperature, place, numbers, part, tell):
+    """(images, nats) of the images of x at `place`, the `part` of those that `numbers` are for."""
+    small, nats, numbers = None, 0.0, numbers.of(part)
+    for walk, step, fixed in stages:
+        image, keep = x[place, ::step, ::step].copy(), known[place, ::step, ::step].copy()
         if fixed is not None:
-            image[:, fixed] = small.reshape(len(x), -1)
+            image[:, fixed] = small.reshape(len(image), -1)
             keep |= fixed
-        nats = nats + _fill(network, image, keep, fixed, small, rng, temperature, bar, on_row)
+        pixels = walk(image, small)
+        for r in range(image.shape[1]):
+            u = numbers(*image.shape[2:])
+            nats = nats + pixels.draw(r, u, keep, temperature, fixed)
+            tell(image, r)
         small = image
     return small, nats
-
-
-def _fill(network, x, known, fixed, small, rng, temperature, bar, on_row):
-    """Draws the unknown pixels of x in place; returns the nats of x under this network, (n,)."""
-    n, height, width, channels = x.shape
-    state = network.begin(n, None if small is None else network.scale(small))
-    nats = np.zeros(n)
-    for r in range(height):
-        network.begin_row(state, r)
-        u, logits = rng.random((n, width, channels)), []
-        given = known[:, r].all(axis=0).tolist()
-        for q in range(width):
-            pixel = np.zeros((n, channels), network.dtype)
-            for k in range(channels):
-                z = network.step(pixel, state, q, k)[:, k]
-                if not given[q][k]:
-                    values = _values(z, u[:, q, k], temperature, network.levels)
-                    old = x[:, r, q, k]
-                    x[:, r, q, k] = np.where(known[:, r, q, k], old, values)
-                pixel[:, k] = network.scale(x[:, r, q, k])
-                logits.append(z)
-            network.keep(pixel, state, q)
-        logits = np.stack(logits, axis=1)
-        check_finite("logits", logits)
-        costs = nats_per_pixel(logits, x[:, r].reshape(n, -1))
-        nats += costs.sum(axis=1) if fixed is None else costs @ ~fixed[r].reshape(-1)
-        bar.update()
-        if on_row is not None:
-            on_row(x.copy(), r)
-    return nats
 
 
 def whole_network(model, n, seed=0):
@@ -302,37 +295,3 @@ def whole_network(model, n, seed=0):
                 z = pool.map(lambda _: model.forward(x)[0][:, r, q, k].copy(), [0])[0]  # noqa: B023
                 x[:, r, q, k] = draw(probabilities(z, model.levels), u[:, q, k])
     return x
-
-
-def _values(z, u, temperature, levels):
-    """What u draws from logits z (n,) or (n, levels); `draw` for two levels in fewer steps."""
-    if levels > 2:
-        return draw(probabilities(_sharpened(z, temperature), levels), u)
-    z = z.astype(np.float64) if temperature == 1 else _sharpened(z, temperature)
-    return u >= 0.5 - 0.5 * np.tanh(0.5 * z)  # p(0) = σ(-z)
-
-
-def _sharpened(logits, temperature):
-    """logits (n,) or (n, levels), over the temperature, in float64 and without overflow."""
-    z = logits.astype(np.float64)
-    if z.ndim == 2:
-        z -= z.max(axis=1, keepdims=True)
-    # 1e4 is as good as infinite to exp, and leaves no inf - inf.
-    limit = 1e4 * float(temperature)
-    return np.clip(z, -limit, limit) / float(temperature)
-
-
-def generator(seed):
-    """The Generator of an int seed, of None (new every time), or `seed` itself if it is one."""
-    if seed is None or isinstance(seed, np.random.Generator):
-        return np.random.default_rng(seed)
-    return np.random.default_rng(check_int("seed", seed, 0, 2**63))
-
-
-def draw(p, u):
-    """Inverts the distribution function: p (n, levels), u in [0, 1) (n,) → uint8 (n,).
-
-    A level of probability 0 is never drawn: the sums are taken to end at exactly 1.
-    """
-    sums = np.cumsum(p, axis=1)
-    return (sums <= u[:, None] * sums[:, -1:]).sum(axis=1).astype(np.uint8)

@@ -216,7 +216,7 @@ MOST = 2**32 - 1
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"version": 2}, "of version 2; this program reads version 1"),
+        ({"version": 1}, "of version 1; this program reads version 2"),
         ({"count": 0}, "claims 0 images"),
         ({"count": MOST}, "the sizes of its streams"),
         ({"count": MOST, "group": LARGEST_GROUP}, "the sizes of its streams"),

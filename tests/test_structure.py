@@ -192,6 +192,9 @@ for name in MODELS:
                 slow_loss, slow = model.loss_and_grads(x)
             assert abs(loss - slow_loss) < 1e-12 * loss
             assert all(relative_error(grads[k], slow[k]) < 1e-12 for k in grads)
+        drawn = pr.sample(model, 3, threads=2)
+        with pr.use_backend("reference"):
+            assert (pr.sample(model, 3) == drawn).all()
     float32 = pr.build_model(name, (2, 2, 1), h=2, layers=1, head=2)
     assert np.isfinite(float32.loss_and_grads(np.ones((1, 2, 2, 1), np.uint8))[0])
 """

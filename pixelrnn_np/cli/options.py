@@ -34,7 +34,7 @@ Pretrained = Annotated[
         show_default=False,
     ),
 ]
-Threads = Annotated[int | None, option("threads; drawing uses one", "all processors")]
+Threads = Annotated[int | None, option("threads", "all processors")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bar")]
 Data = Annotated[str | None, option("data set, or path of your own pictures", "the training data")]
 Seed = Annotated[int, typer.Option(help="the same seed draws the same images")]

@@ -14,6 +14,9 @@ Generation, one pixel at a time (§2.1):
 step is called once for each colour group, with the inputs known by then; what it gives for features
 of that group and earlier ones equals forward at that pixel, and the last call's inputs are kept.
 The state is float arrays of a few rows, so a pixel costs the same wherever it stands.
+
+`write_step` writes the same arithmetic down as a program (kernels/program.py), which one kernel
+runs for all layers at once: this is how images are drawn, and `step` is how to read it.
 """
 
 from types import MappingProxyType

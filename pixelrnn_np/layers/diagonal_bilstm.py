@@ -21,7 +21,7 @@ import numpy as np
 from .. import backend, memory
 from .base import Layer, prefixed
 from .masks import conv_mask, gate_groups
-from .row_lstm import lstm_parameters
+from .row_lstm import gate_scale, lstm_parameters
 
 
 def skew(x, reverse=False):
@@ -150,6 +150,40 @@ class DiagonalLSTM(Layer):
         backend.ops().lstm_step(z, c_before, state.c[q], state.h[q])
         return state.h[q]
 
+    def write_step(self, p, x, given=None):
+        """As in RowLSTM; right to left, the place returned is that of the output shifted down."""
+        own, W, scale = self.own, p.width, gate_scale(self.own["h0"].size)
+        K_is, G = (own["K_is"] * self.mask) * scale, own["b"].size
+        K_above, K_side = own["K_ss"] * scale
+        h = p.map(W + 1, own["h0"].size)  # with h0 before the first column, or after the last
+        p.begin.fill(h.at(), own["h0"], W + 1)
+        before, lines = (1, p.row) if not self.reverse else (0, p.later)
+        z = p.map(W, G) if not self.reverse else p.scratch("z", W, G)
+        lines.product(z.at(), h.at(before), K_above, own["b"] * scale, places=W)
+        if given is not None:
+            lines.product(z.at(), given.at(), own["K_fs"] * scale, plus=z.at(), places=W)
+        if self.reverse:
+            return self._write_scan(p, x, K_is, K_side, h, z)
+        c, gates = p.map(W + 1, h.features), p.scratch("gates", 1, G)
+        p.begin.fill(c.at(), own["c0"], W + 1)
+        p.pixel.product(gates.at(), x.at(), K_is, plus=z.here())
+        p.pixel.product(gates.at(), h.here(), K_side, plus=gates.at())
+        p.pixel.cell(gates.at(), c.here(), c.here(1), h.here(1))
+        return h.here(1)
+
+    def _write_scan(self, p, x, K_is, K_side, h, z):
+        W, scan = p.width, p.lines()
+        row, shifted = p.map(W, x.features), p.map(W, h.features)
+        c = p.scratch("c", 1, h.features)
+        p.later.product(z.at(), row.at(), K_is, plus=z.at(), places=W)
+        p.later.fill(c.at(), self.own["c0"])
+        scan.product(z.here(), h.here(1), K_side, plus=z.here())
+        scan.cell(z.here(), c.at(), c.at(), h.here())
+        scan.copy(shifted.here(), h.here())
+        p.later.scan(scan)
+        p.pixel.copy(row.here(), x.at())
+        return shifted.here()
+
 
 class DiagonalBiLSTM(Layer):
     """y = L + shift(R), of the two directions l2r and r2l: (B, H, W, 2h) → (B, H, W, h).
@@ -195,3 +229,9 @@ class DiagonalBiLSTM(Layer):
         h, c_before = (left.h[q - 1], left.c[q - 1]) if q > 0 else left.outside
         return (right.row, q, left.K_is, left.z[q], h, left.K_ss[1], c_before, left.c[q],
                 left.h[q], right.shifted[q])  # fmt: skip
+
+    def write_step(self, p, x, given=None):
+        left, right = (layer.write_step(p, x, given) for layer in (self.l2r, self.r2l))
+        a = p.scratch("a", 1, self.l2r.own["h0"].size)
+        p.pixel.sum(a.at(), left, right)
+        return a.at()

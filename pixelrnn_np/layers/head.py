@@ -68,3 +68,13 @@ class Head(Sequential):
         y = np.empty((len(x_q), weights[-1].size), x_q.dtype)
         head_step(x_q, *weights, y)
         return y
+
+    def write_step(self, p, x):
+        """x: the map of a pixel, which may be written over. Returns that of its logits."""
+        layers, y = (self.conv1, self.conv2, self.logits), x
+        p.pixel.relu(y.at(), x.at())
+        for i, layer in enumerate(layers):
+            K, b = layer.weights()[0], layer.own["b"]
+            x, y = y, p.map(1, b.size)
+            p.pixel.product(y.at(), x.at(), K, b, relu=i < len(layers) - 1)
+        return y

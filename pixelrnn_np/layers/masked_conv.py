@@ -129,3 +129,31 @@ class MaskedConv(Layer):
         y = x_q @ state.K_row
         y += state.above[q]
         return y
+
+    def write_rows(self, p, given=None):
+        """What `begin` and `begin_row` do; returns (row, above), maps of a row, for `write_pixel`.
+
+        row: this row's inputs, after `left` empty places; above: None without rows above. given,
+        the map of a row's features, is for the subclass that has them (§3.6).
+        """
+        reach, left = self.mask.shape[0] // 2, self.mask.shape[1] // 2
+        K, W = self.own["K"] * self.mask, p.width
+        I, O = K.shape[2:]
+        row, wide = p.map(left + W, I), W + 2 * left
+        if not reach:
+            return row, None
+        rows, above = p.map(reach * wide, I), p.map(W, O)
+        for i in range(1, reach):
+            p.later.copy(rows.at((i - 1) * wide), rows.at(i * wide), wide)
+        p.later.copy(rows.at((reach - 1) * wide + left), row.at(left), W)
+        taps = [i * wide + v for i in range(reach) for v in range(wide - W + 1)]
+        p.row.product(above.at(), rows.at(), K[:reach], self.own["b"], taps=taps, places=W)
+        return row, above
+
+    def write_pixel(self, p, rows, y, relu=False):
+        """Writes `step` to the place y; the input is in column `left` of the row."""
+        row, above = rows
+        reach, left = self.mask.shape[0] // 2, self.mask.shape[1] // 2
+        K = (self.own["K"] * self.mask)[reach, : left + 1]
+        start = {"bias": self.own["b"]} if above is None else {"plus": above.here()}
+        p.pixel.product(y, row.here(), K, relu=relu, taps=range(left + 1), **start)

@@ -105,6 +105,21 @@ class ResidualBlock(Layer):
             if name != "outer":
                 self.children[name].begin_row(state[name], r)
 
+    def write_step(self, p, y, skips, first, given=None):
+        """y: the map of a pixel's trunk, which is replaced; skips: that of the sum of the skips,
+        which begins at the `first` block; given: the map of a row's features (§3.6) or None.
+        """
+        a, (K, b), F = self.write_inner(p, y, given), self.outer(), y.features
+        before = y.at() if self.residual else None
+        p.pixel.product(y.at(), a, K[:, :F], b[:F], plus=before)
+        if self.has_skip:
+            before = None if first else skips.at()
+            p.pixel.product(skips.at(), a, K[:, F:], b[F:], plus=before)
+
+    def write_inner(self, p, x, given):
+        """Writes how the inner map comes of the trunk's map x; returns its place."""
+        raise NotImplementedError
+
 
 class ConvBlock(ResidualBlock):
     """Figure 5 left, with a taken after the last ReLU:
@@ -185,6 +200,15 @@ class ConvBlock(ResidualBlock):
     def begin_row(self, state, r):
         self.conv.begin_row(state["conv"], r)
 
+    def write_inner(self, p, x, given):
+        active, a = p.scratch("active", 1, x.features), p.scratch("a", 1, self.conv.own["b"].size)
+        row, above = self.conv.write_rows(p, given)
+        here = row.here(self.conv.mask.shape[1] // 2)
+        p.pixel.relu(active.at(), x.at())
+        p.pixel.product(here, active.at(), self.down.weights()[0], self.down.own["b"], relu=True)
+        self.conv.write_pixel(p, (row, above), a.at(), relu=True)
+        return a.at()
+
 
 class LSTMBlock(ResidualBlock):
     """Figure 5 right: a = lstm(x), 2h → h, without any ReLU; features: None or (B, H, W, features).
@@ -234,6 +258,9 @@ class LSTMBlock(ResidualBlock):
             x_q, *self.lstm.at(state["lstm"], q), *state["outer"], self.residual, y, skips
         )
         return y, skips if self.has_skip else None
+
+    def write_inner(self, p, x, given):
+        return self.lstm.write_step(p, x, given)
 
 
 def beside(x, features):

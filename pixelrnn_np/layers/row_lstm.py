@@ -144,6 +144,35 @@ class RowLSTM(Layer):
         return (state.row, state.left + q, state.K_is, state.z[q], none, state.K_is[:0],
                 state.c_before[q], state.c[q], h, none)  # fmt: skip
 
+    def write_step(self, p, x, given=None):
+        """x: the map of a pixel; given: that of a row's features, or None. Returns h's place."""
+        own, W, reach = self.own, p.width, self.mask.shape[1] // 2
+        (I, G), F = self.mask.shape[2:], own["h0"].size
+        scale = gate_scale(F)
+        row, h = p.map(reach + W, I), p.map(W + 2 * reach, F)
+        c_before, c, z = p.map(W, F), p.map(W, F), p.map(W, G)
+        gates = p.scratch("gates", 1, G)
+        p.begin.fill(h.at(reach), own["h0"], W)
+        p.begin.fill(c.at(), own["c0"], W)
+        taps = range(2 * reach + 1)
+        p.row.product(z.at(), h.at(), own["K_ss"] * scale, own["b"] * scale, taps=taps, places=W)
+        if given is not None:
+            p.row.product(z.at(), given.at(), own["K_fs"] * scale, plus=z.at(), places=W)
+        p.row.copy(c_before.at(), c.at(), W)
+        K_is = (own["K_is"] * self.mask)[0, : reach + 1] * scale
+        p.pixel.copy(row.here(reach), x.at())
+        p.pixel.product(gates.at(), row.here(), K_is, plus=z.here(), taps=taps[: reach + 1])
+        p.pixel.cell(gates.at(), c_before.here(), c.here(), h.here(reach))
+        return h.here(reach)
+
+
+def gate_scale(h):
+    """½ for the columns of o, f and i, 1 for g (4h,): σ(z) = ½ + ½ tanh(z/2), see lstm_cell.py.
+
+    Halves are exact, so that the gates are the same bit for bit.
+    """
+    return np.repeat([0.5, 1.0], [3 * h, h])
+
 
 def neighbours(row, reach):
     """Each pixel with `reach` on either side: (W, B, F) → (W, B, (2·reach + 1)·F), zero outside."""

@@ -99,3 +99,10 @@ class ConditionalConv(MaskedConv):
         added = state.features[:, r].transpose(1, 0, 2) @ self.own["K_fs"][0, 0]
         # A kernel of one row has no map from above: there the bias alone is added to.
         state.above = (state.above if state.reach else self.own["b"]) + added
+
+    def write_rows(self, p, given=None):
+        row, above = super().write_rows(p)
+        start = {"bias": self.own["b"]} if above is None else {"plus": above.at()}
+        above = above or p.map(p.width, self.own["b"].size)
+        p.row.product(above.at(), given.at(), self.own["K_fs"], places=p.width, **start)
+        return row, above

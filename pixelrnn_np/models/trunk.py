@@ -106,6 +106,10 @@ class Trunk(Model):
             grads |= prefixed("upsample", self._upsampled_backward(dfeatures, up_cache))
         return dx, grads | prefixed("first", g)
 
+    def features(self, small):
+        """What a conditional network is given: (B, H, W, h), of the small image, scaled."""
+        return self._upsampled(small)[0]
+
     def _upsampled(self, small):
         y, cache = self.upsample.forward(small)
         features, relu_cache = self.upsample_relu.forward(y)
@@ -123,7 +127,7 @@ class Trunk(Model):
 
         Memory grows with the width and the batch, and with the area for given features only.
         """
-        features = None if small is None else self._upsampled(small)[0]
+        features = None if small is None else self.features(small)
         width = self.image_shape[1]
         return SimpleNamespace(
             first=self.first.begin(batch, width),
@@ -144,6 +148,23 @@ class Trunk(Model):
         z = y if total is None else y + total
         logits = self.head.step(z, state.head, q, group)
         return logits if self.levels == 2 else logits.reshape(len(logits), -1, self.levels)
+
+    def program(self, new):
+        """All of this network's `step`, written down: new(width, dtype) makes a Program."""
+        p = new(self.image_shape[1], self.dtype)
+        p.values = self.scale(np.arange(self.levels))
+        if "upsample" in self.children:
+            p.given = p.map(p.width, self.h)
+        row, above = self.first.write_rows(p)
+        p.x, p.left = row, self.first.mask.shape[1] // 2
+        y, skips = (p.map(1, self.first.own["b"].size) for _ in range(2))
+        self.first.write_pixel(p, (row, above), y.at())
+        for i, block in enumerate(self.blocks.children.values()):
+            block.write_step(p, y, skips, i == 0, p.given)
+        if self.layers and self.config["skip"]:
+            p.pixel.sum(y.at(), y.at(), skips.at())
+        p.logits = self.head.write_step(p, y)
+        return p.finish()
 
     def step_blocks(self, y, state, q, group):
         """y of the first layer → y of the last block and the sum of the skips, None without."""

@@ -39,7 +39,8 @@ def multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
-    bias: (N,) or longer; at_least: a number, 0 for a ReLU. NaN survives. out may be plus.
+    bias: (N,) or longer, or a matrix of one row; at_least: a number, 0 for a ReLU. NaN survives.
+    out may be plus.
     """
     multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least)
 
@@ -47,8 +48,15 @@ def multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
 def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
     """The same with Σ_t a_t K_t for a K, where a_t is a moved by taps[t], (T,) distances.
 
-    K: `panels` of the T·I by N weights.
+    K: `panels` of the T·I by N weights. taps may also be a part of an array, (array, start, T), and
+    K one whose panels begin there, (array, start, T·I, width).
     """
+    if isinstance(taps, tuple):
+        every, start, T = taps
+        taps = every[start : start + T]
+    if isinstance(K, tuple):
+        every, start, R, L = K
+        K = every[start : start - (N // -L) * R * L].reshape(-1, R, L)
     weights = K.transpose(1, 0, 2).reshape(K.shape[1], -1)[:, :N]
     I = len(weights) // len(taps)
     array, start, stride = a
@@ -57,7 +65,7 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
         for k, t in enumerate(taps)
     )
     if bias is not None:
-        total += bias[:N]
+        total += _rows(bias, 1, N)[0] if isinstance(bias, tuple) else bias[:N]
     if gate is not None:
         total = np.where(_rows(gate, M, N) > 0, total, 0)
     if plus is not None:

@@ -44,8 +44,14 @@ def panels_of_transposed(K, first, last):
 @inner
 def _room(R, N, dtype):
     """Zeros for the panels of (R, N) weights."""
-    L = WIDEST if N >= WIDEST and R <= DEEPEST else 16
+    L = panel_width(R, N)
     return np.zeros((-(N // -L), R, L), dtype)
+
+
+@inner
+def panel_width(R, N):
+    """Columns of a panel of (R, N) weights."""
+    return WIDEST if N >= WIDEST and R <= DEEPEST else 16
 
 
 @shared

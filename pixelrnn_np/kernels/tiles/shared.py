@@ -39,11 +39,17 @@ class Matrix:
 
 
 class Taps:
-    """A contiguous array of 64-bit integers; None is one that is 0. Within: its address."""
+    """A contiguous array of 64-bit integers, or (array, start, number): a part of one.
+
+    None is one that is 0. Within the function: the address.
+    """
 
 
 class Panels:
-    """Weights as of panels.py. Within the function: their address."""
+    """Weights as of panels.py, or (array, start, rows, width): some that begin there in an array.
+
+    Within the function: their address.
+    """
 
 
 class Implied:
@@ -192,21 +198,29 @@ class Convert:
     def matrix(self, kind, value):
         if _absent(kind):
             return [self.address(kind, value, self.dtype), ir.Constant(ir.IntType(64), 0)]
+        return self.part(kind, value, self.dtype)
+
+    def part(self, kind, value, dtype):
+        """The address of number `start` of an array, and the integers after it: of a tuple."""
         array, *numbers = cgutils.unpack_tuple(self.builder, value)
-        start, stride = (
+        start, *numbers = (
             self.context.cast(self.builder, v, k, types.int64)
             for v, k in zip(numbers, kind.types[1:], strict=True)
         )
-        return [self.builder.gep(self.address(kind.types[0], array, self.dtype), [start]), stride]
+        return [self.builder.gep(self.address(kind.types[0], array, dtype), [start]), *numbers]
 
     def taps(self, kind, value):
         if _absent(kind):
             here = ir.Constant(ir.IntType(64), 0)
             return [cgutils.global_constant(self.builder, "here", here), ir.Constant(here.type, 1)]
+        if isinstance(kind, types.BaseTuple):
+            return self.part(kind, value, types.int64)
         array = make_array(kind)(self.context, self.builder, value)
         return [array.data, array.nitems]
 
     def panels(self, kind, value):
+        if isinstance(kind, types.BaseTuple):
+            return self.part(kind, value, self.dtype)
         array = make_array(kind)(self.context, self.builder, value)
         return [array.data, *cgutils.unpack_tuple(self.builder, array.shape)[1:]]
 
