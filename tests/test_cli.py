@@ -274,3 +274,21 @@ def test_no_words_show_the_help(call):
     code, shown, said = call()
     assert (code, said) == (0, "") and call("--help") == (0, shown, "")
     assert all(f"  {command} " in shown for command in COMMANDS)
+
+
+def test_a_constant_rate_may_end_with_a_cosine(call, tmp_path):
+    out = tmp_path / "run"
+    words = ("train", "--out", out, "--samples", 0, "--quiet")
+    code, _, _ = call(*words, *TINY, "--schedule", "constant", "--epochs", 1)
+    assert code == 0
+    code, _, said = call(*words, "--resume", "--schedule", "cosine", "--epochs", 2)
+    assert code == 0 and "the schedule is cosine now, not constant" in said, said
+    lines = (out / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("lr")
+    rates = [float(line.split(",")[column]) for line in lines[1:]]
+    assert rates[-1] == 0 < rates[-2]
+    config = json.loads((out / "config.json").read_text())
+    assert config["training"]["schedule"] == "cosine"
+    assert ["--schedule cosine" in s["command"] for s in config["sessions"]] == [False, True]
+    code, _, said = call(*words, "--resume", "--schedule", "cosine", "--epochs", 2)
+    assert code == 0 and "the schedule is" not in said

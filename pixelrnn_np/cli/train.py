@@ -15,7 +15,7 @@ from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..models import BASES, MODELS
 from ..parallel.ranks import world
-from ..runs.experiment import fresh, new_end, resumed
+from ..runs.experiment import fresh, new_end, reschedule, resumed
 from ..runs.reading import BEST, CHECKPOINT, PREVIOUS, has_checkpoint, load_run
 from ..runs.run import Run
 from ..training.trainer import Diverged
@@ -63,7 +63,7 @@ def train(
     batch_size: Annotated[int | None, option("images per update", 16)] = None,
     optimizer: Annotated[str | None, option("soap | adam | rmsprop (the paper's)", "soap")] = None,
     lr: Annotated[float | None, option("learning rate", 0.003)] = None,
-    schedule: Annotated[str | None, option("cosine | constant", "cosine")] = None,
+    schedule: Annotated[str | None, option("cosine | constant; a resumed run may change it", "cosine")] = None,
     warmup: Annotated[int | None, option("updates until the learning rate is reached", 100)] = None,
     weight_decay: Annotated[
         float | None, option("share of each kernel to take off, times the learning rate", 0)
@@ -125,7 +125,7 @@ def train(
 
 def prepare(here, run, out, given, threads, resume, init):
     """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder."""
-    unusable = {}
+    unusable, before = {}, None
     with (
         here.mirrored(out, (CHECKPOINT, PREVIOUS, BEST)) as near,
         here.mirrored(init, (CHECKPOINT, BEST)) as start,
@@ -135,6 +135,7 @@ def prepare(here, run, out, given, threads, resume, init):
             if init is not None:
                 raise ValueError(f"--init is for a new run; {out} goes on with its own weights")
             trainer, about = resumed(near, given, threads, unusable, here)
+            before = reschedule(trainer, given.get("schedule"))
         else:
             trainer, about = fresh(near, given, threads, start, here)
     check_int("epochs", about["epochs"], 1, 10**6)
@@ -149,7 +150,7 @@ def prepare(here, run, out, given, threads, resume, init):
             run.baselines["independent pixels"] = independent_nats(
                 images["train"], images["valid"], trainer.model.levels
             )
-        announce(out, trainer, about, going_on, resume)
+        announce(out, trainer, about, going_on, resume, before)
         if going_on:
             run.repair(trainer, unusable)
         else:
@@ -158,8 +159,8 @@ def prepare(here, run, out, given, threads, resume, init):
     return trainer, about, images
 
 
-def announce(out, trainer, about, going_on, resume):
-    """Says what begins."""
+def announce(out, trainer, about, going_on, resume, before):
+    """Says what begins. before: the schedule that a resumed run had, if it changes."""
     net, here = trainer.model, trainer.ranks
     data, total = about["data"], about["epochs"]
     say(f"{net.name}, {net.flat.size:,} parameters, on {data['name']}, {net.levels} levels")
@@ -172,7 +173,7 @@ def announce(out, trainer, about, going_on, resume):
     elif resume:
         found = f"going on after update {trainer.step_count}, in epoch {trainer.epoch + 1}"
         say(f"{found if going_on else f'{out} has no checkpoint: a new run'} of {total}")
-        if change := new_end(trainer, data, total):
+        if change := new_end(trainer, data, total, before):
             say(change)
 
 

@@ -7,7 +7,7 @@ from ..arguments import choose
 from ..data import DATASETS, OWN_OPTIONS, dataset_levels, find_dataset, is_own, known
 from ..models import MODELS, build_model
 from ..parallel.threads import Pool
-from ..training.optim import learning_rate
+from ..training.optim import SCHEDULES, learning_rate
 from ..training.trainer import Trainer
 from .reading import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
 
@@ -89,7 +89,7 @@ def resumed(out, given, threads, unusable=None, ranks=None):
     before = {"stochastic": False, "grey": False, **net.config, **saved, **data,
               "model": net.name, "data": data["name"]}  # fmt: skip
     for name, value in given.items():
-        if name not in ("epochs", "data") and before.get(name) != value:
+        if name not in ("epochs", "data", "schedule") and before.get(name) != value:
             was, name = before.get(name), name.replace("_", "-")
             raise ValueError(f"--{name} is {value}, but the run in {out} has {was}")
     epochs = given.get("epochs", meta.get("epochs"))
@@ -141,23 +141,35 @@ def steps(trainer, data, epochs):
     return batches * epochs if isinstance(epochs, int) and epochs > 0 else None
 
 
-def new_end(trainer, data, epochs):
-    """What another --epochs does to the cosine of a resumed run, in a line; None: nothing.
-
-    The curve is stretched or compressed: the next update has the rate that a run planned for
-    `epochs` from its beginning would have there, and warm-up does not come again.
-    """
-    s, before, after = trainer.settings, trainer.total_steps, steps(trainer, data, epochs)
-    if s["schedule"] != "cosine" or before in (None, after) or trainer.epoch >= epochs:
+def reschedule(trainer, schedule):
+    """Gives a resumed run another schedule; the one that it had, or None if nothing changes."""
+    before = trainer.settings["schedule"]
+    if schedule in (None, before):
         return None
-    was, now = (
-        learning_rate("cosine", s["lr"], trainer.step_count, s["warmup"], end)
-        for end in (before, after)
-    )
-    return (
-        f"the cosine ends at update {after} now, not {before}: "
-        f"the learning rate goes from {was:.2g} to {now:.2g} here"
-    )
+    trainer.settings["schedule"] = choose("schedule", schedule, SCHEDULES)
+    return before
+
+
+def new_end(trainer, data, epochs, before=None):
+    """What --epochs and --schedule do to the rate of a resumed run, in a line; None: nothing.
+
+    A cosine is stretched or compressed: the next update has the rate that a run planned for
+    `epochs` from its beginning would have there, and warm-up does not come again.
+    before: the schedule that the run had, if it has another one now.
+    """
+    s, planned, end = trainer.settings, trainer.total_steps, steps(trainer, data, epochs)
+    moved = s["schedule"] == "cosine" and planned not in (None, end)
+    if trainer.epoch >= epochs or not (moved or before):
+        return None
+
+    def rate(schedule, total):
+        return learning_rate(schedule, s["lr"], trainer.step_count, s["warmup"], total)
+
+    was, now = rate(before or s["schedule"], planned or end), rate(s["schedule"], end)
+    what = f"the cosine ends at update {end} now, not {planned}"
+    if before:
+        what = f"the schedule is {s['schedule']} now, not {before}"
+    return f"{what}: the learning rate goes from {was:.2g} to {now:.2g} here"
 
 
 def source(path, net, meta, name=None, options=None, same=False):
