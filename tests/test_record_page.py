@@ -74,6 +74,50 @@ def test_the_page_steps_through_both_passes(levels, shape, rng, tmp_path, opened
     assert element(driver, "readout").text.startswith("Row ")
 
 
+@pytest.mark.parametrize("name, options", CASES)
+def test_every_step_of_every_model_shows(name, options, rng, tmp_path, opened):  # noqa: F811
+    a_record(name, options, rng).to_html(tmp_path / "record.html")
+    driver = opened((tmp_path / "record.html").read_text(encoding="utf-8"))
+    said = driver.execute_script(
+        "return pixelrnn.steps.map((step, k) => { pixelrnn.go(k); return ['equation', 'readout']"
+        ".map(id => document.getElementById(id).textContent); })"
+    )
+    assert len(said) > 20
+    assert all(text and "undefined" not in numbers for text, numbers in said)
+
+
+def test_foreign_text_is_text(opened):  # noqa: F811
+    hostile = "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 1'>{{data}}"
+    step = dict.fromkeys(("name", "how", "equation", "file", "line"), hostile)
+    value = np.ones((2, 2, 1))
+    step |= {"backward": False, "number": 1, "gradient": value, "value": value}
+    driver = opened(recording.recording_page([step], 1.0))
+    assert driver.execute_script("return window.hit ?? null") is None
+    assert not driver.find_elements("css selector", "img")
+    assert element(driver, "equation").text == hostile
+
+
+def test_numbers_that_are_none_have_a_colour(opened):  # noqa: F811
+    """Of a tensor that overflowed, the rest is still to be seen."""
+    step = {"name": "z", "backward": False, "how": "", "equation": "z = x", "file": "", "line": "",
+            "number": 0, "gradient": None}  # fmt: skip
+    value = np.array([np.nan, np.inf, 2.0, -1.0]).reshape(2, 2, 1)
+    driver = opened(recording.recording_page([{**step, "value": value}], 1.0))
+    assert "2×2×1, up to ±2" in element(driver, "value-said").text
+    colours = driver.execute_script(
+        "const c = document.querySelector('#value canvas').getContext('2d');"
+        "return [0, 1, 2, 3].map(k => [...c.getImageData(k % 2, k >> 1, 1, 1).data].join())"
+    )
+    assert colours[0] == colours[1] and len(set(colours)) == 3
+
+
+def test_weights_that_are_not_finite_are_said(rng):
+    model = small_model("row_lstm", rng, (3, 3, 1), 2)
+    model.flat[...] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        pr.record(model, np.zeros((1, 3, 3, 1), np.uint8))
+
+
 def test_a_part_of_a_record_has_a_page(rng, tmp_path):
     record = a_record("row_lstm", {}, rng).under("blocks.0.lstm")
     record.to_html(tmp_path / "part.html")

@@ -11,7 +11,7 @@ from .. import sampling
 from ..checkpoint import write_atomically
 from ..data import load_data
 from ..inspection.explain import influences
-from ..pages.drawing import MOST_PIXELS, check_model, drawing_page
+from ..pages.drawing import MOST_REACH, check_model, drawing_page
 from ..parallel.ranks import world
 from ..runs.experiment import source
 from .options import Data, Pretrained, Quiet, RunArgument, open_model, say, say_if_compiling
@@ -48,8 +48,10 @@ def page(
 
 
 def page_of(net, name, images, facts, progress=False):
-    """The page of a model, as text, with what its pixels see in some of the images."""
-    small = np.prod(net.image_shape) <= MOST_PIXELS
+    """The page of a model, as text; of small images, with what each pixel sees in some of them."""
+    small = np.prod(net.image_shape) <= MOST_REACH
+    if not small:
+        say(f"images of more than {MOST_REACH:,} pixels: the page goes without what a pixel sees")
     reach = influences(net, images[:ASKED], progress) if small else None
     return drawing_page(net, name, facts, images, reach)
 

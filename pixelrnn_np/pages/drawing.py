@@ -7,7 +7,8 @@ import numpy as np
 
 from .template import fill, packed
 
-MOST_PIXELS = 32 * 32  # of an image whose map of what each pixel sees goes with the page
+MOST_PIXELS = 128 * 128  # of an image that a browser draws in time
+MOST_REACH = 32 * 32  # of an image whose map of what each pixel sees goes with the page
 KINDS = {"pixelcnn": "PixelCNN", "row_lstm": "Row LSTM", "diagonal_bilstm": "Diagonal BiLSTM"}
 DECADES = 4  # of that map, below the most important pixel
 
@@ -19,9 +20,14 @@ def check_model(model, name):
             f"{name} is a {model.name} of {len(model.networks)} networks; a page takes models of "
             "one network, such as binarized_mnist-diagonal_bilstm-7x16"
         )
-    channels = model.image_shape[2]
+    H, W, channels = model.image_shape
     if channels != 1:
         raise ValueError(f"{name} has images of {channels} channels; a page takes models of one")
+    if H * W > MOST_PIXELS:
+        raise ValueError(
+            f"{name} has images of {H}×{W} pixels; a page takes up to {MOST_PIXELS:,} of them, "
+            "as of 128×128, for a browser draws more in minutes"
+        )
     if not np.isfinite(model.flat).all():
         raise ValueError(f"the weights of {name} are not finite; its file is damaged")
 
@@ -29,9 +35,10 @@ def check_model(model, name):
 def drawing_page(model, name, facts, images, reach=None):
     """The page as text.
 
-    model: of one network and one channel; name: what to call it; facts: further lines about it;
-    images: uint8 (n, H, W, 1) to start from; reach: float (H·W, H·W) of `influences`, or None.
-    Raises ValueError for another model, and for weights that are not finite.
+    model: of one network, one channel and up to 16,384 pixels; name: what to call it; facts:
+    further lines about it; images: uint8 (n, H, W, 1) to start from, or none; reach: float
+    (H·W, H·W) of `influences`, or None. Raises ValueError for another model, and for weights that
+    are not finite.
     """
     check_model(model, name)
     shapes, weights = masked_weights(model)

@@ -15,9 +15,6 @@ function colour_of(filling, place) {
   return place < filling.place ? tinted(level(filling.image[place])) : waiting;
 }
 
-// The mean of the levels, in [0, 1]: p(1) for two of them.
-const mean = p => p.reduce((sum, v, k) => sum + v * level(k), 0);
-
 function render() {
   const filling = shown();
   paint(by_id("drawing"), H, W, place => colour_of(filling, place));
@@ -26,16 +23,16 @@ function render() {
   by_id("line").style.top = `${100 * line / H}%`;
   by_id("line").setAttribute("aria-valuenow", line);
   paint(by_id("expected"), H, W, place =>
-    place < filling.place ? grey(mean(probabilities(filling.logits_at(place)))) : waiting);
+    place < filling.place ? grey(filling.means[place]) : waiting);
   render_nats(filling);
   render_cursor();
 }
 
 function render_nats(filling) {
-  const nats = Array.from({ length: filling.place }, (_, k) => nats_of(filling.logits_at(k), filling.image[k]));
-  const top = Math.max(1, ...nats), rows = Math.min(line * W, nats.length);
+  const nats = filling.nats.subarray(0, filling.place), rows = Math.min(line * W, nats.length);
+  const top = nats.reduce((most, v) => Math.max(most, v), 1);
   paint(by_id("nats"), H, W, place => place < nats.length ? shade(shades, nats[place] / top) : waiting);
-  const sum = (from, to) => nats.slice(from, to).reduce((a, b) => a + b, 0).toFixed(1);
+  const sum = (from, to) => nats.subarray(from, to).reduce((a, b) => a + b, 0).toFixed(1);
   by_id("nats-said").textContent = `Your rows: ${sum(0, rows)}, the network's: ${sum(rows)}.`;
   by_id("nats-top").textContent = top.toFixed(1);
 }
@@ -53,10 +50,10 @@ function render_cursor() {
 function said_of(place) {
   const filling = shown();
   if (place >= filling.place) return "not drawn yet.";
-  const z = filling.logits_at(place), v = filling.image[place], p = probabilities(z);
-  const nats = `${nats_of(z, v).toFixed(2)} nats`;
+  const v = filling.image[place], p = probabilities(filling.logits_at(place));
+  const nats = `${filling.nats[place].toFixed(2)} nats`;
   if (levels === 2) return `white with p = ${p[1].toFixed(3)}; it is ${v ? "white" : "black"}, ${nats}.`;
-  return `on average ${(mean(p) * (levels - 1)).toFixed(1)} of ${levels - 1}; ` +
+  return `on average ${(filling.means[place] * (levels - 1)).toFixed(1)} of ${levels - 1}; ` +
     `it is ${v}, of p = ${p[v].toFixed(3)}, ${nats}.`;
 }
 

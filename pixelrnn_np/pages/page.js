@@ -214,7 +214,8 @@ function begin() {
     by_id(id).addEventListener("input", () => { say_settings(); restart(); });
   say_settings();
   choose(0);
-  start_with(images[Math.min(3, images.length - 1)]);
+  by_id("starts-caption").hidden = !images.length;
+  start_with(images[3] ?? images.at(-1) ?? new Uint8Array(H * W));
 }
 
 // For tests and the curious: the network, and what the page shows.

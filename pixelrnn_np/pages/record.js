@@ -1,7 +1,7 @@
 "use strict";
 /* The page of a record. Twin: inspection/record/tape.py `Record`, whose rows are the steps here. */
 
-const steps = data.steps, unpacked_maps = {}, signed = colours.signed.map(rgb);
+const steps = data.steps, unpacked_maps = {}, signed = colours.signed.map(rgb), missed = rgb(colours.missed);
 const SIDES = ["value", "gradient"];
 let at = 0, under = null, feature = 0;
 
@@ -10,7 +10,7 @@ function tensor(name) {
   const stored = data.tensors[name];
   if (stored && !unpacked_maps[name]) {
     const numbers = new Float32Array(unpacked(stored.data).buffer);
-    const most = numbers.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    const most = numbers.reduce((m, v) => Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m, 0);
     unpacked_maps[name] = { shape: stored.shape, numbers, most };
   }
   return unpacked_maps[name];
@@ -23,6 +23,9 @@ function three(v) {
 }
 
 const full_name = step => (step.backward ? "d" : "") + step.name;
+
+// The colour of a number; one that is none, such as NaN, has the colour of what is missed.
+const colour_of = (v, most) => Number.isFinite(v) ? shade(signed, 0.5 + v / (2 * most || 1)) : missed;
 
 // One canvas for each feature; the chosen one is large.
 function show_side(side, name) {
@@ -40,7 +43,7 @@ function show_side(side, name) {
     canvas.dataset.feature = k;
     canvas.className = k < 0 ? "large" : k === feature ? "small chosen" : "small";
     const shown = k < 0 ? feature : k;
-    paint(canvas, H, W, place => shade(signed, 0.5 + found.numbers[place * F + shown] / (2 * found.most || 1)));
+    paint(canvas, H, W, place => colour_of(found.numbers[place * F + shown], found.most));
   }
 }
 

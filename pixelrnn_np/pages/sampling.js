@@ -29,6 +29,9 @@ function value_of(logits, u, temperature) {
   return +(u >= 0.5 - 0.5 * Math.tanh(0.5 * z[0]));  // p(0) = σ(-z)
 }
 
+// The mean of the levels, from 0 for the lowest to 1 for the highest: p(1) for two of them.
+const mean_of = p => p.reduce((sum, share, k) => sum + share * k / (p.length - 1), 0);
+
 // -ln p of value v. Twin: reference/likelihood.py `bernoulli_nll` and `softmax_nll`.
 function nats_of(logits, v) {
   if (logits.length === 1) {
@@ -62,6 +65,8 @@ class Filling {
     this.image = new Uint8Array(model.H * model.W);
     this.per_pixel = model.levels === 2 ? 1 : model.levels;
     this.logits = new Float64Array(this.image.length * this.per_pixel);
+    this.nats = new Float64Array(this.image.length);
+    this.means = new Float64Array(this.image.length);  // of the levels, before one is drawn
     this.place = 0;
     this.state = model.begin();
     this.rows = [];  // the state at the beginning of each row
@@ -70,11 +75,9 @@ class Filling {
   get done() { return this.place === this.image.length; }
 
   copy() {
-    const { model, per_pixel, place } = this;
-    const { image, logits, state } = structuredClone(
-      { image: this.image, logits: this.logits, state: this.state });
-    return Object.assign(Object.create(Filling.prototype),
-      { model, per_pixel, place, image, logits, state, rows: null });
+    const { model, per_pixel, place, image, logits, nats, means, state } = this;
+    const own = structuredClone({ image, logits, nats, means, state });
+    return Object.assign(Object.create(Filling.prototype), { model, per_pixel, place, rows: null }, own);
   }
 
   // Goes back to the beginning of row r, if it is beyond it.
@@ -95,6 +98,8 @@ class Filling {
     const z = model.step(state, q);
     this.logits.set(z, place * this.per_pixel);
     this.image[place] = given ?? value_of(z, u, temperature);
+    this.nats[place] = nats_of(z, this.image[place]);
+    this.means[place] = mean_of(probabilities(z));
     model.keep(this.image[place], state, q);
     this.place++;
   }

@@ -1,5 +1,10 @@
 """Fills the templates of this folder: text is escaped, data is JSON that no tag can end.
 
+A page is one HTML file with one script. That script is several files joined, for each of them is
+the twin of something else: network.js of layers/ and models/, sampling.js of sampling.py and
+likelihood.py, record.js of the record; maps.js and page.js show and listen, shared.js serves all.
+They are no modules, since a browser refuses `import` to a page from the disk.
+
 A page may run the one script that it was written with, and may ask no host for anything: that is
 its Content-Security-Policy. So markup that came in by a mistake would still do nothing.
 """
@@ -35,9 +40,14 @@ def fill(template, scripts, data, **texts):
         "style": read("style.css"),
         "script": script,
         "data": as_json(data | {"colours": colours()}),
-        **{name: html.escape(text) for name, text in texts.items()},
+        **{name: html.escape(printable(text)) for name, text in texts.items()},
     }  # fmt: skip
     return BLANK.sub(lambda match: parts[match[1]], read(template))
+
+
+def printable(text):
+    """A file's name may hold bytes that are no text; they become question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def as_json(data):

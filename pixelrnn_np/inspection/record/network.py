@@ -41,7 +41,7 @@ def record(model: Model, x: np.ndarray) -> Record:
     Raises
     ------
     ValueError
-        The images are not the model's.
+        The images are not the model's, or the logits are not finite (`NotFinite`).
     RuntimeError
         The recorded pass and the model disagree.
 
@@ -57,6 +57,7 @@ def record(model: Model, x: np.ndarray) -> Record:
     ((1, 4, 4, 2), (1, 4, 4, 2))
     """
     x = require_model(model).check_images(x)
+    loss, grads = model.loss_and_grads(x)
     tape = Tape()
     if hasattr(model, "networks"):
         images = model.pyramid(x)
@@ -65,7 +66,6 @@ def record(model: Model, x: np.ndarray) -> Record:
             one_network(tape.under(f"networks.{s}."), network, images[s], scaled, model.fixed(s))
     else:
         one_network(tape, model, x, model.scale(x))
-    loss, grads = model.loss_and_grads(x)
     nats = sum(a.sum() for name, a in tape.forward.items() if name.split(".")[-1] == "nats")
     agree("the mean nats", nats / len(x), loss, model.dtype)
     return Record(tape, grads, loss)
