@@ -37,7 +37,7 @@ from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, sessions
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 100  # test images whose nats a test repeats
 SESSION = ("from_update", "epochs", "commit", "versions", "processor", "cores", "threads")
-WEIGHTS, CURVE, SHEET, STATE = 1_000_000, 60_000, 200_000, 2_000_000  # bytes at most
+WEIGHTS, CURVE, SHEET, STATE = 2_500_000, 60_000, 200_000, 2_000_000  # bytes at most
 
 
 class Shipment:
