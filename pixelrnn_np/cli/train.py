@@ -63,7 +63,9 @@ def train(
     batch_size: Annotated[int | None, option("images per update", 16)] = None,
     optimizer: Annotated[str | None, option("soap | adam | rmsprop (the paper's)", "soap")] = None,
     lr: Annotated[float | None, option("learning rate", 0.003)] = None,
-    schedule: Annotated[str | None, option("cosine | constant; a resumed run may change it", "cosine")] = None,
+    schedule: Annotated[
+        str | None, option("cosine | constant; a resumed run may change it", "cosine")
+    ] = None,
     warmup: Annotated[int | None, option("updates until the learning rate is reached", 100)] = None,
     weight_decay: Annotated[
         float | None, option("share of each kernel to take off, times the learning rate", 0)

@@ -9,16 +9,17 @@ import numpy as np
 
 from .. import checkpoint
 from ..arguments import check_int, choose
-from ..console import plural
 from .checks import check_images, check_shape
+from .description import Description
 from .nats import Nats
+from .trainable import Trainable
 from .vector import Vector
 
 DTYPES = ("float32", "float64")
 SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why
 
 
-class Model(Nats, Vector):
+class Model(Nats, Trainable, Description, Vector):
     """A layer of layers from images to logits, and its likelihood.
 
     A subclass sets `name`, builds its layers and calls `_finish`; it implements `forward_scaled`
@@ -203,80 +204,6 @@ class Model(Nats, Vector):
         """
         raise NotImplementedError
 
-    def draw_keep(self, rng: np.random.Generator, rate: float) -> np.ndarray | list[np.ndarray]:
-        """Factors of dropout for one shard. Not the paper's.
-
-        Each inner feature of each block is dropped for all pixels of the shard at once.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Draws what is dropped.
-        rate : float
-            The probability to be dropped, in [0, 1).
-
-        Returns
-        -------
-        ndarray, (layers, h)
-            0 where dropped, else 1 / (1 - rate). Of a multi-scale model, a list with the array of
-            each network.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> model.draw_keep(np.random.default_rng(0), 0.5)
-        array([[2., 0.]], dtype=float32)
-        """
-        raise NotImplementedError
-
-    @property
-    def untouched(self) -> bool:
-        """Whether no training has begun.
-
-        Returns
-        -------
-        bool
-            True while the biases of the logits are 0.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> model.untouched
-        True
-        """
-        raise NotImplementedError
-
-    def start_at(self, x: np.ndarray) -> None:
-        """Makes the first prediction of each pixel the shares of the values in x.
-
-        It sets the biases of the logits: for two levels to the log-odds of a 1, for more to the
-        log of each value's share, per colour. `Trainer.fit` calls it for a new model.
-
-        Parameters
-        ----------
-        x : ndarray, uint8 (N, H, W, C)
-            The training images.
-
-        Raises
-        ------
-        ValueError
-            The images are not the model's.
-
-        Notes
-        -----
-        Not the paper's.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> x = np.ones((2, 4, 4, 1), np.uint8)
-        >>> before = model.nll(x).mean()
-        >>> model.start_at(x)
-        >>> bool(model.nll(x).mean() < before)
-        True
-        """
-        raise NotImplementedError
-
     def check_images(self, x: np.ndarray) -> np.ndarray:
         """Refuses what is no batch of this model's images.
 
@@ -304,53 +231,6 @@ class Model(Nats, Vector):
         ValueError: x has shape (2, 5, 4, 1); it has to be uint8 (B, 4, 4, 1)
         """
         return check_images(x, self.image_shape, self.levels)
-
-    def receptive_field(self) -> str:
-        """Which earlier pixels the logits of a pixel can see.
-
-        Returns
-        -------
-        str
-            One line. (r, q) is the pixel: row r, column q.
-
-        Notes
-        -----
-        Sections 3.1, 3.2 and 3.5; Figure 3.
-
-        Examples
-        --------
-        >>> model = pr.build_model("row_lstm", (4, 4, 1), h=2, layers=1)
-        >>> model.receptive_field()
-        'a triangle: row r-d for d >= 1: columns q-4-d to q+2+d; own row: q-4 to q-1'
-        """
-        raise NotImplementedError
-
-    def summary(self) -> str:
-        """Shapes, parameters and receptive field, as text.
-
-        Returns
-        -------
-        str
-            A table in ASCII, so that any file can hold it.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> print(model.summary().splitlines()[0])
-        pixelcnn: 4x4x1 images of 2 levels, sigmoid, h = 2, 1 block, float32
-        """
-        height, width, channels = self.image_shape
-        kind = "sigmoid" if self.levels == 2 else f"{self.levels}-way softmax"
-        lines = [
-            f"{self.name}: {height}x{width}x{channels} images of {self.levels} levels, {kind}, "
-            f"h = {self.h}, {plural(self.layers, 'block')}, {self.dtype.name}",
-            f"{'parameter':<28}{'shape':<22}{'numbers':>10}",
-        ]
-        for name, a in self.params.items():
-            lines.append(f"{name:<28}{'x'.join(map(str, a.shape)):<22}{a.size:>10,}")
-        lines.append(f"{'total':<50}{self.flat.size:>10,}")
-        lines.append(f"receptive field: {self.receptive_field()}")
-        return "\n".join(lines)
 
     def save(self, path: str | PathLike) -> None:
         """Writes weights and configuration to one safetensors file.

@@ -1,5 +1,6 @@
 """What a checkpoint holds of a Trainer besides the weights. Not the paper."""
 
+import copy
 import math
 
 import numpy as np
@@ -7,6 +8,71 @@ import numpy as np
 from ..arguments import check_int
 
 COLUMNS = ("step", "epoch", "images", "seconds", "cpu_seconds", "lr", "train", "valid")
+
+
+def nobody():
+    """Whether somebody asked to stop, outside of `fit`."""
+    return False
+
+
+class State:
+    """A part of Trainer: copies of it, and what a checkpoint holds."""
+
+    def __getstate__(self):
+        # A copy trains for itself: it answers nobody, and shows nothing.
+        return {**self.__dict__, "_asked": nobody, "_on_record": None, "_bar": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        arrays = self.optimizer.arrays  # what pickle gives may be read-only
+        arrays.update({name: a.copy() for name, a in arrays.items()})
+        self.average = None if self.average is None else self.average.copy()
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # two trainers of one model would undo each other's work
+
+    def state(self) -> tuple[dict, dict]:
+        """Everything besides the weights that a resumed run needs.
+
+        Returns
+        -------
+        arrays : dict of ndarray
+            The optimiser's arrays, the average, the best weights, the records.
+        meta : dict
+            Settings, position, generator state: what JSON can hold.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> arrays, meta = pr.Trainer(model).state()
+        >>> sorted(arrays), meta["step_count"]
+        (['history', 'optimizer.square'], 0)
+        """
+        return gather(self)
+
+    def restore(self, arrays: dict, meta: dict) -> None:
+        """The inverse of `state`.
+
+        Parameters
+        ----------
+        arrays, meta : dict
+            What `state` gave, from a trainer with the same settings and a model of the same size.
+
+        Raises
+        ------
+        ValueError
+            The state is another trainer's, or damaged.
+
+        Examples
+        --------
+        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
+        >>> trainer, other = pr.Trainer(model), pr.Trainer(model)
+        >>> nats = trainer.step(np.ones((2, 4, 4, 1), np.uint8))
+        >>> other.restore(*trainer.state())
+        >>> other.step_count
+        1
+        """
+        restore(self, arrays, meta)
 
 
 def gather(trainer):

@@ -1,7 +1,6 @@
 """§5.2 Training: a trainer's settings and state, and the loop. update.py has one update."""
 
 import contextlib
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -14,24 +13,18 @@ from ..models.base import Model, require_model
 from ..models.checks import check_images
 from ..parallel.alone import Alone
 from ..parallel.threads import Pool
-from . import state
 from .interrupts import stop_requests
 from .optim import OPTIMIZERS, SCHEDULES, build_optimizer, matrices
 from .progress import Progress
 from .records import Records
 from .session import Keeps, opened
-from .state import COLUMNS
+from .state import COLUMNS, State, nobody
 from .update import Diverged, Update
 
 __all__ = ["COLUMNS", "Diverged", "Trainer"]
 
 
-def _nobody():
-    """Whether somebody asked to stop, outside of `fit`."""
-    return False
-
-
-class Trainer(Update, Records):
+class Trainer(Update, Records, State):
     """Updates a model, one batch at a time, and keeps all that a resumed run needs.
 
     Parameters
@@ -131,7 +124,7 @@ class Trainer(Update, Records):
         self.total_steps = total_steps
         self.step_count = self.epoch = self.position = 0
         self.interrupted = self._agreed = False
-        self._asked, self._on_record, self._bar = _nobody, None, None
+        self._asked, self._on_record, self._bar = nobody, None, None
         self.sums = [0.0, 0]  # nats and images since the last record
         self.images, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history, self.best = [], math.inf
@@ -144,19 +137,6 @@ class Trainer(Update, Records):
         if networks == 0:
             raise ValueError(f"scale is {scale}; a {self.model.name} has no scales: leave it None")
         return check_int("scale", scale, 0, networks - 1)
-
-    def __getstate__(self):
-        # A copy trains for itself: it answers nobody, and shows nothing.
-        return {**self.__dict__, "_asked": _nobody, "_on_record": None, "_bar": None}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        arrays = self.optimizer.arrays  # what pickle gives may be read-only
-        arrays.update({name: a.copy() for name, a in arrays.items()})
-        self.average = None if self.average is None else self.average.copy()
-
-    def __copy__(self):
-        return copy.deepcopy(self)  # two trainers of one model would undo each other's work
 
     def fit(
         self,
@@ -287,46 +267,3 @@ class Trainer(Update, Records):
             self._require_finite(self.average, "the weights are not finite")
         if run is not None:
             run.save_checkpoint(self)
-
-    def state(self) -> tuple[dict, dict]:
-        """Everything besides the weights that a resumed run needs.
-
-        Returns
-        -------
-        arrays : dict of ndarray
-            The optimiser's arrays, the average, the best weights, the records.
-        meta : dict
-            Settings, position, generator state: what JSON can hold.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> arrays, meta = pr.Trainer(model).state()
-        >>> sorted(arrays), meta["step_count"]
-        (['history', 'optimizer.square'], 0)
-        """
-        return state.gather(self)
-
-    def restore(self, arrays: dict, meta: dict) -> None:
-        """The inverse of `state`.
-
-        Parameters
-        ----------
-        arrays, meta : dict
-            What `state` gave, from a trainer with the same settings and a model of the same size.
-
-        Raises
-        ------
-        ValueError
-            The state is another trainer's, or damaged.
-
-        Examples
-        --------
-        >>> model = pr.build_model("pixelcnn", (4, 4, 1), h=2, layers=1)
-        >>> trainer, other = pr.Trainer(model), pr.Trainer(model)
-        >>> nats = trainer.step(np.ones((2, 4, 4, 1), np.uint8))
-        >>> other.restore(*trainer.state())
-        >>> other.step_count
-        1
-        """
-        state.restore(self, arrays, meta)
