@@ -87,6 +87,9 @@ figures.sheet(images[:24], model.levels, columns=12, alt="24 handwritten digits,
 # that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the
 # right is its answer; the triangle marks the truth. The second picture shows the pixel of this digit's
 # lower half that surprised it most. Move the pixel to where a stroke begins, goes on, or stops.
+#
+# (In the code, `model.logits` hands out the guesses in a raw form, of which `probabilities` makes
+# probabilities. `C` is the number of colours, here one.)
 
 
 # %%
@@ -292,8 +295,8 @@ figures.frames(np.stack(film), model.levels, rows)
 #
 # The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
 # its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below
-# 1 likely values become likelier, above 1 everything becomes possible. $T = 1$ is the model itself,
-# and the nats above the images are always its own.
+# 1 likely values become likelier still, above 1 unlikely ones come up more often. $T = 1$ is the
+# model itself, and whatever $T$ the images were drawn at, the nats above them are those at $T = 1$.
 
 
 # %%
@@ -310,6 +313,10 @@ course.interactive(
 )
 
 # %% [markdown]
+# Cold images cost the fewest nats, and are not the best. At 0.5 the die takes the likely way nearly
+# every time, which is paper, or the stroke as it was going: few kinds of digits are left, and some
+# have hardly begun.
+#
 # ## Exercise 0.2 · The weighted die
 #
 # All that drawing needs beside a network: given the probabilities `p` of the values $0, 1, \dots$

@@ -85,7 +85,8 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 #
 # A whole image model needs one function: the probability that a pixel is 1, given the pixels before
 # it. Here is one made by hand. It looks at the left and at the upper neighbour only: where they are
-# white, this pixel is probably white as well.
+# white (1), this pixel is probably white as well. The *sigmoid* $\sigma(z) = 1 / (1 + e^{-z})$
+# turns any number into one between 0 and 1.
 
 
 # %%
@@ -264,8 +265,8 @@ assert np.allclose(np.exp(-fast), p, rtol=1e-12)
 print(f"slow and fast agree on all {len(fast)} images; {fast.min():.3f} to {fast.max():.3f} nats")
 
 # %% [markdown]
-# The same for real networks. A PixelCNN with random weights, its biases random too, gives the 512
-# images probabilities that are arbitrary, and they sum to one:
+# The same for real networks. A PixelCNN, one of the paper's ([04](04_pixelcnn.ipynb)), with random
+# weights gives the 512 images probabilities that are arbitrary, and they sum to one:
 
 # %%
 network = checks.small_model("pixelcnn", rng, (3, 3, 1), 2)

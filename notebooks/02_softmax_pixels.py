@@ -81,11 +81,12 @@ def draw_neighbour(a=60):
 course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a": 250}])
 
 # %% [markdown]
-# Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where
-# a colour is clipped, the next one is clipped too, and half of the bell lies off the scale. Around
-# the neighbour's value the data are **sharper** than their variance says, with tails that are
-# longer: the pixel goes on as its neighbour, or an edge begins and it is something else. (Bars that
-# end at the top go on beyond it. The crops overlap, hence the small spikes.)
+# Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where a
+# colour is clipped, the next one is clipped too. Beside a neighbour of 0 more than a third of the
+# bell lies off the scale. Around the neighbour's value the data are **sharper** than their variance
+# says, with tails that are longer: the pixel goes on as its neighbour, or an edge begins and it is
+# something else. (Bars that end at the top go on beyond it. The crops overlap, hence the small
+# spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -207,7 +208,8 @@ check.log_softmax(log_softmax)
 # $$\frac{\partial}{\partial z_k} \ln \sum_j e^{z_j} = \frac{e^{z_k}}{\sum_j e^{z_j}} =
 #   \operatorname{softmax}(z)_k .$$
 #
-# **2. The logit of the value.** $-z_v$ gives $-1$ for $k = v$ and nothing elsewhere: $-[k = v]$.
+# **2. The logit of the value.** $-z_v$ gives $-1$ for $k = v$ and nothing elsewhere: $-[k = v]$,
+# where the bracket is 1 if what stands in it is true, and 0 if not.
 #
 # **3. Together:**
 #
@@ -320,19 +322,21 @@ check.batch_gradient(batch_gradient)
 # ## A contest in a network
 #
 # Now §5.3, in small: the same network with different last steps. A PixelCNN
-# ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per pixel. Each
-# last step makes logits over the 17 values of them, in its own way, and has a way back.
+# ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per pixel. (How
+# it makes them from the earlier pixels is not needed here; what a network is,
+# [02b](02b_networks_in_ten_minutes.ipynb) says.) Each last step makes logits over the 17 values of
+# them, in its own way, and has a way back.
 #
 # - **A softmax**: they *are* the logits.
 # - **A bell, cut off** at the ends of the scale. The logarithm of a Gaussian is a parabola, so two
 #   numbers $a$ and $b$ are enough: $z_v = a\,t_v - b\,t_v^2$, with $b > 0$ and $t_v$ the value,
 #   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
 # - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
-#   *logistic* bell is handiest: its share below $y$ is $\sigma((y - \text{mean})\,s)$, with $s$ one
-#   over its width. A bin's mass is a difference of two sigmoids. Since its edges $y_1$ and
-#   $y_2 = y_1 + s$ (in units of the width) are $s$ apart, it is a product as well,
-#   $\sigma(y_2) - \sigma(y_1) = \sigma(y_2)\,\sigma(-y_1)\,(1 - e^{-s})$, and $z_v$, its logarithm, a sum
-#   of three. Value 0 has no lower edge and 16 no upper one.
+#   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with $s$
+#   one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$: a
+#   difference of two sigmoids, of $l = (v - \tfrac12 - \text{mean})\,s$ and of $u = l + s$. It is a product
+#   as well, $\sigma(u) - \sigma(l) = \sigma(u)\,\sigma(-l)\,(1 - e^{-s})$, and $z_v$, its logarithm, a sum of
+#   three. Value 0 has no lower edge and 16 no upper one.
 
 # %%
 LEVELS = 17
@@ -443,10 +447,10 @@ figures.lines(
 
 # %% [markdown]
 # First the question that comes before any comparison: has each of them been trained? The curves are
-# flat at the end. And on the images that it has learned from, a network that knows the earlier pixels
-# has to be as good as the same shape without a network: one distribution for each of the 64 places,
-# fitted by the loop above. (The first row is left out: there is nothing to know yet, except the
-# place, which a convolution is not told.)
+# flat at the end. And on the images that it has learned from, a network that knows the earlier
+# pixels has to be as good as the same shape without a network: one distribution for each of the 64
+# places, fitted by gradient descent as the histogram was. (The first row is left out: there is
+# nothing to know yet, except the place, which a convolution is not told.)
 
 
 # %%
@@ -482,10 +486,11 @@ figures.Table(
 )
 
 # %% [markdown]
-# All have passed, so the last column is about shapes. The bell that is cut off is an eighth of a bit
-# behind. Most of what it lacks is mass at the ends: nearly half of all pixels are paper (0) and a tenth
-# are full ink (16), which is also what the paper remarks on its own softmaxes. Gather the bell's tails
-# there, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it about ends.
+# All have passed, so the last column is about shapes. The bell that is cut off is an eighth of a
+# bit behind. Most of what it lacks is mass at the ends: nearly half of all pixels are paper (0) and
+# 9% are full ink (16), which is also what the paper remarks on its own softmaxes. Gather the bell's
+# tails there, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it
+# about ends.
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel

@@ -114,7 +114,8 @@ print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
 # **3. The last layer's input.** $h_i$ came into $z$ through weight $i$: $dh = dz\, K_2^\top$.
 #
 # **4. The ReLU** let positive numbers pass as they are, so their gradient passes as it is; where it
-# gave 0, nothing depends on what was below: $da = dh \odot [h > 0]$.
+# gave 0, nothing depends on what was below: $da = dh \odot [h > 0]$. ($\odot$ multiplies entry by
+# entry, and the bracket is 1 where it is true, 0 elsewhere.)
 #
 # **5. The first layer** is as the last one: $dK_1 = x^\top da$ and $db_1 = \sum da$.
 #
@@ -142,6 +143,9 @@ def backward(x, v, hidden, z, K2):
 
 # %% [markdown]
 # ### Are they right?
+#
+# Move each of the thirteen numbers a little up and down, and see whether the loss changes as the
+# gradient says.
 
 # %%
 names = ("K1", "b1", "K2", "b2")
@@ -225,10 +229,11 @@ def convolve(image, kernel):
 
 
 # %% [markdown]
-# At pixel (1, 2), the upper left corner of the white block, the kernel finds 1 under its 2 and 0 under
-# both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at (1, 3), the left
-# neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are: $2 - 1 - 1 = 0$. This kernel answers
-# where something begins. Move the window.
+# At pixel (1, 2), the upper left corner of the white block, the kernel finds 1 under its 2 and 0
+# under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at (1, 3), the
+# left neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are: $2 - 1 - 1 = 0$. Just
+# behind the block, at (2, 4), only the left neighbour is: $0 - 1 - 0 = -1$. This kernel is positive
+# where something begins, negative where it has ended. Move the window.
 
 # %%
 y = convolve(image, kernel)

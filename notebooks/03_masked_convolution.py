@@ -316,7 +316,8 @@ check.stack_table(stack_table)
 #
 # $$y_{p} = b + \sum_t x_{p+t}\,\hat K_t,$$
 #
-# with $p$ a pixel and $t$ an offset, and every term sends its share back to what it was made of.
+# with $p$ a pixel here, no probability, and $t$ an offset. Every term sends its share back to what
+# it was made of.
 #
 # **1. The bias** is in every output once: $db = \sum_p dy_p$.
 #
@@ -476,13 +477,13 @@ figures.feature_maps(
 )
 
 # %% [markdown]
-# The pixel to the left and the one above have the largest weights; the further away, the less. Kernels
-# 18, 2 and 4 weigh the left pixel *against* those before it: a difference, which answers where a
-# stroke has just begun or ended. 8 and 27 weigh the left pixel against, or together with, what lies
-# above and to the right, where a stroke may come down.
+# The pixel to the left or the one above has the largest weight; the further away, the less. Kernels
+# 2, 8 and 4 weigh the left pixel *against* the one before it: a difference, which answers where a
+# stroke has just begun or ended. 8 also weighs it against what lies above and to the right, where a
+# stroke may come down; 27 weighs the two together.
 #
-# And what the prediction of one pixel makes of all layers together: how strongly it depends on each
-# earlier pixel, averaged over handwritten digits.
+# That was the first layer. And through all layers together? Here is how strongly the prediction of
+# one pixel depends on each earlier pixel, averaged over handwritten digits.
 
 # %%
 digits = n00.like_mnist(pr.load_data("digits", "test", levels=17)[:40])

@@ -104,17 +104,20 @@ figures.field_growing(
 # bounded, and in training and evaluation all positions are computed in parallel. For CIFAR-10 the
 # paper takes 15 layers with $h = 128$.
 #
-# Each layer is a residual block (Figure 5, left). The map that runs through the network has $2h$
-# features; inside the block there are $h$:
+# Each layer is a residual block (Figure 5, left). The map that runs through the network, its
+# *trunk*, has $2h$ features; inside the block there are $h$:
 #
 # $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
 #   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
 #
 # $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
 #
-# $x$ and $y$ are $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$
-# are 1×1, $K^{conv}$ is 3×3, and all have mask B. The 1×1 convolutions make the costly one cheap: a
-# 3×3 over $2h$ features would have four times as many weights as one over $h$.
+# $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
+# $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1, $K^{conv}$ is 3×3,
+# and all have mask B. (In a block $u$ and $z$ are maps. The $z$ of a loss, further below, is a
+# logit, and the `u` of a drawing is a random number, as in the notebooks before.) The 1×1
+# convolutions make the costly one cheap: a 3×3 over $2h$ features would have four times as many
+# weights as one over $h$.
 #
 # Easily missed: the 1×1 convolutions look at one pixel only, and with three colours they need their
 # mask no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
@@ -245,10 +248,10 @@ course.interactive(
 # layer that gains a column also leaves a row, and what it left behind on the right it never comes
 # back to.
 #
-# Put it in numbers. To get to the row that is $d$ rows up, the path climbs $d$ steps in all. The
-# 7×7 layer climbs at least one row of these if it is to go to the right, and then gains 3 columns;
-# the other $d - 1$ steps belong to 3×3 layers, which gain one column each. So whatever the depth,
-# row $r - d$ is seen up to column
+# Put it in numbers. To get to the row that is $d$ rows up (here $d$ is a number, no gradient), the
+# path climbs $d$ steps in all. The 7×7 layer climbs at least one row of these if it is to go to the
+# right, and then gains 3 columns; the other $d - 1$ steps belong to 3×3 layers, which gain one
+# column each. So whatever the depth, row $r - d$ is seen up to column
 #
 # $$q + 3 + (d - 1) = q + d + 2,$$
 #
@@ -362,13 +365,13 @@ figures.Table(
 )
 
 # %% [markdown]
-# Up to three columns it finds the rule. From four on it stays with the coin, and no training and no
-# depth would change that: all that it sees is independent of what it has to predict. The Diagonal
-# BiLSTM sees the pixel in question, but for one: the last pixel of the row above, which it never
-# sees from more than three columns away ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one
-# copied pixel stays a coin for it too, so that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$
-# and 12.48 for $s = 5$. And it has to *remember* what it saw over more and more steps, as far as
-# its short training lets it.
+# Up to three columns it finds the rule, and is within a nat of the best possible. From four on it
+# stays with the coin, and no training and no depth would change that: all that it sees is
+# independent of what it has to predict. The Diagonal BiLSTM sees the pixel in question, but for
+# one: the last pixel of the row above, which it never sees from more than three columns away
+# ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
+# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. And it has to
+# *remember* what it saw over more and more steps, as far as its short training lets it.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
 # nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot
@@ -688,9 +691,9 @@ def forward(x, p, blocks):
 # a layer should be as large as what went in.**
 #
 # **1.** An output is a sum of $n$ inputs times weights. If these are independent, with mean zero
-# and standard deviation $s$, the squares add up: the sum is $s\sqrt n$ times as large as an input.
-# So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 of the 49 of
-# the 7×7 A.
+# and standard deviation $s$ (no shift now), the squares add up: the sum is $s\sqrt n$ times as
+# large as an input. So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 of
+# the 49 of the 7×7 A.
 #
 # **2.** A ReLU sets half of its inputs to zero, and with them half of the squares. The convolution
 # after it gets $s = \sqrt{2/n}$ in return.

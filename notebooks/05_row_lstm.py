@@ -51,6 +51,9 @@ figures.you_are_here("05")
 #
 # $$z_r = x_r K^{is} + h_{r-1} K^{ss} + b, \qquad h_r = \tanh(z_r).$$
 #
+# The paper's names for the two matrices: *is* leads from the input to the state, *ss* from state to
+# state.
+#
 # The way back goes through the same steps in the opposite order: $dz = dh \odot (1 - h^2)$, since
 # $\tanh' = 1 - \tanh^2$, and then $dh_{r-1} = dz\,K^{ss\top}$. So on its way from the last pixel to
 # the first a gradient is multiplied 27 times by a matrix and by numbers below 1. If the product
@@ -219,13 +222,14 @@ figures.rows_scanned(k=3)
 # %% [markdown]
 # ## What the paper says (§3.1, equation 3; Figure 4, middle)
 #
-# Let $x_{r,q}$ be the layer's input at row $r$ and column $q$, a row vector of $2h$ features. The
-# two convolutions give $4h$ numbers, the *pre-activations*:
+# Let $x_{r,q}$ be the layer's input at row $r$ and column $q$, a row vector of $2h$ features. (As
+# in the paper, $h$ is the number of features, and with an index, $h_{r,q}$, the state, which has so
+# many.) The two convolutions give $4h$ numbers, the *pre-activations*:
 #
 # $$z_{r,q} \;=\; \sum_{t \le 0} x_{r,q+t}\,K^{is}_t \;+\; \sum_{v} h_{r-1,q+v}\,K^{ss}_v \;+\; b$$
 #
-# with $t$ and $v$ from $-(k-1)/2$ to $(k-1)/2$; what lies beside the image is zero. They are cut
-# into four gates of $h$ features each, in this order:
+# with $t$ and $v$ (here an offset, no value) from $-(k-1)/2$ to $(k-1)/2$; what lies beside the
+# image is zero. They are cut into four gates of $h$ features each, in this order:
 #
 # $$o = \sigma(z^o), \quad f = \sigma(z^f), \quad i = \sigma(z^i), \quad g = \tanh(z^g)$$
 #
@@ -408,9 +412,9 @@ record.under("blocks.0.lstm")
 figures.gate_maps(record, "blocks.0.lstm", feature=3)
 
 # %% [markdown]
-# In this feature the forget gate is about three quarters open, and the content is close to −1 almost
-# everywhere. So $c$ sinks row by row: most of what the pixel above had, and a little more. The state
-# $h$ shows little of that growth, for $\tanh$ has long reached −1.
+# In this feature the forget gate is about four fifths open, and the content is close to −1 almost
+# everywhere but on the right. So $c$ sinks row by row: most of what the pixel above had, and a
+# little more. The state $h$ shows little of that growth, for $\tanh$ has long reached −1.
 #
 # A slider over the record takes you through both passes, step by step. `record.to_html("record.html")`
 # writes them as a page of its own, with the equation of each step.

@@ -103,6 +103,11 @@ def pick(answer):
                 raise Wrong(f"{what} gives {got}; values are 0 to {len(q) - 1}.")
             if got == (np.cumsum(q) < u).sum() != wanted:
                 raise Wrong(f"{what} gives {int(got)}: a part includes its lower end.")
+            if u > 0 and got == (int(np.argmax(q > u)) if (q > u).any() else 0) != wanted:
+                raise Wrong(
+                    f"{what} gives {int(got)}: it compares u with the probabilities, not "
+                    "with where their parts end."
+                )
             if q[int(got)] == 0:
                 raise Wrong(f"{what} gives {int(got)}, which has probability 0.")
             if got != wanted:
@@ -126,10 +131,12 @@ def steered(answer):
         "leaves out the pixels to its right in its own row.": (H - 1 - r) * W,
         "counts all other pixels, also those that are drawn before it.": H * W - 1,
         "counts those that come before it; they are drawn without it.": r * W + q,
+        "counts the rectangle below and to the right; rows below are drawn as a whole.":
+            (H - r) * (W - q) - 1,
         "takes r for the column and q for the row.": H * W - 1 - (q * W + r),
         "goes down the columns; the raster order goes along the rows.": H * W - 1 - (q * H + r),
         "skips H pixels for each row above; a row has W of them.": H * W - 1 - (r * H + q),
-    }
+    }  # fmt: skip
     if all(np.ndim(g) == 0 for g in got):
         mistaken("It", got, H * W - 1 - (r * W + q), mistakes)
     for case, g in zip(cases, got, strict=True):

@@ -68,6 +68,8 @@ def _other_ways(what, got, wanted, x, known, u):
             filled(lambda v, p: p > 0.5, rows),
         "goes column by column; the raster order goes along the rows.":
             filled(lambda v, p: v < p, sorted(rows, key=lambda place: place[::-1])),
+        "begins with the last pixel; p asks for the pixels before, which have to be there.":
+            filled(lambda v, p: v < p, rows[::-1]),
     }.items():  # fmt: skip
         mistaken(what, got, wanted, {why: image})
 

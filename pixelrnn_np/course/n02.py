@@ -25,6 +25,8 @@ def log_softmax(answer):
             "gives probabilities; their logarithms are asked for.": np.exp(wanted),
             "has the wrong sign: the logarithm of a probability is never positive.": -wanted,
             "gives logarithms to base 2.": wanted / np.log(2),
+            "has the largest logit taken out of the sum only; z has to lose it as well.": wanted
+            + top,
         }
         mistaken(f"With {name}, it", got, wanted, mistakes)
         if np.shape(got) == z.shape and z.ndim > 1:
@@ -56,6 +58,15 @@ def batch_gradient(answer):
                 if factor != 1 and np.allclose(got, factor * wanted):
                     raise Wrong(f"{what} {why}")
             p = e / e.sum(axis=-1, keepdims=True)
-            said = {"is what the model said; what happened is missing.": p / shape[0]}
+            happened = np.eye(levels)[x]
+            said = {
+                "is what the model said; what happened is missing.": p / shape[0],
+                "takes the logits for what the model said; their softmax is.":
+                    (logits - happened) / shape[0],
+                "shares one softmax among all sub-pixels; each has its own.":
+                    (e / e.sum() - happened) / shape[0],
+                "moves the value that happened only; the others are pushed down.":
+                    (p - 1) * happened / shape[0],
+            }  # fmt: skip
             mistaken(what, got, wanted, said)
         same(what, got, wanted)

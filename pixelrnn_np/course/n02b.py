@@ -7,7 +7,7 @@ from .checking import exercise, mistaken, same
 
 @exercise("2b.1")
 def parameter_count(answer):
-    cases = [(3, 3, 1, 1, 8, 8), (1, 1, 4, 6, 5, 5), (7, 7, 3, 32, 32, 32), (1, 3, 16, 64, 28, 28)]
+    cases = [(7, 7, 3, 32, 32, 32), (3, 3, 1, 1, 8, 8), (1, 1, 4, 6, 5, 5), (1, 3, 16, 64, 28, 28)]
     for rows, cols, m, n, H, W in cases:
         weights = rows * cols * m * n
         what = f"parameter_count{(rows, cols, m, n, H, W)}"
@@ -19,6 +19,8 @@ def parameter_count(answer):
             "gives the biases to the m features that are read, not to those that are made.":
                 weights + m,
             "counts each pixel's weights; all pixels share them.": (weights + n) * H * W,
+            "counts the weights of each pixel; all pixels share them.": weights * H * W + n,
+            "adds m and n; there is a weight for each pair of them.": rows * cols * (m + n),
             "forgets that each new feature reads all m.": rows * cols * n + n,
         }  # fmt: skip
         mistaken(what, got, weights + n, mistakes)

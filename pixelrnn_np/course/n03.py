@@ -22,6 +22,8 @@ def living_weights(answer):
         "leaves out the middle, where some pairs of colours live.": earlier * m * m,
         "counts pairs of colours in the middle; each pair has (m/3)² weights.":
             earlier * m * m + np.where(B, 6, 3),
+        "counts the later taps too; the mask hides these.":
+            2 * earlier * m * m + np.where(B, 6, 3) * m * m // 9,
         "counts taps; each of them has m² weights.": earlier + B,
     }  # fmt: skip
     if all(np.ndim(g) == 0 for g in got):
@@ -74,6 +76,10 @@ def input_gradient(answer):
             "goes round the edges, and the wrong way: forward reads at p + t.":
                 _rolled(dy, K, -1),
         }  # fmt: skip
+        unmoved = sum(dy @ K[a, b].T for a, b in np.ndindex(rows, cols))
+        mistakes["has not moved the shares: each tap sends to the pixel that it has read."] = (
+            unmoved
+        )
         if rows * cols > 1:
             mistaken(what, got, wanted, {**mistakes, **wrapped})
         elif inputs == 3:

@@ -14,6 +14,10 @@ def columns_seen(answer):
         wanted = set(range(max(0, q - 3 - L), min(W, right + 1))) if d <= 3 + L else set()
         what, got = f"columns_seen({q}, {d}, {L}, {W})", answer(q, d, L, W)
         why = " That row is too far up." if d > 3 + L else ""
+        if d == 0:
+            why = " In its own row it sees neither itself nor what comes after it."
+        elif d <= 3 + L and isinstance(got, set) and max(got, default=0) > right:
+            why = " To the right each layer gains a column only where it climbs a row."
         same_columns(what, got, wanted, W, why)
 
 
@@ -25,6 +29,8 @@ def leaked(answer):
         what = f"leaked({r}, {q}, {W})"
         if W > 2 and np.ndim(got) == 0 and got < wanted:
             raise Wrong(f"{what} gives {got}; it sees more than these.")
+        if np.ndim(got) == 0 and got == wanted - 1:
+            raise Wrong(f"{what} gives {got}; the pixel itself counts as well.")
         if np.ndim(got) == 0 and got > wanted:
             raise Wrong(f"{what} gives {got}; some of these no feature of the block has seen.")
         same(what, got, wanted)
@@ -50,6 +56,13 @@ def relu_after(answer):
             raise Wrong(
                 "What arrives at a has not passed the ReLU: both sides of the sum come before it."
             )
+        if F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], wanted[1] * (a > 0)):
+            raise Wrong("da asks where a is positive; here a has no ReLU of its own.")
+        past = np.einsum("rqh,rqf->hf", a, dy)
+        if F > 1 and np.shape(got[2]) == K.shape and np.allclose(got[2], past):
+            raise Wrong(
+                "dK is made of dy as it was before the ReLU; a K is on the other side of it."
+            )
         for name, mine, right in zip(("dx", "da", "dK"), got, wanted, strict=True):
             same(f"With x of shape {x.shape}, {name}", mine, right)
 
@@ -69,6 +82,7 @@ def first_loss(answer):
         named(f"{what} the bias", got[0], bias, [
             (v, "is the share itself; σ of it is another number."),
             (np.log(v), "is ln v̄, and σ of that is not v̄: the zeros have a say too."),
+            (v / (1 - v), "is the odds; the logit is their logarithm."),
             (-bias, "has the wrong sign: that is the logit of a zero."),
             (1 / (1 + np.exp(-v)), "is σ of the share; what is asked for has the share as its σ."),
         ])  # fmt: skip
@@ -77,6 +91,7 @@ def first_loss(answer):
             (x.size * pixel, "is that of all images together, not of one."),
             (D * pixel / np.log(2), "is in bits: the logarithm is not natural."),
             (-D * v * np.log(v), "leaves the zeros out: they cost -ln(1 - v̄) each."),
+            (-D * np.log(v), "counts every pixel as a one: a zero costs -ln(1 - v̄)."),
             (D * np.log(2), "is that of a coin for each pixel; the bias has made it cheaper."),
             (-D * pixel, "is the log-likelihood; what it costs is minus that."),
         ])  # fmt: skip

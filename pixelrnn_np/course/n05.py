@@ -46,10 +46,13 @@ def one_row_back(answer):
             )
         what, s = f"With W = {W} and k = {k} the result", k // 2
         rolled = sum(np.roll(dz @ K[v + s].T, v, axis=0) for v in range(-s, s + 1))
+        other_way = sum(np.roll(dz @ K[v + s].T, -v, axis=0) for v in range(-s, s + 1))
         unmoved = sum(dz @ K[v + s].T for v in range(-s, s + 1))
         mistakes = {
             "lets what leaves the image on one side come in on the other, as np.roll does.": rolled,
             "has not moved the shares: tap v read column q + v.": unmoved,
+            "goes round the edges, and the wrong way: forward reads at q + v.": other_way,
+            "is what the middle tap sends back; the others send something too.": dz @ K[s].T,
         }
         mistaken(what, got, wanted, mistakes)
         same(what, got, wanted)
