@@ -428,7 +428,7 @@ course.interactive(
 
 # %% [markdown]
 # It is the last pixel of the previous row, and here is why. Let $n$ be the number of columns. Mask
-# A hides a pixel from its own features: the value at $(r-1, m)$ first shows in the features of its
+# A hides a pixel from its own features: the value at $(r-1, q')$ first shows in the features of its
 # *right* neighbours, three of them, and of the pixels below. The right-to-left scan, shifted, reads
 # features of rows up to $r-1$, and there it finds every pixel of row $r-1$ but the one that has no
 # right neighbour: the last. The rows below $r-1$ have seen that one, in columns from $n-4$ on. But
@@ -664,7 +664,7 @@ check.one_diagonal_back(one_diagonal_back)
 # $dh_0 \mathrel{+}= \sum_r (1 - m_t)\, dh$ and $dc_0 \mathrel{+}= \sum_r (1 - m_t)\, dc$.
 #
 # **2. Into the state.** The rest meets what the layer above sends: $dh_t = m_t \odot dh + dy_t$ and
-# $dc = m_t \odot dc$. The skewed $dy$ is zero on padding. So from here on all of a padding row's
+# $dc_t = m_t \odot dc$. The skewed $dy$ is zero on padding. So from here on all of a padding row's
 # gradients are zero, $dz$ too: the gates of a pixel that does not exist teach nobody.
 #
 # **3. Through cell and gates**, as in steps 4 and 5 above, for all rows of the column at once.
@@ -780,8 +780,8 @@ figures.Table(
 #
 # Running the whole layer for every new pixel would compute everything again $n^2$ times. States of
 # earlier pixels never change, so keep those that will still be read, and each pixel costs one cell.
-# Which are they? Blue in the figure. One row of states is enough, and as drawing goes on it is
-# written over from the left.
+# Which are they? Blue in the figure. One row of states is enough (for the Row LSTM one row and
+# $(k-1)/2$ states more), and as drawing goes on it is written over from the left.
 
 
 # %%
@@ -918,7 +918,6 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 #
 # ## What to take away
 #
-# - Drawing keeps one row of states in each scan; the right-to-left one waits until its row is finished.
 # - Each pixel reads two finished states, above and beside; two scans from the two upper corners see
 #   all features above, and those to the left in the same row.
 # - The skew turns a diagonal into a column, so that a whole diagonal is one step: $2n-1$ of them in
@@ -929,6 +928,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # - Backwards, diagonals go from the last to the first. What reaches padding goes to $h_0$ and $c_0$ and
 #   ends there. Cells carry gradients along the rows only;
 #   between rows it is all $h$ and $K^{ss}$.
+# - Drawing keeps one row of states in each scan; the right-to-left one waits until its row is finished.
 #
 # In the package: `layers/diagonal_bilstm.py`, `reference/diagonal_lstm.py` (the plain twin, which
 # knows no skew), `kernels/diagonal_lstm.py` (the fast one).

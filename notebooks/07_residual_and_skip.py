@@ -176,8 +176,9 @@ print("slow and fast agree:", ", ".join(nets))
 # So with residual connections every layer reaches the head already, and skips reach nothing new:
 # they add short ways beside it, and let a layer tell the head something that it does not tell the
 # layers above. *Without* residual connections skips are the one short way to the head, but the
-# layers still feed on each other's ever smaller outputs. From this alone, which entries of Table 2
-# would you expect to be close to each other?
+# layers still feed on each other's ever smaller outputs. Four networks can be built: with neither
+# connection, with one, with the other, with both. From this alone, which of them would you expect to
+# be nearly as good as each other? (The paper's Table 2 has the answer, and so has ours, below.)
 #
 # ## Exercise 7.1 · How many ways?
 #
@@ -220,11 +221,11 @@ figures.block_sketch(back=True)
 #
 # $$da_l = dx_{l+1}\,K^{up\top}_l + dx_{head}\,K^{skip\top}_l.$$
 #
-# **3. The weights.** As for any product, with $p$ over all pixels:
+# **3. The weights.** As for any product. The sums are over all pixels of all images:
 #
-# $$dK^{up}_l = \sum_p a_{l,p}^\top\, dx_{l+1,p}, \quad
-#   dK^{skip}_l = \sum_p a_{l,p}^\top\, dx_{head,p}, \quad
-#   db^{up}_l = \sum_p dx_{l+1,p}, \quad db^{skip}_l = \sum_p dx_{head,p}.$$
+# $$dK^{up}_l = \sum a_l^\top\, dx_{l+1}, \quad
+#   dK^{skip}_l = \sum a_l^\top\, dx_{head}, \quad
+#   db^{up}_l = \sum dx_{l+1}, \quad db^{skip}_l = \sum dx_{head}.$$
 #
 # **4. Through the LSTM**, as in [05](05_row_lstm.ipynb): $da_l$ becomes
 # $\text{LSTM}_l^\top(da_l)$, where $^\top$ stands for its whole backward pass.
@@ -605,7 +606,7 @@ figures.Table(
 # Together the last four are worth three to five nats in every network that has learnt something. In
 # the two of the figures that is more than their prices one by one add up to: each is spared easily
 # because the others are still there. With skips alone the first four are worth five times as much as
-# the last four. With both connections no third stands out so far. (With neither, the first four can
+# the last four; with both connections it is twice. (With neither, the first four can
 # go: they say nothing about the digit. The last ones cannot, for they tell where in the image a pixel
 # lies.)
 #

@@ -48,8 +48,8 @@ figures.you_are_here("09")
 # are, and in which units one steps.
 #
 # That last point is less innocent than it sounds. Here is the size of the gradient in each array of
-# parameters of a fresh network. The loss is the same for all of them, and the slopes differ by a
-# factor of hundreds: a step that suits one is far too long or too short for another.
+# parameters of a fresh network. The loss is the same for all of them, and the slopes differ by
+# factors of up to some thousands: a step that suits one is far too long or too short for another.
 
 # %%
 splits = "train", "valid", "test"
@@ -537,7 +537,7 @@ course.interactive(draw_turned, static=[{"angle": 0}, {"angle": 45}], angle=(0, 
 # **2. Turn, do what Adam does, turn back.** With $Q$ the eigenvectors as columns, $Q^\top g$ is the
 # gradient along the valley's axes. Adam's $v$ is taken there, and its step is turned back by $Q$.
 #
-# **3. A layer is a matrix.** $L$ for all of a network's parameters would have $10^{10}$ entries. But
+# **3. A layer is a matrix.** $L$ for 70,000 parameters would have $5 \cdot 10^9$ entries. But
 # a layer's weights $W$, with the bias as one more row, have rows (inputs) and columns (outputs), and
 # its gradient is a matrix $G$ too. So keep two small ones, for how rows vary together and how columns
 # do:
@@ -547,8 +547,9 @@ course.interactive(draw_turned, static=[{"angle": 0}, {"angle": 45}], angle=(0, 
 # $$G' = Q_L^\top G\, Q_R, \qquad v \leftarrow \beta_2 v + (1-\beta_2)\, G' \odot G', \qquad
 #   W \leftarrow W - \eta\; Q_L \frac{Q_L^\top \hat m\, Q_R}{\sqrt{\hat v} + \varepsilon}\, Q_R^\top.$$
 #
-# Replace $Q_L$ and $Q_R$ by identities, and it is Adam, line for line. ($\hat m$ and $\hat v$ are
-# corrected as Adam's.)
+# Here $m$ is Adam's average of $G$, and $s$ is a rate of forgetting, as $\rho$ was; RMSProp's $s$ was
+# an average itself. Replace $Q_L$ and $Q_R$ by identities, and it is Adam, line for line. ($\hat m$
+# and $\hat v$ are corrected as Adam's.)
 
 
 # %%
@@ -815,8 +816,9 @@ print(f"over the last tenth of the run the nats on validation images: {how}")
 results.curve(name)
 
 # %% [markdown]
-# ("Train" is the mean of some batches with the weights as they were, "valid" the whole set with their
-# moving average, so that at the beginning it can lie lower.)
+# (These minutes are by the clock on the wall, those of the tables above of one core's work. "Train" is
+# the mean of some batches with the weights as they were, "valid" the whole set with their moving
+# average, so that at the beginning it can lie lower.)
 # A curve that still falls at its right end asks for more training; one that rises on validation
 # images, while it falls on training images, shows a network that has begun to learn its training
 # set by heart. The weights that ship are those of the lowest point.
@@ -881,8 +883,8 @@ course.show(*(completions(name) for name in dict.fromkeys([n00.best(), *pr.list_
 # %% [markdown]
 # In the coloured ones most lower halves keep the ink and the paper of the upper ones, in all three
 # channels, although every colour value is drawn on its own: G is told R, and B both. Where that
-# fails, a stray colour in a stroke, you see the limit of a network that was trained for half a
-# minute.
+# fails, a stray colour in a stroke, you see the limit of a small network and of 1,297 images to learn
+# from.
 #
 # ## Tables 5 and 6 (§5.6, §5.7): the paper's numbers
 #

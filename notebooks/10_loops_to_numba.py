@@ -63,15 +63,15 @@ figures.you_are_here("10")
 # ## The idea
 #
 # A training step of a small PixelCNN is several hundred million multiplications. A core of a
-# present-day machine does more than ten thousand million in a second. So a step *could* take some ten
+# present-day machine does more than $10^{10}$ in a second. So a step *could* take some ten
 # milliseconds. Written as the equation stands, it takes half a minute.
 #
 # Between the two lies no cleverness about the network. The sum stays the same sum. What changes is
 # how often Python is asked, how often numbers travel between memory and processor, and how many of
 # them one instruction takes.
 #
-# The unit of this notebook is the **GFLOP/s**: a thousand million operations on floating-point numbers
-# in a second. A multiplication is one, an addition is another.
+# The unit of this notebook is the **GFLOP/s**: $10^9$ operations on floating-point numbers in a
+# second. A multiplication is one, an addition is another.
 #
 # To see how far there is to go, we first ask the machine for its best: a product of two large
 # matrices, which does most arithmetic per number read. Everything below is measured against that,

@@ -448,7 +448,8 @@ figures.bars(
 #
 # ## What a wrong model costs
 #
-# Let images come from $p$, and let $q$ set the prices. An image costs $-\log_2 q$ bits where it
+# Let images come from $p$, and let $q$ set the prices: a second distribution from here on, no longer
+# a column. An image costs $-\log_2 q$ bits where it
 # would have cost $-\log_2 p$. On average the difference is
 #
 # $$\sum_{\mathbf{x}} p(\mathbf{x}) \log_2 \frac{p(\mathbf{x})}{q(\mathbf{x})}
@@ -512,11 +513,11 @@ figures.lines(
 
 # %% [markdown]
 # For its own images the model's own prices are the cheapest, and either way it gets dearer: that is
-# the theorem, measured. The gap between the curve and its lowest point *is*
-# $D_{\mathrm{KL}}$. For test digits the model is itself a wrong $q$. Their curve's lowest point lies
+# the theorem, measured. The gap between the curve and its lowest point *is* $D_{\mathrm{KL}}$, as
+# far as 400 images can tell. For test digits the model is itself a wrong $q$. Their curve's lowest point lies
 # a little above 1: on images that it has not seen, the model is a little too sure.
 #
-# And the bytes follow. Three lists of prices for the same 400 drawn images, each by the coder above
+# And the bytes follow. Four lists of prices for the same 400 drawn images, each by the coder above
 # (one long message of all pixels, frequencies from each model's probabilities):
 
 # %%

@@ -283,6 +283,10 @@ check.fair_bits(fair_bits)
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
 # $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
+#
+# In the code, outputs of zero are bells that stand side by side: `start` spreads the means out, and
+# $\lambda$ is 1. (It is left at `log_s` in the height. What is added to all heights alike
+# does not change a softmax.)
 
 # %%
 LEVELS = 17
