@@ -1,5 +1,7 @@
 """Checks of notebook 06, the Diagonal BiLSTM."""
 
+from itertools import permutations
+
 import numpy as np
 
 from .checking import Wrong, exercise, mistaken, same
@@ -19,6 +21,10 @@ def wrong_order_reads(answer):
             raise Wrong(f"{what} gives what the left-to-right scan reads.")
         if got == {(r, q + 1), (r - 1, q + 1)}:
             raise Wrong(f"{what} has {(r - 1, q + 1)}: in the skewed map rows also stand apart.")
+        if got == {(r, q + 1), (r - 1, q - 2)}:
+            raise Wrong(f"{what} has {(r - 1, q - 2)}: after the flip both lie to the right.")
+        if got == {(b, a) for a, b in from_a_map(r, q)}:
+            raise Wrong(f"{what} has pairs (column, row); (row, column) is asked for.")
         if len(got) != 2:
             raise Wrong(f"{what} gives {len(got)} pixels; there are two taps.")
         off = sorted(got - from_a_map(r, q))
@@ -38,7 +44,7 @@ def from_a_map(r, q, n=9):
 
 @exercise("6.2")
 def how_many_miss(answer):
-    for H, W, k in [(3, 8, 7), (28, 28, 7), (1, 28, 7), (5, 9, 3), (4, 3, 7), (6, 4, 7), (2, 5, 9)]:
+    for H, W, k in [(28, 28, 7), (3, 8, 7), (1, 28, 7), (5, 9, 3), (4, 3, 7), (6, 4, 7), (2, 5, 9)]:
         wanted = sum(
             q + k // 2 < W - 1 for _ in range(1, H) for q in range(W)
         )  # the paper's condition, pixel by pixel
@@ -52,6 +58,10 @@ def how_many_miss(answer):
                 raise Wrong(f"{what} gives {got}: it counts the first row, which has none above.")
             if got == (H - 1) * max(0, W - k // 2):
                 raise Wrong(f"{what} gives {got}: one column too many in each row.")
+            if k < W and got == (H - 1) * (W - k):
+                raise Wrong(f"{what} gives {got}: the kernel reaches k // 2 to the right, not k.")
+            if H > 1 and got == H - 1 != (H - 1) * (W - 1 - k // 2):
+                raise Wrong(f"{what} gives {got}: one in each row; it is every pixel so far left.")
             if H == 1:
                 raise Wrong(f"{what} gives {got}; one row has no previous row.")
         same(what, got, wanted)
@@ -78,7 +88,9 @@ def one_diagonal_back(answer):
             "hands the gradient of h0 to the last row, as np.roll does.": rolled,
             "adds the gradient of h_above where it is; row r of h_above was row r - 1.": here + up,
             "is what the tap beside sends; the tap above sends something too.": here,
-        }
+            "has K[0] and K[1] exchanged; above is K[0], and its gradient moves.":
+                up + np.vstack([here[1:], 0 * here[:1]]),
+        }  # fmt: skip
         mistaken(f"With H = {H} rows dh", dh, wanted, mistakes)
         same(f"With H = {H} rows dh", dh, wanted)
         if H > 1:
@@ -86,6 +98,7 @@ def one_diagonal_back(answer):
                 "adds up all rows; h0 stood above the first row alone.": up.sum(axis=0),
                 "is the last row's share; h0 stood above the first row.": up[-1],
                 "takes the tap beside; h0 was read by the tap above, K[0].": here[0],
+                "takes both taps; in h_above alone did h0 stand.": up[0] + here[0],
                 "is zero; the first row of h_above was h0, and it sends something back.": 0 * up[0],
             }
             mistaken(f"With H = {H} rows dh0", dh0, up[0], of_h0)
@@ -117,17 +130,20 @@ def finish_row(answer):
             ),
         }
         wanted = row_of(z_is, kept, K, h0, c0)
+        others = [p for p in permutations("ofig") if p != tuple("ofig")]
+        if any(np.array_equal(got, row_of(z_is, kept, K, h0, c0, gates=p)) for p in others):
+            raise Wrong(f"{what} cuts z in another order; it is o, f, i, g.")
         if W > 1:
             mistaken(what, got, wanted, mistakes)
         same(what, got, wanted)
 
 
-def row_of(z_is, h_above, K, h0, c0, columns=None, carried=True):
+def row_of(z_is, h_above, K, h0, c0, columns=None, carried=True, gates="ofig"):
     """States of one row, (W, h), scanned in the order of `columns`."""
     states, h, c = np.zeros_like(h_above), h0, c0
     for q in reversed(range(len(z_is))) if columns is None else columns:
-        z_o, z_f, z_i, z_g = np.split(z_is[q] + h_above[q] @ K[0] + h @ K[1], 4)
-        o, f, i = (1 / (1 + np.exp(-z)) for z in (z_o, z_f, z_i))
-        c = f * (c if carried else c0) + i * np.tanh(z_g)
+        z = dict(zip(gates, np.split(z_is[q] + h_above[q] @ K[0] + h @ K[1], 4), strict=True))
+        o, f, i = (1 / (1 + np.exp(-z[gate])) for gate in "ofi")
+        c = f * (c if carried else c0) + i * np.tanh(z["g"])
         states[q] = h = o * np.tanh(c)
     return states

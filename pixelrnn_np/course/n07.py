@@ -20,6 +20,8 @@ def ways(answer):
                     (1 + residual + skip) ** L,
                 "counts each skip once; how many ways lead to its block?":
                     (2**L if residual else 1) + L * skip,
+                "has the ways without skips only; a skip ends a way at each block.":
+                    2**L if residual else 1,
             })  # fmt: skip
             same(what, got, wanted)
 
@@ -46,6 +48,9 @@ def block_back(answer):
             "gradient goes back through the transpose.": back(turned) + turned,
             "lets the skip's gradient through the LSTM, but not past it.": back(d) + dy,
             "lets the skip's gradient past the LSTM, but not through it.": back(dy) + d,
+            "lets dy go through the LSTM, but not past it.": back(d) + d - dy,
+            "lets the skip's gradient past K_skip as it is; y came to the skip through K_skip.":
+                back(dy + dskip) + dy + dskip,
             "has nothing that comes back past the LSTM: x enters y directly, too.": back(d),
             "knows nothing of the skip: dskip comes back to y as well.": back(dy) + dy,
         })  # fmt: skip
@@ -54,8 +59,8 @@ def block_back(answer):
 
 @exercise("7.3")
 def spread(answer):
-    for L, first, added, factor in [(0, 2.0, 1.0, 1.0), (1, 1.0, 1.0, 1.0), (12, 0.5, 0.25, 1.0),
-                                    (16, 1.0, 2.0, 0.25), (9, 0.0, 1.0, 0.5)]:  # fmt: skip
+    for L, first, added, factor in [(12, 0.5, 0.25, 1.0), (16, 1.0, 2.0, 0.25), (1, 1.0, 1.0, 1.0),
+                                    (9, 0.0, 1.0, 0.5), (0, 2.0, 1.0, 1.0)]:  # fmt: skip
         got = answer(L, first, added, factor)
         what = f"spread({L}, {first}, {added}, {factor})"
         wanted = np.sqrt(first**2 + L * (factor * added) ** 2)
@@ -65,5 +70,11 @@ def spread(answer):
             "is a variance; the deviation is its root.": wanted**2,
             "has the factor where its square belongs: it is a part of what is added.":
                 np.sqrt(first**2 + L * factor * added**2),
+            "has L squared; there are L variances, each counted once.":
+                np.sqrt(first**2 + (L * factor * added) ** 2),
+            "leaves out x_1, which is the first of the summands.":
+                np.sqrt(L) * factor * added,
+            "has x_1 in the sum L times; it is there once.":
+                np.sqrt(L * (first**2 + (factor * added) ** 2)),
         })  # fmt: skip
         same(what, got, wanted)

@@ -51,9 +51,12 @@ def collected(dy, K, height, width, before):
 def true_nats(answer):
     rng = np.random.default_rng(0)
     one, two, far = (3.0,), (4000.0,), (3.0, 2000.0, 4000.0)
-    for S, sizes in [(2, one * 5), (1, one * 3), (6, one * 4), (4, two * 3), (3, far), (1, far)]:
+    cases = (2, one * 5), (1, one * 3), (6, one * 4), (4, two * 3), (3, far), (1, far), (3, one * 2)
+    for n, (S, sizes) in enumerate(cases):
         small = -np.log(rng.dirichlet(np.ones(S)))
         large = np.array(sizes) + 2 * rng.random((S, len(sizes)))
+        if unlikely := n == len(cases) - 1:  # beside one small image it costs far more
+            large[1] += 2000
         pairs = small[:, None] + large
         wanted = -np.logaddexp.reduce(-pairs, axis=0)
         with np.errstate(all="ignore"):
@@ -61,6 +64,11 @@ def true_nats(answer):
         around = " and ".join(f"{size:,.0f}" for size in dict.fromkeys(sizes))
         what = f"With S = {S} small images and nats around {around} the result"
         if np.shape(got) == wanted.shape and not np.isfinite(got).all():
+            if unlikely:
+                raise Wrong(
+                    f"{what} is not finite, where one small image is far less probable "
+                    "than others: take out the largest probability, the fewest nats."
+                )
             if len(set(sizes)) > 1:
                 raise Wrong(f"{what} is not finite. One shift for all images does not do: where "
                             "the cheapest costs 3, exp(-2,000) is 0 for the next. Each image "
@@ -71,5 +79,7 @@ def true_nats(answer):
             "leaves out how probable each small image is.":
                 -np.logaddexp.reduce(-large, axis=0),
             "counts the most probable small image only.": pairs.min(axis=0),
+            "is ln p; nats are -ln p.": -wanted,
+            "adds up the nats; it is the probabilities that are summed.": pairs.sum(axis=0),
         })  # fmt: skip
         same(what, got, wanted)

@@ -21,8 +21,8 @@ def parameters(answer):
                 "at the biases of up and skip: each pair makes 4h.": 4 * h,
                 "8h are missing in each block: initial states, and biases of up and skip.": 8 * h,
                 "that is one direction only.": direction,
-                "a second matrix K_ss per direction is missing: it reads two places, above and on "
-                "the left.": 8 * h * h,
+                "8h² are missing in each block. K_ss reads two places, above and on the left, and "
+                "K_is is there for both directions.": 8 * h * h,
                 "K_ss has a bias in your count; K_is has the only one.": -8 * h,
                 "a gate is missing: o, f, i and g are four.": 8 * h * h + 2 * h,
             }  # fmt: skip
@@ -31,7 +31,8 @@ def parameters(answer):
         if np.ndim(got) == 0:
             guesses = {
                 "the head has two hidden layers.": wanted - head * head - head,
-                "weights under the mask are counted as well.": wanted - 25 * 2 * h,
+                "50h are missing: weights under the mask are counted as well, and the first layer "
+                "makes 2h features.": wanted - 25 * 2 * h,
                 "the biases of the first layer are missing.": wanted - 2 * h,
                 "the biases of the head are missing.": wanted - 2 * head - 1,
             }
@@ -53,6 +54,12 @@ def comparable(answer):
                 ((nats - D * np.log(levels)) / (D * np.log(2)), "the width counts the other way."),
                 ((nats + np.log(levels)) / (D * np.log(2)), "every dimension is scaled, not one."),
                 ((nats + D * np.log(levels)) / D, "these are nats, not bits."),
+                (
+                    nats / (D * np.log(2)) + np.log(levels),
+                    "the width is in nats, the rest in bits.",
+                ),
+                (nats / D + np.log2(levels), "the width is in bits, the rest in nats."),
+                ((nats + D * np.log(levels)) / np.log(2), "these are the bits of a whole image."),
             ]:
                 if np.isclose(float(got), value) and not np.isclose(value, wanted):
                     raise Wrong(f"{what} gives {got:.4g}: {why}")
@@ -76,6 +83,8 @@ def step_size(answer):
                     "that is the first step's size.": lr / np.sqrt(1 - decay),
                     "that is the size of s over g², not of the step.": size,
                     "t is too small by one: s has been updated before the step.": lr / before,
+                    "old squares fade: s is no plain sum of (1 - ρ) g².":
+                        lr / np.sqrt((1 - decay) * t),
                     "t is too large by one.": lr / np.sqrt(1 - decay ** (t + 1)),
                     "ρ^t is what s still lacks; it has 1 - ρ^t.": lr / np.sqrt(decay**t),
                 },

@@ -35,6 +35,8 @@ def one_tap(answer):
         if np.shape(got) == wanted.shape and not np.allclose(got, wanted):
             if np.allclose(got, correct_tap(x, K, -dr, -dq)):
                 raise Wrong(f"With the offset ({dr}, {dq}) the map moves in the wrong direction.")
+            if np.allclose(got, correct_tap(x, K, dq, dr)):
+                raise Wrong(f"With the offset ({dr}, {dq}) rows move by dq, and columns by dr.")
             if np.allclose(got, np.roll(x @ K, (-dr, -dq), axis=(1, 2))):
                 raise Wrong(f"With the offset ({dr}, {dq}) pixels enter again on the other side.")
         same(what, got, wanted)
@@ -51,6 +53,8 @@ def share_of_padding(answer):
                 "has rows and columns exchanged: a row is as wide as W and all shifts.":
                     (W - 1) / (H + W - 1),
                 "counts padding for each pixel; the share is of all positions.": (H - 1) / W,
+                "counts one of the two triangles; padding stands left and right.":
+                    (H - 1) / 2 / (H + W - 1),
                 "is a half, which only large squares come near to.": 0.5,
                 "counts positions; it should be between 0 and 1.": H * (H - 1),
             }  # fmt: skip
@@ -69,11 +73,21 @@ def one_tanh(answer):
         got = answer(z.copy())
         if np.shape(got) == wanted.shape:
             off = np.abs(np.asarray(got) - wanted).reshape(5, 4, h).max(axis=(0, 2)) > 1e-9
+            z_ofi, gave = z[:, :half], np.asarray(got)[:, :half]
+            for wrong, why in [
+                (0.5 + 0.5 * np.tanh(z_ofi), "the half inside tanh is missing"),
+                (0.5 * np.tanh(0.5 * z_ofi), "the half that is added is missing"),
+                (0.5 + np.tanh(0.5 * z_ofi), "the half in front of tanh is missing"),
+            ]:
+                if np.allclose(gave, wrong):
+                    raise Wrong(f"With h = {h}, in o, f and i {why}.")
             if off.any() and not off[3]:
                 gates = ", ".join("ofi"[k] for k in range(3) if off[k])
                 raise Wrong(f"With h = {h}, g is right and {gates} not.")
             if off[3] and not off[:3].any():
-                raise Wrong(f"With h = {h}, o, f and i are right and g is not.")
+                raise Wrong(f"With h = {h}, o, f and i are right and g is not: it is tanh itself.")
+            if off[0] and off[3] and not off[1:3].any():
+                raise Wrong(f"With h = {h}, f and i are right, o and g not: g is the last quarter.")
         same(f"With h = {h} the result", got, wanted)
     calls = []
     tanh = np.tanh

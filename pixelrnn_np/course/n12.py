@@ -25,11 +25,16 @@ def interval(answer):
         if len(message) > 1 and abs(got[1] - sum(p[v] for v in message)) < 1e-12:
             raise Wrong(f"{what}: its width is the sum of the probabilities; each value takes a "
                         "share of the interval that is left.")  # fmt: skip
+        if abs(got[1] - low - width) < 1e-12 and low:
+            raise Wrong(f"{what} has {got[1]} as its width; that is where the interval ends.")
+        if abs(got[1] - width) > 1e-12 and abs(got[1] - width_of(message, p[::-1])) < 1e-12:
+            raise Wrong(f"{what}: value 0 has the first probability of the list, not the last.")
         if abs(got[1] - width) > 1e-12:
             raise Wrong(f"{what} has width {got[1]}, which is not right.")
-        first, shrunk, share = Fraction(0), Fraction(0), Fraction(1)
+        first, shrunk, past, share = Fraction(0), Fraction(0), Fraction(0), Fraction(1)
         for v in message:
             first += sum(p[:v])
+            past += share * sum(p[: v + 1])
             share *= p[v]
             shrunk += share * sum(p[:v])
         if abs(got[0] - low) > 1e-12 and abs(got[0] - shrunk) < 1e-12:
@@ -37,8 +42,19 @@ def interval(answer):
                         "so it needs the old width.")  # fmt: skip
         if abs(got[0] - low) > 1e-12 and abs(got[0] - first) < 1e-12:
             raise Wrong(f"{what}: low moves by a share of the present width, not of 1.")
+        if message and abs(got[0] - past) < 1e-12:
+            raise Wrong(f"{what} begins behind the part of v; the parts of the values below v end "
+                        "where v's begins.")  # fmt: skip
         if abs(got[0] - low) > 1e-12:
             raise Wrong(f"{what} has the right width, but begins at {got[0]}.")
+
+
+def width_of(message, p):
+    """The width of a message's interval."""
+    width = Fraction(1)
+    for v in message:
+        width *= p[v]
+    return width
 
 
 @exercise("12.2")
@@ -88,6 +104,15 @@ def extra_bits(answer):
             if abs(got - turned) < 1e-9:
                 raise Wrong(f"{what} gives {got:.4g}: which of the two makes the images, and "
                             "which the prices?")  # fmt: skip
+            if abs(got + wanted) < 1e-9:
+                raise Wrong(
+                    f"{what} gives {got:.4g}: less than nothing. Dear minus cheap, log p/q."
+                )
+            if abs(got - np.mean(p[here] * np.log2(p[here] / q[here]))) < 1e-9:
+                raise Wrong(f"{what} gives {got:.4g}: p is the weight of each value already; add, "
+                            "do not divide by their number.")  # fmt: skip
+            if abs(got - np.mean(np.log2(p[here] / q[here]))) < 1e-9:
+                raise Wrong(f"{what} gives {got:.4g}: values do not come equally often.")
             if abs(got - whole) < 1e-9:
                 raise Wrong(f"{what} gives {got:.4g}, the whole bill. How much of it would p "
                             "itself have had to pay?")  # fmt: skip

@@ -41,6 +41,10 @@ def bins(answer):
         mistakes = {
             "leaves out the tails: the outer bins end where all is counted.":
                 np.diff(cdf(edges - 0.5)),
+            "spreads the tails over all bins; they belong to the two outer ones.":
+                np.diff(cdf(edges - 0.5)) / np.diff(cdf(edges - 0.5)).sum(),
+            "has edges half a value too far right; the first inner one is at 1/2.":
+                np.diff(np.array([0, *cdf(edges[1:-1] + 0.5), 1])),
             "has bins from v to v + 1.": np.diff(np.array([0, *cdf(edges[1:-1]), 1])),
             "has bins from v to v + 1, without the tails.": np.diff(cdf(edges)),
         }  # fmt: skip
@@ -70,6 +74,7 @@ def fair_bits(answer):
                     (nats + np.log(s)) / D / np.log(2),
                 "those are nats per dimension; bits are asked for.": nats / D + np.log(s),
                 "that adds bits of the scale to nats of the score.": nats / D + np.log2(s),
+                "the scale is s, not always 256.": (nats / D + np.log(256)) / np.log(2),
                 "those are the bits of a whole image.": (nats + D * np.log(s)) / np.log(2),
             }  # fmt: skip
             mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes)
@@ -94,9 +99,13 @@ def mean_and_std(answer):
             "forgets that the means differ: they make the mixture wider.":
                 (mean, np.sqrt(w @ s**2)),
             "returns the variance; its root is asked for.": (mean, variance),
+            "forgets that the bells have widths of their own.":
+                (mean, np.sqrt(max(0.0, w @ m**2 - mean**2))),
             "forgets to take off the square of the mean.": (mean, np.sqrt(w @ (s**2 + m**2))),
             "weighs all bells alike.": (m.mean(), np.sqrt((s**2 + m**2).mean() - m.mean() ** 2)),
         }  # fmt: skip
         mistaken(what, got, (mean, np.sqrt(variance)), mistakes)
-        same(f"{what} gives a mean that", got[0], mean)
-        same(f"{what} gives a deviation that", got[1], np.sqrt(variance))
+        if np.ndim(got[0]) == 0 and not np.isclose(mean, m.mean()) and np.isclose(got[0], m.mean()):
+            raise Wrong(f"{what} gives the mean {got[0]:.4g}: bells count by their weights.")
+        same(f"{what.removesuffix(' it')} the mean", got[0], mean)
+        same(f"{what.removesuffix(' it')} the deviation", got[1], np.sqrt(variance))
