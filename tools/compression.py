@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE, FIGURES = ROOT / "docs" / "compression.md", ROOT / "docs" / "compression.json"
 MEASURED = (
     "binarized_mnist-diagonal_bilstm-1x32", "digits-diagonal_bilstm",
-    "colour_digits-diagonal_bilstm", "photos16",
+    "colour_digits-diagonal_bilstm", "photos16-diagonal_bilstm",
 )  # fmt: skip
 TEXT = """# Nats are bits
 
