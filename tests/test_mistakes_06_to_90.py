@@ -79,6 +79,10 @@ def edges_too_far_right(cdf, levels):
     return np.diff([0, *(cdf(v + 0.5) for v in range(1, levels)), 1])
 
 
+def all_bells_alike(w, m, s):
+    return m.mean(), np.sqrt(w @ (s**2 + m**2) - (w @ m) ** 2)
+
+
 TOLD = [
     (n06.wrong_order_reads, lambda r, q: {(q + 1, r), (q + 2, r - 1)}, "(row, column) is asked"),
     (n06.wrong_order_reads, lambda r, q: {(r, q + 1), (r - 1, q - 2)}, "both lie to the right"),
@@ -107,7 +111,7 @@ TOLD = [
     (n12.extra_bits, turned_sign, "less than nothing"),
     (n90.bins, edges_too_far_right, "first inner one is at 1/2"),
     (n90.fair_bits, lambda nats, D, s: (nats / D + np.log(256)) / np.log(2), "not always 256"),
-    (n90.mean_and_std, lambda w, m, s: (m.mean(), 1.0), "count by their weights"),
+    (n90.mean_and_std, all_bells_alike, "count by their weights"),
 ]
 
 
