@@ -84,7 +84,7 @@ def conditional_sketch(back=False):
     plan.box("first", 4.5, 0.8, "7×7, mask A", 2.5, 0.9)
     columns = (9.2, 12.6)
     for k, x in enumerate(columns, 1):
-        plan.box(f"K{k}", x, 2.8, f"K_fs of {k}, 1×1", 2.9, 0.9)
+        plan.box(f"K{k}", x, 2.8, f"$K^{{fs({k})}}$, 1×1", 2.9, 0.9)
         plan.box(f"layer{k}", x, 0.8, f"layer {k}", 1.8, 0.9)
     plan.box("head", 15.5, 0.8, "head", 1.5, 0.9)
     plan.box("logits", 18.1, 0.8, "logits", 1.4, 0.7, "none")
@@ -124,6 +124,6 @@ def conditional_sketch(back=False):
     plan.figure.alt = (
         "Above: the small image is enlarged by stamps and a ReLU to the map e, h features at each "
         "pixel of the large image. Below: x passes the first layer, layer 1, layer 2 and the head. "
-        "e enters layer 1 through K_fs of 1 and layer 2 through K_fs of 2, 4h numbers each."
+        "e enters layer 1 and layer 2, each through a K_fs of its own, 4h numbers each."
     )
     return plan.figure
