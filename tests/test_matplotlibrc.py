@@ -38,6 +38,9 @@ GATED = {"prefix": "blocks.0.lstm"}
 DRAWN = {
     "block_sketch": lambda r: figures.block_sketch(),
     "conv_block": lambda r: figures.conv_block(back=True),
+    "conditional_sketch": lambda r: figures.conditional_sketch(back=True),
+    "given_fields": lambda r: figures.given_fields(np.eye(2), np.eye(4), (1, 1), 2),
+    "you_are_here": lambda r: figures.you_are_here("05"),
     "convolution": lambda r: figures.convolution(np.eye(4), np.ones((3, 3)), (1, 1)),
     "network": lambda r: figures.network("block", skip=True),
     "lstm_sketch": lambda r: figures.lstm_sketch(back=True),

@@ -375,7 +375,7 @@ def test_weights_that_are_not_finite_are_refused():
 def test_images_that_a_browser_draws_in_minutes_are_refused():
     model = pr.build_model("pixelcnn", (128, 129, 1), 2, h=4, layers=0)
     with pytest.raises(
-        ValueError, match="m has images of 128×129 pixels; a page takes up to 16,384"
+        ValueError, match="m has images of 128x129 pixels; a page takes up to 16,384"
     ):
         drawing_page(model, "m", [], np.zeros((1, 128, 129, 1), np.uint8))
 

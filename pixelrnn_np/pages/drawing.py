@@ -25,8 +25,8 @@ def check_model(model, name):
         raise ValueError(f"{name} has images of {channels} channels; a page takes models of one")
     if H * W > MOST_PIXELS:
         raise ValueError(
-            f"{name} has images of {H}×{W} pixels; a page takes up to {MOST_PIXELS:,} of them, "
-            "as of 128×128, for a browser draws more in minutes"
+            f"{name} has images of {H}x{W} pixels; a page takes up to {MOST_PIXELS:,} of them, "
+            "as of 128x128, for a browser draws more in minutes"
         )
     if not np.isfinite(model.flat).all():
         raise ValueError(f"the weights of {name} are not finite; its file is damaged")
