@@ -871,7 +871,7 @@ def completions(name, count=4):
     hidden[:, 0], tint[:, 1:7] = ~known[..., :1], ~known[..., :1]
     flat = [a.reshape(-1, *a.shape[2:]) for a in (shown, hidden, tint)]
     tinted = flat[2] if C == 1 else None  # a tint would falsify colours
-    alt = f"""{name}: {count} rows of images. First the upper half of a digit, the lower half dark
+    alt = f"""{name}: {count} rows of images. First the upper half of an image, the lower half dark
     blue; then six completions, whose lower halves differ; last the original."""
     return figures.sheet(
         flat[0], model.levels, columns=8, waiting=flat[1], generated=tinted, title=name, alt=alt

@@ -15,6 +15,7 @@ import table4
 
 import pixelrnn_np as pr
 from pixelrnn_np import checkpoint, pretrained
+from pixelrnn_np.course import results
 from pixelrnn_np.data import DATASETS, files
 from pixelrnn_np.runs.reading import CHECKPOINT, load_run
 
@@ -48,6 +49,13 @@ def test_files(name):
     card = pr.pretrained_card(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
     assert path.with_suffix(".md").read_text(encoding="utf-8") == ship.markdown(card)
+
+
+@each
+def test_the_course_has_pictures_for_it(name):
+    model, card = pr.load_pretrained(name), pr.pretrained_card(name)
+    images, _ = results.pictures(card, 2)
+    assert images.shape == (2, *model.image_shape) and images.max() < model.levels
 
 
 IN_A_ZIP = f"""

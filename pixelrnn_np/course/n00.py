@@ -19,9 +19,9 @@ def pictures(card, count=None, seed=0):
     The test images themselves where the package carries them. For binarised MNIST, which it does
     not: scikit-learn's test digits, enlarged to MNIST's size and place, binarised by chance.
     """
-    name, levels = card["data"]["name"], card["data"]["levels"]
-    if name in ("digits", "colour_digits"):
-        x = data.load_data(name, "test", levels=levels)
+    name = card["data"]["name"]
+    if name != "binarized_mnist":
+        x = data.load_data(split="test", **card["data"])
         return x[:count], f"test images of {name}, unknown to the model"
     x = like_mnist(data.load_data("digits", "test", levels=17)[:count], seed)
     return x, "scikit-learn's test digits, enlarged to 28×28 and binarised by chance"
