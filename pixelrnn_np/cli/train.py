@@ -93,6 +93,9 @@ def train(
     exact: Annotated[
         bool, option("multi_scale: pixels of the small image cost nothing", None, "--exact")
     ] = False,
+    around: Annotated[
+        int | None, option("multi_scale: 3×3 layers on the small image before it is upsampled", 0)
+    ] = None,
     scale: Annotated[
         int | None, option("multi_scale: train this network only, 0 the smallest", "all")
     ] = None,
@@ -112,7 +115,7 @@ def train(
         "warmup": warmup, "weight_decay": weight_decay, "ema": ema, "clip": clip,
         "dropout": dropout, "residual": False if no_residual else None,
         "skip": False if no_skip else None, "base": base, "factor": factor, "scales": scales,
-        "exact": exact or None, "scale": scale,
+        "exact": exact or None, "around": around, "scale": scale,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}
     check_int("samples", samples, 0, 10**6)

@@ -38,15 +38,19 @@ def logit_groups(channels, per_channel):
 def conv_mask(kind, rows, cols, groups_in, groups_out):
     """The 0/1 mask of a rows × cols kernel: uint8 (rows, cols, in, out).
 
-    kind: "A" (own colour not visible: first layer only) or "B"; rows and cols odd.
+    kind: "A" (own colour not visible: first layer only), "B", or None for a kernel that reads all
+    that it covers; rows and cols odd.
     Raises ValueError for another kind or an even size.
     """
-    if kind not in ("A", "B"):
-        raise ValueError(f'mask is {kind!r}; it has to be "A" or "B"')
+    if kind not in ("A", "B", None):
+        raise ValueError(f'mask is {kind!r}; it has to be "A" or "B", or None for no mask')
     if rows % 2 == 0 or cols % 2 == 0 or rows < 1 or cols < 1:
         raise ValueError(f"kernel size is {rows}x{cols}; both have to be odd and positive")
     r, q = rows // 2, cols // 2
     mask = np.zeros((rows, cols, len(groups_in), len(groups_out)), np.uint8)
+    if kind is None:
+        mask[:] = 1
+        return mask
     mask[:r] = 1
     mask[r, :q] = 1
     i, o = np.asarray(groups_in)[:, None], np.asarray(groups_out)[None, :]

@@ -2,34 +2,55 @@
 
 The paper's deconvolutional network is read as one transposed convolution of stride f, kernel 2f
 and padding f/2 (f even), and a ReLU: its features, not an image, are what the network is given.
+A pixel then sees 2 × 2 pixels of the small image. With `around` layers of 3×3 before it, which are
+not masked since the small image is known as a whole, it sees 2 + 2·around of them each way.
 """
 
 import numpy as np
 
 from .. import backend, memory
-from .base import Layer, uniform
+from .base import Layer, ReLU, Sequential, uniform
 from .masked_conv import MaskedConv
+
+
+class Around(Sequential):
+    """`depth` times an unmasked 3×3 and a ReLU: x (B, H, W, C) → y (B, H, W, F).
+
+    Backward is Sequential's.
+    """
+
+    def __init__(self, depth, channels, features, rng, *, dtype="float32"):
+        layers = {}
+        for i in range(depth):
+            read = np.zeros(features if i else channels, int)
+            layers[f"conv{i}"] = MaskedConv(
+                None, 3, 3, read, np.zeros(features, int), rng, relu_before=i > 0, dtype=dtype
+            )
+            layers[f"relu{i}"] = ReLU()
+        super().__init__(**layers)
 
 
 class Upsample(Layer):
     """Transposed convolution: x (B, ⌈H/f⌉, ⌈W/f⌉, C) → y (B, H, W, F), cropped.
 
     y[f·r + u - f/2, f·q + v - f/2] += x[r, q] K[u, v],  and + b everywhere
-    Parameters K: (2f, 2f, C, F), b: (F,). size: (H, W); factor: f, even. It is not masked: it reads
-    an image that is known as a whole.
+    Parameters K: (2f, 2f, C, F), b: (F,). size: (H, W); factor: f, even; relu_before: whether a
+    ReLU precedes (gain √2). It is not masked: it reads an image that is known as a whole.
 
     Backward. Every product above sends its gradient to both factors:
         dx[r, q] = Σ_(u,v) dy[f·r + u - f/2, f·q + v - f/2] K[u, v]ᵀ
         dK[u, v] = Σ_(r,q) x[r, q]ᵀ dy[f·r + u - f/2, f·q + v - f/2]        db = Σ dy
     """
 
-    def __init__(self, size, factor, channels, features, rng, *, dtype="float32"):
+    def __init__(
+        self, size, factor, channels, features, rng, *, relu_before=False, dtype="float32"
+    ):
         if factor % 2 or factor < 2:
             raise ValueError(f"factor is {factor}; it has to be even: 2, 4, ...")
         self.size, self.factor = size, factor
         shape = (2 * factor, 2 * factor, channels, features)
         # Of the kernel's 2f × 2f taps, 2 × 2 reach an output (fewer at the border).
-        K = uniform(rng, shape, 4 * channels, 1, dtype)
+        K = uniform(rng, shape, 4 * channels, np.sqrt(2) if relu_before else 1, dtype)
         super().__init__({"K": K, "b": np.zeros(features, dtype)})
 
     def forward(self, x):

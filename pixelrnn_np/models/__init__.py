@@ -36,6 +36,7 @@ def build_model(
     factor: int = 2,
     scales: int = 2,
     exact: bool = False,
+    around: int = 0,
 ) -> Model:
     """A new model with random weights.
 
@@ -68,6 +69,9 @@ def build_model(
     exact : bool
         "multi_scale" only: whether pixels that the smaller image fixes cost nothing. That makes
         it a proper distribution.
+    around : int
+        "multi_scale" only: how many unmasked 3×3 layers read the smaller image before it is
+        upsampled. Each shows a pixel one pixel more of it on every side.
 
     Returns
     -------
@@ -100,7 +104,8 @@ def build_model(
         "seed": seed, "dtype": dtype, "residual": residual, "skip": skip,
     }  # fmt: skip
     if cls is MultiScale:
-        return cls(**config, base=BASES[base], factor=factor, scales=scales, exact=exact)
+        own = {"factor": factor, "scales": scales, "exact": exact, "around": around}
+        return cls(**config, base=BASES[base], **own)
     return cls(**config)
 
 

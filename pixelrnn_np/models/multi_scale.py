@@ -1,7 +1,8 @@
 """§3.6 Multi-Scale PixelRNN: a small image first, then each larger one given the next smaller.
 
 Network 0 is unconditional and sees every f^(scales-1)-th row and column of the image; network s is
-conditional on what network s-1 generates. An upsampler makes features of that image, and an
+conditional on what network s-1 generates. An upsampler makes features of that image, after
+`around` unmasked layers of 3×3, and an
 unmasked 1×1 adds them to the input-to-state map of every layer (to a PixelCNN's 3×3 maps).
 
 Subsampling is strided, x[:, ::f, ::f], so that the small image's pixels are pixels of the large one
@@ -35,6 +36,8 @@ class MultiScale(Pyramid):
         The number of networks, at least 2.
     exact : bool
         Whether pixels that the smaller image fixes cost nothing.
+    around : int
+        How many unmasked 3×3 layers read the smaller image before it is upsampled.
     **config
         Arguments that every model has.
 

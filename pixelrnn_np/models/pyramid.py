@@ -13,17 +13,20 @@ from .base import Model
 class Pyramid(Model):
     """Networks from the smallest to the largest, and the images that they see."""
 
-    def __init__(self, *, base, factor, scales, exact, **config):
+    def __init__(self, *, base, factor, scales, exact, around, **config):
         factor, scales = check_int("factor", factor, 2, 64), check_int("scales", scales, 2, 8)
+        around = check_int("around", around, 0, 64)
         self.factor, self.exact = factor, bool(exact)
-        super().__init__(**config, base=base.name, factor=factor, scales=scales, exact=self.exact)
+        super().__init__(
+            **config, base=base.name, factor=factor, scales=scales, exact=self.exact, around=around
+        )
         H, W, C = self.image_shape
         self.shapes = [(-(-H // factor**k), -(-W // factor**k), C) for k in range(scales)][::-1]
         seeds = np.random.default_rng(self.seed).integers(2**31, size=scales)
         self.networks = [
             base(
                 **{**config, "image_shape": shape, "seed": int(seed)},
-                given=factor if s else None,
+                **({"given": factor, "around": around} if s else {}),
             )
             for s, (shape, seed) in enumerate(zip(self.shapes, seeds, strict=True))
         ]  # fmt: skip

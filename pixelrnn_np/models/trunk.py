@@ -19,7 +19,7 @@ from ..layers.base import ReLU, Sequential, prefixed
 from ..layers.head import Head
 from ..layers.masked_conv import MaskedConv
 from ..layers.masks import feature_groups, logit_groups
-from ..layers.upsample import Upsample
+from ..layers.upsample import Around, Upsample
 from .base import Model
 
 
@@ -27,17 +27,23 @@ class Trunk(Model):
     """First layer, blocks, skips and head; a subclass says which block.
 
     given: None, or the factor f of a conditional network, whose input is then (x, small): the
-    image and the f times smaller image, both scaled. Raises ValueError if f is odd.
+    image and the f times smaller image, both scaled. around: how many 3×3 layers read the small
+    image before it is upsampled. Raises ValueError if f is odd.
     """
 
-    def __init__(self, *, residual, skip, given=None, **config):
+    def __init__(self, *, residual, skip, given=None, around=0, **config):
         super().__init__(**config, residual=bool(residual), skip=bool(skip))
         rng = np.random.default_rng(self.seed)
         H, W, C = self.image_shape
         g_h, g_2h = feature_groups(self.h, C), feature_groups(2 * self.h, C)
         children = {}
         if given is not None:
-            children["upsample"] = Upsample((H, W), given, C, self.h, rng, dtype=self.dtype)
+            if around:
+                children["around"] = Around(around, C, self.h, rng, dtype=self.dtype)
+            children["upsample"] = Upsample(
+                (H, W), given, self.h if around else C, self.h, rng,
+                relu_before=around > 0, dtype=self.dtype,
+            )  # fmt: skip
             children["upsample_relu"] = ReLU()
         options = {
             "features": 0 if given is None else self.h, "depth": self.layers,
@@ -103,7 +109,7 @@ class Trunk(Model):
             dfeatures = dfeatures if d is None else dfeatures + d
         dx, g = self.first.backward(dy, first_cache, need_dx)
         if up_cache is not None:
-            grads |= prefixed("upsample", self._upsampled_backward(dfeatures, up_cache))
+            grads |= self._upsampled_backward(dfeatures, up_cache)
         return dx, grads | prefixed("first", g)
 
     def features(self, small):
@@ -111,16 +117,23 @@ class Trunk(Model):
         return self._upsampled(small)[0]
 
     def _upsampled(self, small):
+        around_cache = None
+        if "around" in self.children:
+            small, around_cache = self.around.forward(small)
         y, cache = self.upsample.forward(small)
         features, relu_cache = self.upsample_relu.forward(y)
-        return features, (cache, relu_cache)
+        return features, (around_cache, cache, relu_cache)
 
     def _upsampled_backward(self, dfeatures, cache):
-        cache, relu_cache = cache
+        around_cache, cache, relu_cache = cache
         if self.layers == 0:
             dfeatures = np.zeros((*cache[1].shape[:1], *self.image_shape[:2], self.h), self.dtype)
         dy, _ = self.upsample_relu.backward(dfeatures, relu_cache)
-        return self.upsample.backward(dy, cache)[1]
+        dsmall, grads = self.upsample.backward(dy, cache)
+        grads = prefixed("upsample", grads)
+        if around_cache is None:
+            return grads
+        return grads | prefixed("around", self.around.backward(dsmall, around_cache)[1])
 
     def begin(self, batch, small=None):
         """State for drawing `batch` images; small: a conditional one's, (B, H/f, W/f, C).

@@ -144,7 +144,7 @@ def card_text(card):
     name, model = card["name"], card["model"]
     recipe = ", ".join(f"{k} {v}" for k, v in card["recipe"].items() if v is not None)
     options = "".join(
-        f", {k} {model[k]}" for k in ("base", "factor", "scales", "exact") if k in model
+        f", {k} {model[k]}" for k in ("base", "factor", "scales", "exact", "around") if k in model
     )
     lines = [
         f"# {name}", "",

@@ -18,7 +18,7 @@ DEFAULTS = {
     "clip": 1.0,
 }  # fmt: skip
 MODEL_OPTIONS = ("h", "layers", "head", "residual", "skip")
-SCALE_OPTIONS = ("base", "factor", "scales", "exact", "scale")
+SCALE_OPTIONS = ("base", "factor", "scales", "exact", "around", "scale")
 TRAINER_OPTIONS = (
     "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay", "dropout", "ema",
     "seed", "scale",
