@@ -18,7 +18,10 @@ CASES = [
     for model in ("pixelcnn", "row_lstm", "diagonal_bilstm")
     for kind in ("binary", "colour")
 ]
-MULTI_SCALE = [f"multi_scale_{kind}" for kind in ("row_lstm", "diagonal_bilstm", "pixelcnn_colour")]
+MULTI_SCALE = [
+    f"multi_scale_{kind}"
+    for kind in ("row_lstm", "diagonal_bilstm", "diagonal_bilstm_around", "pixelcnn_colour")
+]
 
 
 def golden_model(case, **options):

@@ -261,10 +261,14 @@ def test_initial_weights():
             "l2r.K_is": 1 / np.sqrt(2 * h), "l2r.K_ss": 1 / np.sqrt(2 * h),
             "up.K": 1 / np.sqrt(h) / deep, "skip.K": 1 / np.sqrt(h) / deep,
         },
-        "multi_scale": {"upsample.K": 1 / np.sqrt(4), "l2r.K_fs": root2 / np.sqrt(h)},
+        "multi_scale": {
+            "upsample.K": root2 / np.sqrt(4 * h), "l2r.K_fs": root2 / np.sqrt(h),
+            "conv0.K": 1 / np.sqrt(9),
+        },
     }  # fmt: skip
     for name, wanted in expected.items():
-        found = spread(pr.build_model(name, **options))
+        around = {"around": 2} if name == "multi_scale" else {}
+        found = spread(pr.build_model(name, **options, **around))
         for key, value in {**wanted, **head}.items():
             assert found[key] == pytest.approx(value, rel=0.06), (name, key)
 

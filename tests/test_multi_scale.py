@@ -61,12 +61,13 @@ def test_conditional_convolution_gradients(rng):
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("exact", [False, True])
-@pytest.mark.parametrize(("shape", "levels"), [((5, 6, 1), 2), ((3, 4, 3), 4)])
-def test_finite_differences(rng, base, exact, shape, levels):
+@pytest.mark.parametrize(
+    ("shape", "levels", "around"), [((5, 6, 1), 2, 0), ((3, 4, 3), 4, 0), ((5, 6, 1), 2, 2)]
+)
+def test_finite_differences(rng, base, exact, shape, levels, around):
     def check(rng):
-        model = small_model(
-            "multi_scale", rng, shape, levels, base=base, exact=exact, scales=3, layers=1
-        )
+        options = {"base": base, "exact": exact, "scales": 3, "layers": 1, "around": around}
+        model = small_model("multi_scale", rng, shape, levels, **options)
         x = rng.integers(0, levels, (2, *shape)).astype(np.uint8)
         return check_model(model, x, rng, entries=5)
 
@@ -74,12 +75,16 @@ def test_finite_differences(rng, base, exact, shape, levels):
     assert max(errors.values()) < 1e-6, errors
     assert any("K_fs" in k for k in errors)
     assert any("upsample.K" in k for k in errors)
+    assert sum("around" in k for k in errors) == 2 * 2 * around  # K and b, in two of three networks
 
 
 @pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize(("shape", "scales"), [((3, 3, 1), 2), ((3, 4, 1), 3), ((1, 2, 3), 2)])
-def test_the_bound_and_the_exact_sum(rng, base, shape, scales):
-    bound = small_model("multi_scale", rng, shape, 2, base=base, scales=scales)
+@pytest.mark.parametrize(
+    ("shape", "scales", "around"),
+    [((3, 3, 1), 2, 0), ((3, 4, 1), 3, 0), ((1, 2, 3), 2, 0), ((3, 4, 1), 2, 2)],
+)
+def test_the_bound_and_the_exact_sum(rng, base, shape, scales, around):
+    bound = small_model("multi_scale", rng, shape, 2, base=base, scales=scales, around=around)
     exact = pr.build_model(**{**bound.config, "exact": True})
     exact.flat[...] = bound.flat
     assert total_probability(bound) < 1
@@ -109,6 +114,22 @@ def test_given_reaches_every_pixel_and_is_its_own_subsample(rng):
     np.testing.assert_array_equal(own, model.logits(x, given=x[:, ::2, ::2]))
     other = model.logits(x, given=1 - x[:, ::2, ::2])
     assert (own != other).any(axis=0).all()
+
+
+@pytest.mark.parametrize("around", [0, 1, 3])
+def test_what_a_pixel_sees_of_the_small_image(rng, around):
+    """Features of a pixel change with 2 + 2·around small pixels each way, and with no others."""
+    model = small_model("multi_scale", rng, (24, 24, 1), 2, base="pixelcnn", around=around)
+    network, r, q = model.networks[1], 11, 12
+    small = rng.random((1, 12, 12, 1))
+    was, seen = network.features(small)[0, r, q], np.zeros((12, 12), bool)
+    for place in np.ndindex(12, 12):
+        other = small.copy()
+        other[0, *place] += 0.5
+        seen[place] = (network.features(other)[0, r, q] != was).any()
+    wanted = np.zeros((12, 12), bool)
+    wanted[5 - around : 7 + around, 5 - around : 7 + around] = True  # rows 5 and 6, columns 5 and 6
+    np.testing.assert_array_equal(seen, wanted)
 
 
 @pytest.mark.parametrize("only", [0, 1])

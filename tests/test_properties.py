@@ -38,7 +38,8 @@ def configurations(draw, side=5):
     }  # fmt: skip
     if name == "multi_scale":
         config |= {"base": draw(st.sampled_from(BASES)), "factor": draw(st.sampled_from([2, 4])),
-                   "scales": draw(st.integers(2, 3)), "exact": draw(st.booleans())}  # fmt: skip
+                   "scales": draw(st.integers(2, 3)), "exact": draw(st.booleans()),
+                   "around": draw(st.integers(0, 2))}  # fmt: skip
     return config
 
 
@@ -240,7 +241,7 @@ def backend(name):
 # Each function by the arguments that something odd is put in place of.
 CALLS = {
     "build_model": (build, ["name", "image_shape", "levels", "h", "layers", "head", "seed", "dtype",
-                            "residual", "skip", "base", "factor", "scales", "exact"]),
+                            "residual", "skip", "base", "factor", "scales", "exact", "around"]),
     "nll": (lambda **k: MODEL.nll(**{"x": X} | k), ["x", "threads"]),
     "logits": (lambda **k: SCALES.logits(**{"x": X} | k), ["x", "threads", "given"]),
     "loss_and_grads": (lambda **k: MODEL.loss_and_grads(**{"x": X} | k), ["x", "threads"]),
@@ -274,7 +275,8 @@ CALLED = {("build_model", "name"): "model", ("load_pretrained", "name"): "pretra
 RIGHT = {
     "levels": [3, np.int64(3)], "h": [3, np.int64(3)], "head": [3, np.int64(3)],
     "layers": [None, 0, 3, np.int64(3)], "residual": [True, 0], "skip": [True, 0],
-    "exact": [True, 0], "scales": [3, np.int64(3)], "factor": [], "threads": [None, 3, np.int64(3)],
+    "exact": [True, 0], "around": [0, 3, np.int64(3)], "scales": [3, np.int64(3)], "factor": [],
+    "threads": [None, 3, np.int64(3)],
     "given": [None], "valid": [None], "seed": [None, 0, 3, np.int64(3)],
     "on_row": [None], "known": [True],
     "temperature": [3, 1.5, 10**30, np.int64(3), np.float32(2), 2**63 + 1],

@@ -19,9 +19,9 @@ class MaskedConv(Layer):
 
     x: (B, H, W, in) → y: (B, H, W, out). Parameters K: (rows, cols, in, out), b: (out,).
 
-    mask: "A", "B" or None, for none; rows, cols: odd kernel size; groups_in, groups_out: the colour of every
-    feature (see masks.py); rng: numpy Generator; relu_before: whether a ReLU precedes (gain √2);
-    gain: a further factor of the initial weights.
+    mask: "A", "B", or None for none; rows, cols: odd kernel size; groups_in, groups_out: the
+    colour of every feature (see masks.py); rng: numpy Generator; relu_before: whether a ReLU
+    precedes (gain √2); gain: a further factor of the initial weights.
     Raises ValueError for an even size or another mask.
 
     Backward. p is a pixel, and t = (u, v) runs over the taps:

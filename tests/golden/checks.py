@@ -74,11 +74,11 @@ def upsampler_taps(n, factor):
 
 def upsampling(params, config):
     """The upsampler is what its definition says, one small pixel and tap at a time."""
-    H, W, C = config["image_shape"]
+    H, W, _ = config["image_shape"]
     f, K, b = config["factor"], params["upsample.K"], params["upsample.b"]
     rows, cols = -(-H // f), -(-W // f)
     generator = torch.Generator().manual_seed(2)
-    small = torch.randn(2, rows, cols, C, generator=generator, dtype=torch.float64)
+    small = torch.randn(2, rows, cols, K.shape[2], generator=generator, dtype=torch.float64)
     y = b.repeat(2, f * rows, f * cols, 1)
     for i, j, r, s in itertools.product(range(rows), range(cols), range(2 * f), range(2 * f)):
         at = f * i - f // 2 + r, f * j - f // 2 + s

@@ -28,8 +28,9 @@ The optimisers see gradients per dimension (those of mean nats per image, over D
     adam/loss, adam/param/<name>   the same with Adam
     metadata       "config", "torch", and "training": JSON of steps, lr, decay, eps, betas, clip
 
-`multi_scale_<base>[_colour].safetensors`, float64: networks.0 models the smallest image alone,
-networks.s the image `factor` times as large given the next smaller one, x[:, ::factor, ::factor]:
+`multi_scale_<base>[_colour|_around].safetensors`, float64: networks.0 models the smallest image
+alone, networks.s the image `factor` times as large given the next smaller one,
+x[:, ::factor, ::factor]; _around: after two unmasked 3×3 convolutions of it:
     param/networks.<s>.<name>, x      as above
     logits         the largest network's, given x's own subsample
     nll            (B,) all networks' nats added, an upper bound
@@ -69,6 +70,7 @@ SEEDS = {
     "diagonal_bilstm_colour": 30,
     "multi_scale_row_lstm": (5, 1),
     "multi_scale_diagonal_bilstm": (4, 1),
+    "multi_scale_diagonal_bilstm_around": (4, 4),
     "multi_scale_pixelcnn_colour": (24, 21, 1),
 }
 CASES = {
@@ -79,7 +81,7 @@ CASES = {
 MULTI_SCALE = {
     f"multi_scale_{case}": {
         "name": "multi_scale",
-        "base": case.removesuffix("_colour"),
+        "base": case.removesuffix("_colour").removesuffix("_around"),
         "factor": 2,
         "scales": scales,
         "image_shape": image_shape,
@@ -87,10 +89,12 @@ MULTI_SCALE = {
         **sizes,
         "residual": True,
         "skip": True,
+        **({"around": 2} if case.endswith("_around") else {}),
     }
     for case, scales, image_shape, levels, sizes in (
         ("row_lstm", 2, [4, 5, 1], 2, {"h": 4, "layers": 2, "head": 6}),
         ("diagonal_bilstm", 2, [5, 6, 1], 2, {"h": 4, "layers": 2, "head": 6}),
+        ("diagonal_bilstm_around", 2, [5, 6, 1], 2, {"h": 4, "layers": 2, "head": 6}),
         ("pixelcnn_colour", 3, [4, 4, 3], 4, {"h": 5, "layers": 1, "head": 7}),
     )
 }

@@ -142,6 +142,8 @@ def logits(params, u, config, diagonal=diagonal_direct, small=None):
     p = {name: value * M[name] if name in M else value for name, value in params.items()}
     features = None
     if "factor" in config:
+        for i in range(config.get("around", 0)):
+            small = functional.relu(conv(small, p[f"around.conv{i}.K"], p[f"around.conv{i}.b"]))
         features = upsample(small, p["upsample.K"], p["upsample.b"], config["factor"])
         features = features[:, : u.shape[1], : u.shape[2]]
 
@@ -216,7 +218,11 @@ def shapes(config):
     S |= {"head.conv2.K": (1, 1, head, head), "head.conv2.b": (head,)}
     S |= {"head.logits.K": (1, 1, head, outputs), "head.logits.b": (outputs,)}
     if "factor" in config:
-        S |= {"upsample.K": (*[2 * config["factor"]] * 2, C, h), "upsample.b": (h,)}
+        around = config.get("around", 0)
+        for i in range(around):
+            S |= {f"around.conv{i}.K": (3, 3, h if i else C, h), f"around.conv{i}.b": (h,)}
+        read = h if around else C
+        S |= {"upsample.K": (*[2 * config["factor"]] * 2, read, h), "upsample.b": (h,)}
         for name in list(S):
             if name.endswith((".conv.K", ".K_is")) and name.startswith("blocks."):
                 S[name[: name.rindex("K")] + "K_fs"] = (1, 1, h, S[name][3])
@@ -240,9 +246,10 @@ def networks(config):
     sizes = [[H, W]]
     while len(sizes) < scales:
         sizes.insert(0, [-(-n // f) for n in sizes[0]])
-    shared = {k: v for k, v in config.items() if k not in ("factor", "scales")}
+    shared = {k: v for k, v in config.items() if k not in ("factor", "scales", "around")}
     each = [shared | {"name": config["base"], "image_shape": [*size, C]} for size in sizes]
-    return each[:1] + [network | {"factor": f} for network in each[1:]]
+    given = {"factor": f, "around": config.get("around", 0)}
+    return each[:1] + [network | given for network in each[1:]]
 
 
 def of_network(params, s):

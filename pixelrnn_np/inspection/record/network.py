@@ -94,10 +94,7 @@ def trunk(tape, model, x):
     features, features_back = None, None
     if "upsample" in model.children:
         x, small = x
-        tape.put("small", small, "the smaller image, scaled")
-        y, y_back = plain(tape, "upsample", model.upsample, small)
-        features, relu_back = relu(tape, "upsample_relu", y)
-        features_back = (relu_back, y_back)
+        features, features_back = upsampled(tape, model, small)
     tape.put("x", x, "the image, scaled")
     y, first_back = plain(tape, "first", model.first, x)
     skips, backs = [], []
@@ -107,7 +104,7 @@ def trunk(tape, model, x):
         skips += [] if skip is None else [skip]
     z = sum(skips, y)
     tape.put("z", z, "last block" + " + all skips" * bool(skips))
-    out, head_back = head(tape.under("head."), model.head, z)
+    out, head_back = chain(tape.under("head."), model.head, z)
     logits = out if model.levels == 2 else out.reshape(*x.shape, model.levels)
     tape.put("logits", logits, "head.logits")
 
@@ -121,17 +118,41 @@ def trunk(tape, model, x):
             dfeatures += [] if d is None else [d]
         tape.put_d("x", first_back(dy), "from first")
         if features_back and dfeatures:
-            relu_back, y_back = features_back
-            tape.put_d("small", y_back(relu_back(sum(dfeatures))), "from upsample")
+            features_back(sum(dfeatures))
 
     return logits, back
 
 
-def head(tape, layers, y):
-    """ReLU → 1×1 → ReLU → 1×1 → ReLU → 1×1, as the head's own names say."""
+def upsampled(tape, model, small):
+    """§3.6: the small image → features of the large one's pixels, by way of `around` if it has it.
+
+    Named `small` is what the upsampler reads; with 3×3 layers before it the image is around.small,
+    and what the last of them gives is `around`.
+    """
+    read = "around" if "around" in model.children else "small"
+    image = "around.small" if read == "around" else "small"
+    tape.put(image, small, "the smaller image, scaled")
+    if read == "around":
+        small, around_back = chain(tape.under("around."), model.around, small, last=(tape, read))
+    y, y_back = plain(tape, "upsample", model.upsample, small)
+    features, relu_back = relu(tape, "upsample_relu", y)
+
+    def back(dfeatures):
+        d = y_back(relu_back(dfeatures))
+        tape.put_d(image, around_back(d) if read == "around" else d, "of the image itself")
+
+    return features, back
+
+
+def chain(tape, layers, y, last=None):
+    """Convolutions and ReLUs one after the other, by their own names.
+
+    last: (tape, name) of what the last layer gives, if it is to have another.
+    """
     backs = []
-    for name, layer in layers.children.items():
-        y, back = plain(tape, name, layer, y) if layer.params else relu(tape, name, y)
+    for k, (name, layer) in enumerate(layers.children.items(), 1):
+        here, name = last if last and k == len(layers.children) else (tape, name)
+        y, back = plain(here, name, layer, y) if layer.params else relu(here, name, y)
         backs.append(back)
 
     def back(dy):
