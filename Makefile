@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUN := runs/demo
-SHIPPED := --pretrained binarized_mnist-pixelcnn-15x16
+SHIPPED := --pretrained binarized_mnist-pixelcnn-15x48
 # The oldest versions that pyproject.toml allows, on the oldest Python: later ones have no wheels.
 OLDEST := .venv-lowest
 OLDEST_PYTHON ?= python3.11

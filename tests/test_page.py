@@ -21,7 +21,7 @@ from pixelrnn_np.models import BASES
 from pixelrnn_np.pages.drawing import drawing_page
 
 TRAINED = {
-    "pixelcnn": "binarized_mnist-pixelcnn-15x16",
+    "pixelcnn": "binarized_mnist-pixelcnn-15x48",
     "row_lstm": "binarized_mnist-row_lstm-7x24",
     "diagonal_bilstm": "binarized_mnist-diagonal_bilstm-7x16",
 }

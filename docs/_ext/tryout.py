@@ -16,7 +16,7 @@ from pixelrnn_np.pages.drawing import drawing_page
 
 DRAWING = {
     "diagonal_bilstm": "binarized_mnist-diagonal_bilstm-7x16",
-    "pixelcnn": "binarized_mnist-pixelcnn-15x16",
+    "pixelcnn": "binarized_mnist-pixelcnn-15x48",
 }
 RECORDS = {  # as the notebooks train them
     "row_lstm": {"lr": 1e-3},
