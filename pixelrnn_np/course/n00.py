@@ -51,6 +51,25 @@ def like_mnist(digits, seed=0):
     return images
 
 
+def about(model, card):
+    """What a model is, and what its card says of it: a table."""
+    from ..figures import Table
+
+    H, W, _ = model.image_shape
+    return Table(
+        ["", ""],
+        [
+            ["weights", card["name"]],
+            ["kind of network", model.name],
+            ["blocks of layers", model.layers],
+            ["numbers in it", f"{card['parameters']:,}"],
+            ["trained on", f"{card['splits']['train']:,} images of {card['data']['name']}"],
+            ["an image", f"{H}×{W} pixels of {model.levels} values"],
+            ["nats per image of that set's test split", f"{card['nats']['test']:.2f}"],
+        ],
+    )
+
+
 @exercise("0.1")
 def powers_of_ten(answer):
     for a, b in [(80.0, 103.0), (103.0, 80.0), (80.0, 80.0), (79.2, 543.43), (0.0, 7.5)]:
