@@ -39,12 +39,13 @@ def opinions(image, named, levels, top=None):
                 a.plot(range(levels), p, style, color=SERIES[k], lw=2, label=name)
         _truth(a, truth)
         a.set(xlim=(-0.7, levels - 0.3), ylim=(0, top), xlabel="value", ylabel="p")
+        a.set_xticks(range(0, levels, max(1, levels // 4)))
         a.set_title(f"pixel ({r}, {q})", fontsize=10)
         plain(a)
         prices = [f"{name} {p[truth]:.3f}" for name, p in said.items()]
         parts.append(f"Pixel ({r}, {q}) has value {truth}; its p: {listed(prices)}.")
     handles, labels = axes[1].get_legend_handles_labels()
-    order = np.argsort([labels.index(name) for name in said])
+    order = [labels.index(name) for name in said]
     figure.legend([handles[k] for k in order], [labels[k] for k in order], fontsize=9,
                   loc="outside lower center", ncols=len(labels), frameon=False)  # fmt: skip
     figure.alt = "An image and three of its pixels. " + " ".join(parts)
@@ -54,7 +55,7 @@ def opinions(image, named, levels, top=None):
 def _truth(axes, value):
     axes.plot(value, -0.06, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
               transform=axes.get_xaxis_transform())  # fmt: skip
-    axes.tick_params(axis="x", pad=9)
+    axes.tick_params(axis="x", pad=14)
 
 
 @drawn

@@ -30,7 +30,7 @@ def guess(image, pixel, p, levels):
                transform=right.get_xaxis_transform())  # fmt: skip
     right.set_title(f"the truth is {truth}: {-np.log(p[truth]):.2f} nats", fontsize=10)
     right.set(xlabel="value", ylabel="probability", ylim=(0, 1), xlim=(-0.6, levels - 0.4))
-    right.tick_params(axis="x", pad=9)
+    right.tick_params(axis="x", pad=14)
     if levels <= 20:
         right.set_xticks(range(0, levels, 1 if levels <= 8 else 2))
     plain(right)
