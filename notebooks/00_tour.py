@@ -41,7 +41,8 @@ figures.you_are_here("00")
 name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
 H, W, C = model.image_shape
-figures.sheet(pr.sample(model, 24, seed=2), model.levels, columns=12)
+drawn = pr.sample(model, 24, seed=2)
+figures.sheet(drawn, model.levels, columns=12, alt="24 digits that a network has drawn.")
 
 # %% [markdown]
 # The network comes with the package, with its weights; of those for handwritten digits we take the
@@ -57,7 +58,7 @@ check.about(model, card)
 # %%
 images, what = check.pictures(card)
 print(what)
-figures.sheet(images[24:48], model.levels, columns=12)
+figures.sheet(images[24:48], model.levels, columns=12, alt="24 handwritten digits, enlarged.")
 
 # %% [markdown]
 # ## The idea

@@ -221,8 +221,8 @@ course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 # %% [markdown]
 # ## The blind spot
 #
-# With 15 blocks everything above is seen on the left. On the right a wedge stays unseen, beginning
-# four columns from the pixel, and more blocks do not help.
+# With 15 blocks a pixel sees all that lies above and to its left. Above and to its right a wedge stays
+# unseen, which begins four columns away, and more blocks do not help.
 #
 # The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only
 # way to get one column further to the right is to go up by one row at the same time. So every 3×3
