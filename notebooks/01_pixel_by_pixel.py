@@ -119,8 +119,7 @@ every = checks.all_images((3, 3, 1), 2)[..., 0]  # (512, 3, 3)
 p = np.array([probability(x, by_hand) for x in every])
 best = np.argsort(-p, kind="stable")[:8]
 print(f"{len(every)} images, and their probabilities sum to {p.sum():.12f}")
-titles = [f"{n}. {p[k]:.4f}" for n, k in enumerate(best, 1)]
-figures.gallery(dict(zip(titles, every[best][..., None], strict=True)), 2)
+figures.gallery({f"{n}. {p[k]:.4f}": every[k][..., None] for n, k in enumerate(best, 1)}, 2)
 
 # %% [markdown]
 # Above are the eight most probable images. The sum is one, to the last digit, and **nobody
@@ -302,10 +301,10 @@ print(f"this image cost {nats:.2f} nats while it was drawn, and as much when it 
 # many are the blank one, how many are each of the other seven above?
 
 # %%
-counts = np.zeros(512)
+counts, place_values = np.zeros(512), 2 ** np.arange(9)[::-1]  # an image is a binary number
 for _ in range(20000):
     x, _ = sample_slow(by_hand, 3, 3, rng)
-    counts[int("".join(map(str, x.ravel())), 2)] += 1
+    counts[x.ravel() @ place_values] += 1
 figures.Table(
     ["image", "p", "share of 20,000 draws"],
     [[number, float(p[i]), float(counts[i] / 20000)] for number, i in enumerate(best, 1)],
@@ -426,7 +425,7 @@ curves = {
 }
 coin = baselines.uniform_nats((8, 8, 1), 2)
 histogram = baselines.independent_nats(train, test, 2)
-levels = {f"a coin: {coin:.1f}": coin, f"one histogram per position: {histogram:.1f}": histogram}
+levels = {"a coin": coin, "one histogram per position": histogram}
 figures.lines(curves, "earlier neighbours that the model looks at", "nats per image", levels=levels)
 
 # %% [markdown]
@@ -553,8 +552,8 @@ figures.lines(
 # %%
 w, b, learned = learn(near)
 kernel = np.zeros((7, 7))
-for weight, (row, column) in zip(w, NEIGHBOURS, strict=True):
-    kernel[3 + row, 3 + column] = weight
+rows, columns = np.transpose(NEIGHBOURS)
+kernel[3 + rows, 3 + columns] = w
 figures.numbers({f"what it learned; bias {b:.1f}": kernel}, form="{:.1f}", current=(3, 3))
 
 # %% [markdown]
@@ -727,9 +726,10 @@ np.add.at(joint, tuple(photos.T), 1)
 joint /= joint.sum()  # p(R, G, B)
 
 
-def cost(p, q):
-    """Mean of -log2 p over the distribution q: bits."""
-    return float(-(q[q > 0] * np.log2(np.broadcast_to(p, q.shape)[q > 0])).sum())
+def cost(guess, truth):
+    """Mean of -log2 guess, where values come with the probabilities truth: bits."""
+    real = truth > 0  # what never happens costs nothing
+    return float(-(truth[real] * np.log2(np.broadcast_to(guess, truth.shape)[real])).sum())
 
 
 R, G, B = joint.sum((1, 2)), joint.sum((0, 2)), joint.sum((0, 1))

@@ -17,8 +17,10 @@
 # trained to the end.
 #
 # **What you need.** The chain rule of probabilities, nats, and learning by gradient
-# ([01](01_pixel_by_pixel.ipynb)), derivatives, and NumPy. Nothing here needs the internet or more
-# than a minute.
+# ([01](01_pixel_by_pixel.ipynb)), derivatives, and NumPy. From "A contest in a network" on, small
+# networks are trained and used as a tool; nobody has to know what is inside. If you would rather know
+# first, read [02b](02b_networks_in_ten_minutes.ipynb) before that section: it needs 01 alone. Nothing
+# here needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -52,13 +54,16 @@ def bell(mean, std):
     return np.exp(-(((values - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
 
 
+def counted(some):
+    """How often each value occurs among some: (256,)."""
+    return np.bincount(some, minlength=256) / len(some)
+
+
 red = pr.load_data("photos", "train")[..., 0]
 left, right = red[:, :, :-1].ravel(), red[:, :, 1:].ravel()  # a pixel and its right neighbour
-marginal = np.bincount(right, minlength=256) / len(right)
-smooth = bell(right.mean(), right.std())
-print(
-    f"red 0 has {marginal[0]:.1%} of the pixels; the bell has {1 - smooth.sum():.1%} off the scale"
-)
+marginal, smooth = counted(right), bell(right.mean(), right.std())
+print(f"of the pixels, {marginal[0]:.1%} have no red at all")
+print(f"of the bell, {1 - smooth.sum():.1%} lie off the scale")
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
@@ -66,27 +71,31 @@ figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": sm
 # bell is high where there is little, and a fifth of it lies off the scale, where there is nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
-# pixel, given the red of its left neighbour. Move the neighbour.
+# pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for one
+# between, which you can move. Before you look: how wide do you expect these to be?
 
 
 # %%
 def draw_neighbour(a=60):
-    seen = right[left == a]
-    counted = np.bincount(seen, minlength=256) / len(seen)
-    title = f"left neighbour {a}: red of the next pixel"
-    panel = {title: {"counted": counted, "Gaussian": bell(seen.mean(), seen.std())}}
-    return figures.distributions(panel, values={title: a}, top=0.9 if a == 0 else 0.08)
+    panels = {}
+    for title, low, high in (
+        ("left neighbour 0", 0, 0),
+        (f"left neighbour {a - 2} to {a + 2}", a - 2, a + 2),
+        ("left neighbour 255", 255, 255),
+    ):
+        seen = right[(left >= low) & (left <= high)]
+        panels[title] = {"counted": counted(seen), "Gaussian": bell(seen.mean(), seen.std())}
+    return figures.distributions(panels)
 
 
-course.interactive(draw_neighbour, a=(0, 255), static=[{"a": 0}, {"a": 60}, {"a": 250}])
+course.interactive(draw_neighbour, a=(3, 252))
 
 # %% [markdown]
 # Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where a
 # colour is clipped, the next one is clipped too. Beside a neighbour of 0 more than a third of the
 # bell lies off the scale. Around the neighbour's value the data are **sharper** than their variance
 # says, with tails that are longer: the pixel goes on as its neighbour, or an edge begins and it is
-# something else. (Bars that end at the top go on beyond it. The crops overlap, hence the small
-# spikes.)
+# something else. (Mind the scales of $p$, which differ. The crops overlap, hence the small spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -154,7 +163,8 @@ print("with the largest taken out:", np.array([softmax_nll_slow(z, v) for v in r
 logits = rng.standard_normal((2, 3, 4, 3, 256)) * 30
 x = rng.integers(0, 256, (2, 3, 4, 3), np.uint8)
 nats, cache = likelihood.nll_forward(logits, x)
-slow = [sum(softmax_nll_slow(logits[n][p], x[n][p]) for p in np.ndindex(3, 4, 3)) for n in range(2)]
+places = list(np.ndindex(3, 4, 3))
+slow = [sum(softmax_nll_slow(logits[n][place], x[n][place]) for place in places) for n in range(2)]
 assert np.allclose(nats, slow, rtol=1e-12)
 print("slow and fast agree:", np.round(nats, 3), "nats per image")
 
@@ -265,11 +275,7 @@ def largest_error(z, v):
 gentle, few = logits[:, :1, :1] / 30, x[:, :1, :1].copy()
 errors = {"softmax of 256": largest_error(gentle, few), "sigmoid": largest_error(one, bits)}
 assert max(errors.values()) < 1e-6
-figures.Table(
-    ["gradient of", "logits", "largest relative error"],
-    [[name, z.size, errors[name]] for name, z in zip(errors, (gentle, one), strict=True)],
-    form="{:.0e}",
-)
+course.errors(errors, {"softmax of 256": gentle, "sigmoid": one})
 
 # %% [markdown]
 # ### What the gradient does
@@ -494,32 +500,57 @@ figures.Table(
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
-# (2, 5) of the digit below is a place where that matters. Two others for comparison; the orange mark is
-# the value that the pixel has, and the bars at (0, 0) go on to 1.
+# (2, 5) of the digit below is a place where that matters. Two others for comparison. Bars are the
+# softmax, lines the bells; the orange mark is the value that the pixel has, and at (0, 0) all go on to 1.
 
 # %%
 image = digits_test[21:22]
-places = [(0, 0), (2, 5), (3, 3)]
-panels, marks, prices = {}, {}, {place: [] for place in places}
-for r, q in places:
-    for name, last in LAST.items():
-        title, x = f"{name} ({r}, {q})", image[0, r, q, 0]
-        logits = last(trained[name][0].forward(image)[0])[0]
-        panels[title], marks[title] = likelihood.probabilities(logits[0, r, q, 0], LEVELS), x
-        prices[r, q].append(float(-np.log2(panels[title][x])))
-assert min(prices[2, 5]) == prices[2, 5][2] and prices[3, 3][1] < prices[3, 3][2]
-course.show(
-    figures.marked(image[0], places, LEVELS), figures.distributions(panels, values=marks, top=0.4)
-)
-figures.Table(
-    ["bits of one pixel", *LAST], [[str(place), *prices[place]] for place in places], form="{:.2f}"
-)
+logits = {name: last(trained[name][0].forward(image)[0])[0] for name, last in LAST.items()}
+said, prices = {}, []
+for r, q in [(0, 0), (2, 5), (3, 3)]:
+    p = {name: likelihood.probabilities(z[0, r, q, 0], LEVELS) for name, z in logits.items()}
+    said[r, q] = {name: p[name] for name in ("softmax", "a bell, cut off", "a bell, gathered")}
+    prices.append([str((r, q)), *(float(-np.log2(p[name][image[0, r, q, 0]])) for name in LAST)])
+course.show(figures.opinions(image[0], said, LEVELS, top=0.4))
+figures.Table(["bits of one pixel", *LAST], prices, form="{:.2f}")
 
 # %% [markdown]
 # In the corner it is paper, and all know it. At (2, 5) the ring of a zero may come round, or paper may
 # go on: the softmax has one hill on paper and another between 12 and 15, and little in between. The
 # bells have to put most of their mass into that valley. At (3, 3) they are luckier: the softmax cannot
 # decide, and the gathered bell, which leans to ink, pays less.
+#
+# ### Let them draw
+#
+# Who can guess can draw ([00](00_tour.ipynb)). Here are twelve digits by each of the three, a pixel at a
+# time and all with the same random numbers. Before you look: which fault do you expect of the bell that
+# is cut off?
+
+
+# %%
+def draw(name, u):
+    """One image for each u (8, 8) of uniform numbers: (n, 8, 8, 1)."""
+    (net, _), last, x = trained[name], LAST[name], np.zeros((*u.shape, 1), np.uint8)
+    for r, q in np.ndindex(8, 8):
+        logits, _ = last(net.forward(x)[0])
+        p = likelihood.probabilities(logits[:, r, q, 0], LEVELS)
+        x[:, r, q, 0] = (np.cumsum(p[:, :-1], axis=1) <= u[:, r, q, None]).sum(axis=1)
+    return x
+
+
+u = np.random.default_rng(6).random((200, 8, 8))
+drawn = {name: draw(name, u) for name in LAST}
+rows = [
+    [name, float((x == 0).mean()), float((x == 16).mean())]
+    for name, x in {"test images": digits_test, **drawn}.items()
+]
+course.show(figures.sheets({name: x[:12] for name, x in drawn.items()}, LEVELS, columns=3))
+figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1%}")
+
+# %% [markdown]
+# At a glance all three draw equally well. Count, and the bell that is cut off has too little paper and
+# a quarter too little full ink: whatever it puts on an end it has to put beside it as well. The two others
+# come close. An eye forgives such faults; a likelihood pays for each of them at every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -541,17 +572,19 @@ print(f"{bits.mean():.2f} bits/dim on test images; 8 if every value is equally l
 print(f"red {bits[0]:.2f}, green given red {bits[1]:.2f}, blue given both {bits[2]:.2f}")
 
 
-def draw_pixel(image=1, row=4, column=4):
-    titles = [f"image {image}, ({row}, {column}): {colour}" for colour in ("red", "green", "blue")]
-    return figures.distributions(
-        dict(zip(titles, p[image, row, column], strict=True)),
-        values=dict(zip(titles, photos_test[image, row, column], strict=True)),
-    )
-
-
 figures.sheet(photos_test[:8], 256, title="test images 0 to 7")
 
+# %% [markdown]
+# On the left is what the network saw before its guess; dark blue is hidden. Below each axis stand the
+# values as they look, and the triangle is at the one that came. Move the pixel into a flat place and to
+# an edge.
+
+
 # %%
+def draw_pixel(image=1, row=4, column=4):
+    return figures.colour_guess(photos_test[image], (row, column), p[image, row, column])
+
+
 course.interactive(
     draw_pixel,
     image=(0, 7),

@@ -41,7 +41,7 @@ figures.you_are_here("02b")
 # %%
 x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)  # left, above
 v = np.array([[0], [1], [1], [0]], float)  # the pixel
-figures.Table(["left", "above", "the pixel"], [[int(a) for a in row] for row in np.hstack([x, v])])
+figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 
 # %% [markdown]
 # No weights can do this. The logit has to be below zero in the first case, so $b < 0$, and above it
@@ -72,8 +72,8 @@ figures.Table(["left", "above", "the pixel"], [[int(a) for a in row] for row in 
 def layer_slow(x, K, b):
     """One row vector x (m,) → x K + b (n,), one product at a time."""
     a = b.copy()
-    for i, j in np.ndindex(K.shape):
-        a[j] += x[i] * K[i, j]
+    for j, k in np.ndindex(K.shape):
+        a[k] += x[j] * K[j, k]
     return a
 
 
@@ -108,10 +108,10 @@ print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
 # **1. The logit.** As in [01](01_pixel_by_pixel.ipynb): $dz = (\sigma(z) - v) / B$, the mean over $B$
 # cases.
 #
-# **2. The last layer's weights.** In $z = h K_2 + b_2$, with $h$ the hidden features, weight $i$
-# multiplies $h_i$. So $dK_2 = h^\top dz$, which sums over the cases by itself, and $db_2 = \sum dz$.
+# **2. The last layer's weights.** In $z = h K_2 + b_2$, with $h$ the hidden features, weight $j$
+# multiplies $h_j$. So $dK_2 = h^\top dz$, which sums over the cases by itself, and $db_2 = \sum dz$.
 #
-# **3. The last layer's input.** $h_i$ came into $z$ through weight $i$: $dh = dz\, K_2^\top$.
+# **3. The last layer's input.** $h_j$ came into $z$ through weight $j$: $dh = dz\, K_2^\top$.
 #
 # **4. The ReLU** let positive numbers pass as they are, so their gradient passes as it is; where it
 # gave 0, nothing depends on what was below: $da = dh \odot [h > 0]$. ($\odot$ multiplies entry by
@@ -153,11 +153,7 @@ parameters = dict(zip(names, (K1, b1, K2, b2), strict=True))
 grads = dict(zip(names, backward(x, v, hidden, z, K2), strict=True))
 errors = gradcheck.compare(lambda: nats(forward(x, **parameters)[1], v), parameters, grads, rng)
 assert max(errors.values()) < 1e-6
-figures.Table(
-    ["gradient of", "numbers", "largest relative error"],
-    [[name, parameters[name].size, errors[name]] for name in names],
-    form="{:.0e}",
-)
+course.errors(errors, parameters)
 
 # %% [markdown]
 # Now let both learn: the network, and the weighted sum alone, each by 2000 steps against its gradient.
@@ -174,14 +170,13 @@ for _ in range(2000):
     single.append(float(nats(alone, v)))
     dz = (sigmoid(alone) - v) / len(x)
     w, bias = w - 0.5 * x.T @ dz, bias - 0.5 * dz.sum(axis=0)
-steps = list(range(2000))
 print(f"network {network[-1]:.3f} nats, weighted sum {single[-1]:.3f}; a coin has {np.log(2):.3f}")
 print("the network's p for the four cases:", np.round(sigmoid(z).ravel(), 3))
-figures.lines(
-    {"network, 13 parameters": (steps, network), "weighted sum, 3": (steps, single)},
-    "steps",
+figures.curves(
+    {"network, 13 parameters": network, "weighted sum, 3": single},
+    "steps, logarithmic",
     "nats per pixel",
-    markers=False,
+    logx=True,
 )
 
 # %% [markdown]
@@ -191,11 +186,8 @@ figures.lines(
 # %%
 figures.Table(
     ["left", "above", "feature 0", "feature 1", "feature 2", "p"],
-    [
-        [int(a), int(c), *map(float, features), float(p)]
-        for (a, c), features, (p,) in zip(x, hidden, sigmoid(z), strict=True)
-    ],
-    form="{:.2f}",
+    np.hstack([x, hidden, sigmoid(z)]).tolist(),
+    form=["{:.0f}"] * 2 + ["{:.2f}"] * 4,
 )
 
 # %% [markdown]

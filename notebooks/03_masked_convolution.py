@@ -25,9 +25,8 @@ import numpy as np
 
 import pixelrnn_np as pr
 from pixelrnn_np import course, figures
-from pixelrnn_np.course import n00
 from pixelrnn_np.course import n03 as check
-from pixelrnn_np.inspection import checks, explain, gradcheck
+from pixelrnn_np.inspection import checks, gradcheck
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import conv_mask, feature_groups
 
@@ -133,8 +132,8 @@ def mask_slow(kind, rows, cols, colours_in, colours_out):
     """0/1 array (rows, cols, in, out), from the colour of each feature."""
     M = np.zeros((rows, cols, len(colours_in), len(colours_out)))
     for place in np.ndindex(M.shape):
-        i, j, feature_in, feature_out = place
-        tap = (i - rows // 2, j - cols // 2)
+        r, q, feature_in, feature_out = place
+        tap = (r - rows // 2, q - cols // 2)
         reads, writes = colours_in[feature_in], colours_out[feature_out]
         if tap < (0, 0):  # Python compares rows first, then columns: the raster order
             M[place] = 1
@@ -150,11 +149,11 @@ def mask_slow(kind, rows, cols, colours_in, colours_out):
 
 # %%
 def windows(r, q, rows, cols, H, W):
-    """Pairs (i, j), (row, column): a place in the kernel, the pixel of the image under it."""
-    for i, j in np.ndindex(rows, cols):
-        row, column = r + i - rows // 2, q + j - cols // 2
+    """Pairs of places (row, column): one in the kernel, and the pixel of the image under it."""
+    for place in np.ndindex(rows, cols):
+        row, column = r + place[0] - rows // 2, q + place[1] - cols // 2
         if 0 <= row < H and 0 <= column < W:
-            yield (i, j), (row, column)
+            yield place, (row, column)
 
 
 def conv_slow(x, K, M, b):
@@ -391,10 +390,7 @@ for name, place in {"earlier pixel": (1, 0, 2, 3), "the future": (4, 1, 2, 3)}.i
 # %%
 errors = gradcheck.check_layer(conv, x, rng)
 assert max(errors.values()) < 1e-6
-figures.Table(
-    ["gradient of", "numbers", "largest relative error"],
-    [[name, a.size, f"{errors[name]:.0e}"] for name, a in {"x": x, "K": K, "b": b}.items()],
-)
+course.errors(errors, {"x": x, "K": K, "b": b})
 
 # %% [markdown]
 # ## A mask that training undoes
@@ -421,7 +417,7 @@ def descend(kernel, gradient_mask, steps=200):
 
 trained = {"200 steps, dK": descend(start, 1.0), "200 steps, dK ⊙ M": descend(start, mask)}
 for title, (_, error) in trained.items():
-    print(f"{title}: mean squared error {error:.4f}")
+    print(title, "has the mean squared error", round(error, 4))
 shown = {"masked when made": start, **{title: kernel for title, (kernel, _) in trained.items()}}
 figures.numbers({title: a[..., 0, 0] for title, a in shown.items()}, form="{:.2f}", current=(1, 1))
 
@@ -442,9 +438,10 @@ figures.numbers({title: a[..., 0, 0] for title, a in shown.items()}, form="{:.2f
 #
 # <details><summary>Hint</summary>
 #
-# Loop over the taps only. `dy @ K[a, b].T` is what *all* readers send back through that tap, each
-# to the pixel that lies $(a - \text{rows}//2,\; b - \text{cols}//2)$ away from it. In an array of
-# zeros that is wider than the image by half a kernel on each side, that is one slice.
+# Loop over the taps only. `dy @ K[r, q].T` is what *all* readers send back through the tap in row $r$
+# and column $q$ of the kernel, each to the pixel that lies
+# $(r - \text{rows}//2,\; q - \text{cols}//2)$ away from it. In an array of zeros that is wider than the
+# image by half a kernel on each side, that is one slice.
 # </details>
 
 
@@ -465,34 +462,45 @@ check.input_gradient(input_gradient)
 # features are only mixed. What runs from state to state has no mask: it reads finished rows or
 # diagonals alone.
 #
-# Here are eight of the 32 first kernels of a trained network, those with the largest weights, as they
-# act: $K \odot M$. It is the Diagonal BiLSTM that the package carries, trained on the paper's MNIST.
+# What does a trained network make of the taps that mask A leaves? Here are the first layers of three
+# networks that the package carries, all trained on the paper's MNIST: how large the weights are at each
+# tap, on average over all features, in hundredths. The three rows below are hidden, and not shown.
 
 # %%
-model = pr.load_pretrained("binarized_mnist-diagonal_bilstm-7x16")
-kernels = (model.params["first.K"] * model.first.mask)[:, :, 0]
-largest = np.argsort(-np.abs(kernels).max(axis=(0, 1)))[:8]
-figures.feature_maps(
-    {f"feature {k}": kernels[..., k] for k in largest}, columns=4, pixel=(3, 3), label="weight"
-)
+networks = {
+    "PixelCNN": "binarized_mnist-pixelcnn-15x48",
+    "Row LSTM": "binarized_mnist-row_lstm-7x24",
+    "Diagonal BiLSTM": "binarized_mnist-diagonal_bilstm-7x16",
+}
+first = {}
+for kind, name in networks.items():
+    model = pr.load_pretrained(name)
+    first[kind] = (model.params["first.K"] * model.first.mask)[:4, :, 0]  # (4, 7, features)
+
+hundredths = {kind: 100 * np.abs(kernels).mean(axis=2) for kind, kernels in first.items()}
+figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 
 # %% [markdown]
-# The pixel to the left or the one above has the largest weight; the further away, the less. Kernels
-# 2, 8 and 4 weigh the left pixel *against* the one before it: a difference, which answers where a
-# stroke has just begun or ended. 8 also weighs it against what lies above and to the right, where a
-# stroke may come down; 27 weighs the two together.
+# The pixel to the left weighs most, and what is near weighs more than what is far. That was to be
+# expected: strokes go on. But look at the right end of the row above. In the PixelCNN and in the Row
+# LSTM the last tap, three columns away, weighs as much as those right above the pixel, or more. It is the
+# only way in for what lies there: no later layer of these two gets further to the right in that row
+# ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM later layers do,
+# and there the weights fall off.
 #
-# That was the first layer. And through all layers together? Here is how strongly the prediction of
-# one pixel depends on each earlier pixel, averaged over handwritten digits.
+# A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96.
 
 # %%
-digits = n00.like_mnist(pr.load_data("digits", "test", levels=17)[:40])
-figures.feature_maps(
-    {"pixel (17, 14)": explain.influence(model, digits, 17, 14)},
-    signed=False,
-    pixel=(17, 14),
-    label="|d logit / d pixel|",
-)
+kernels = first["PixelCNN"]
+largest = np.argsort(-(kernels**2).sum(axis=(0, 1)))[:6]
+figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=6, pixel=(3, 3))
+
+# %% [markdown]
+# Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the right, to where a
+# stroke would come down from. 3 and 52 weigh the left neighbour against others: *is there a stroke, and
+# has it just begun?* 45 is the tap at the end of the row above, nearly alone. What follows in the
+# network is made of such answers. What all layers together look at was the last picture of
+# [00](00_tour.ipynb).
 
 # %% [markdown]
 # ## What to take away

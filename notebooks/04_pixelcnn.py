@@ -78,14 +78,7 @@ def reach(row, column, blocks, height, width):
     return found
 
 
-figures.fields(
-    {f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)},
-    (11, 10),
-    places=True,
-    alt="""Three maps of 13 rows and 21 columns. Without blocks the pixel (11, 10) sees three rows
-    of seven columns above it and three pixels to its left; with two and six blocks more, on the left
-    a growing rectangle, on the right a staircase beyond which all is unseen.""",
-)
+figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10), places=True)
 
 # %% [markdown]
 # The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7 alone.
@@ -135,11 +128,11 @@ figures.conv_block()
 
 # %%
 def windows(r, q, size, H, W):
-    """Pairs (a, b), (row, column): tap of the kernel, pixel of the image under it."""
-    for a, b in np.ndindex(size, size):
-        row, column = r + a - size // 2, q + b - size // 2
+    """Pairs of places (row, column): a tap of the kernel, the pixel of the image under it."""
+    for tap in np.ndindex(size, size):
+        row, column = r + tap[0] - size // 2, q + tap[1] - size // 2
         if 0 <= row < H and 0 <= column < W:
-            yield (a, b), (row, column)
+            yield tap, (row, column)
 
 
 def conv(x, K, b):
@@ -214,34 +207,22 @@ for blocks in (0, 1, 3):
 print("gradients and steps on paper find the same fields")
 
 # %% [markdown]
-# Move the pixel and the depth. What stays yellow, however deep?
+# Move the pixel and the depth; the right picture always has 15 blocks. What stays yellow, however deep?
 
 
 # %%
 def draw_reach(blocks=4, row=11, column=10):
-    title = f"{blocks} blocks, pixel ({row}, {column})"
-    return figures.fields(
-        {title: reach(row, column, blocks, 13, 21)},
-        (row, column),
-        places=True,
-        alt=f"""What pixel ({row}, {column}) sees through {blocks} blocks: to the left all it can
-        reach; up and to the right a wedge stays yellow, that is, unseen.""",
-    )
+    found = {f"{n} blocks": reach(row, column, n, 13, 21) for n in (blocks, 15)}
+    return figures.fields(found, (row, column), places=True)
 
 
-course.interactive(
-    draw_reach,
-    blocks=(0, 15),
-    row=(0, 12),
-    column=(0, 20),
-    static=[{"blocks": 4}, {"blocks": 15}],
-)
+course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 
 # %% [markdown]
 # ## The blind spot
 #
-# With 15 blocks everything above is seen on the left. On the right a wedge stays unseen, beginning
-# four columns from the pixel, and more blocks do not help.
+# With 15 blocks a pixel sees all that lies above and to its left. Above and to its right a wedge stays
+# unseen, which begins four columns away, and more blocks do not help.
 #
 # The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only
 # way to get one column further to the right is to go up by one row at the same time. So every 3×3
@@ -307,19 +288,10 @@ figures.lines(
     "blocks",
     "share of the context seen",
     levels={name: share(seen, *place) for name, seen in fields.items() if "layer" in name},
-    alt="""The share of earlier pixels that a PixelCNN sees grows with each block, to a bit more
-    than a half at 15. Dashed: one Row LSTM layer sees five sixths, one Diagonal BiLSTM layer nearly
-    all.""",
 )
 
 # %%
-figures.fields(
-    fields,
-    place,
-    alt="""On 32×32 pixels, from the middle of the last row: 15 blocks see 18 rows up, but for a
-    wedge on the right; a Row LSTM layer sees up to the first row, but for a wedge on either side; a
-    Diagonal BiLSTM layer all but one pixel.""",
-)
+figures.fields(fields, place)
 
 # %% [markdown]
 # The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers,
@@ -384,15 +356,7 @@ cost = {
     for name in ("pixelcnn", "diagonal_bilstm")
     for k in range(2)
 }
-figures.feature_maps(
-    cost,
-    columns=2,
-    signed=False,
-    label="nats",
-    alt="""Two images under two models, two rows of twelve pixels each. For the PixelCNN every pixel
-    costs about 0.7 nats; for the Diagonal BiLSTM the first seven pixels of the lower row are
-    free, column 7 and those after it are not.""",
-)
+figures.numbers(cost, form="{:.1f}", columns=2)
 
 # %% [markdown]
 # These images are made to show the cost at its worst. In a photograph much of what lies in the
@@ -518,11 +482,7 @@ def at_a_random_point(rng):
 
 errors = gradcheck.redraw(at_a_random_point, rng)
 assert max(errors.values()) < 1e-6
-figures.Table(
-    ["gradient of", "largest relative error"],
-    [["x" if name == "x0" else name, error] for name, error in errors.items()],
-    form="{:.0e}",
-)
+course.errors({"x": errors.pop("x0"), **errors})
 
 # %% [markdown]
 # ## Exercise 4.3 · A ReLU in the wrong place
@@ -758,8 +718,6 @@ figures.lines(
     "blocks",
     "standard deviation of the trunk",
     log=True,
-    alt="""On a logarithmic axis: with rules 1 and 2 the trunk grows from 0.45 to 75 within 15
-    blocks; with rule 1 alone to 1.2, with all three rules to 0.8.""",
 )
 
 # %% [markdown]
@@ -930,8 +888,6 @@ figures.curves(
     curve,
     "epoch",
     levels={"each pixel's own share of ink": baselines.independent_nats(train, valid, 2)},
-    alt="""Nats per image against epochs, for training and validation images. Both fall from 25, the
-    cost of pixels that know nothing of each other, to 16 and 18, fast at first and then slowly.""",
 )
 
 # %%
@@ -960,14 +916,7 @@ def draw(p, blocks, n, rng, H=8, W=8):
 
 
 drawn = draw(p, blocks, 16, np.random.default_rng(0))
-figures.sheet(
-    np.concatenate([drawn, test[:16]]),
-    2,
-    columns=8,
-    title="two rows drawn by your network, two rows of test images",
-    alt="""Thirty-two images of 8×8 pixels. The upper sixteen are drawn: strokes, loops, and among
-    them shapes like digits. The lower sixteen are test images.""",
-)
+figures.sheets({"drawn by your network": drawn, "test images": test[:16]}, 2)
 
 # %% [markdown]
 # ## Measured at once, drawn one by one
@@ -987,20 +936,15 @@ assert np.array_equal(drawn, pr.sample(model, 16, seed=0))
 print("pixels computed per image and layer: 4096 by whole runs, 64 by steps; the same images")
 
 # %% [markdown]
-# Completion uses the same steps and leaves the known rows alone. The tinted halves are drawn.
+# Completion uses the same steps and leaves the known rows alone. In each line: what is known, six
+# completions, tinted where they were drawn, and the digit itself.
 
 # %%
-known = np.zeros((1, 8, 8, 1), bool)
-known[:, :4] = True
-halves = np.repeat(test[:2], 8, axis=0)
-figures.sheet(
-    pr.complete(model, halves, known, seed=1),
-    2,
-    columns=8,
-    generated=~known,
-    alt="""Two test digits, eight times each: the upper four rows are those of the digit, the lower
-    four are drawn and differ.""",
-)
+known = np.zeros((8, 8, 1), bool)
+known[:4] = True
+halves = np.repeat(test[:2], 6, axis=0)
+completed = pr.complete(model, halves, known, seed=1).reshape(2, 6, 8, 8, 1)
+figures.completions(test[:2], known, completed, 2)
 
 # %% [markdown]
 # And what does a trained network make of its field? The influence of each earlier pixel on one
@@ -1012,19 +956,9 @@ figures.sheet(
 
 # %%
 pixels = [(3, 3), (6, 4)]
-found = {f"pixel ({r}, {q})": explain.influence(model, test[:100], r, q) for r, q in pixels}
-assert found["pixel (3, 3)"][2, 7] == 0
-figures.feature_maps(
-    found,
-    signed=False,
-    columns=2,
-    pixel=pixels,
-    places=True,
-    label="|d logit / d pixel|",
-    alt="""Two maps of 8×8 pixels. Around (3, 3) and (6, 4), outlined, the pixels next to them, to
-    the left and above, are bright; others are darker with distance; later ones, and (2, 7) in the first
-    map, are zero.""",
-)
+found = {(r, q): explain.influence(model, test[:100], r, q) for r, q in pixels}
+assert found[3, 3][2, 7] == 0
+figures.influence(found, places=True)
 
 # %% [markdown]
 # ## What to take away

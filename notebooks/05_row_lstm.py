@@ -152,28 +152,23 @@ seeds = range(1 if course.fast() else 5)
 curves = {"plain": [learn(plain, plain_back, seed=s) for s in seeds]}
 for forget in (0, 1, 4):
     curves[f"LSTM, forget bias {forget}"] = [learn(cell, cell_back, forget, s) for s in seeds]
-shown = {name: np.mean(c, axis=0).reshape(-1, 20).mean(axis=1) for name, c in curves.items()}
-figures.lines(
-    {name: (np.arange(10, 400, 20), nats) for name, nats in shown.items()},
+figures.curves(
+    {name: np.mean(found, axis=0) for name, found in curves.items()},
     "update",
     "nats, mean of five networks",
+    mean_of=20,
     levels={"a guess: ln 2": np.log(2)},
-    markers=False,
     legend="above",
     ylim=(0, 0.8),
-    alt="""Nats against updates. With a forget bias of 4 the mean of five LSTMs falls to nearly zero.
-    With a bias of 0 it stays at ln 2. Plain networks, and LSTMs with a bias of 1, lie between.""",
 )
 
 # %%
+rows = []
+for name, found in curves.items():
+    ends = [nats[-20:].mean() for nats in found]
+    rows.append([name, sum(end < 0.1 for end in ends), min(ends), max(ends)])
 figures.Table(
-    ["network", "of five, have learnt it", "nats at the end, best", "worst"],
-    [
-        [name, sum(c[-20:].mean() < 0.1 for c in found)]
-        + [f([c[-20:].mean() for c in found]) for f in (min, max)]
-        for name, found in curves.items()
-    ],
-    form="{:.3f}",
+    ["network", "of five, have learnt it", "nats at the end, best", "worst"], rows, form="{:.3f}"
 )
 
 # %% [markdown]
@@ -569,11 +564,7 @@ print(f"numerically {numeric:.10f}, by hand {grads['K_ss'][place]:.10f}")
 # %%
 errors = gradcheck.check_layer(lstm, x, rng)
 assert max(errors.values()) < 1e-6
-sizes = {"x": x.size} | {name: a.size for name, a in lstm.params.items()}
-figures.Table(
-    ["gradient of", "numbers", "largest relative error"],
-    [[name, sizes[name], f"{error:.0e}"] for name, error in errors.items()],
-)
+course.errors(errors, {"x": x, **lstm.params})
 
 # %% [markdown]
 # ## Exercise 5.2 · One row back
@@ -713,7 +704,7 @@ for layers in (1, 3):
     net = pr.build_model("row_lstm", (9, 15, 1), h=4, layers=layers, head=8, dtype="float64")
     gradcheck.randomise(net, np.random.default_rng(2))
     images = np.random.default_rng(3).integers(0, 2, (8, 9, 15, 1), np.uint8)
-    fields[f"network of {layers} layer{'s' * (layers > 1)}"] = explain.influence(net, images, 7, 7)
+    fields[f"layers in the network: {layers}"] = explain.influence(net, images, 7, 7)
 figures.fields(fields, (7, 7))
 
 # %% [markdown]
@@ -725,24 +716,19 @@ figures.fields(fields, (7, 7))
 
 # %%
 epochs = 1 if course.fast() else 16
-rows, drawn = [], []
+rows, drawn = [], {}
 for kind, h, layers in (("pixelcnn", 16, 4), ("row_lstm", 14, 2)):
     net = pr.build_model(kind, (8, 8, 1), levels=2, h=h, layers=layers, head=32, skip=False, seed=0)
     trainer = pr.Trainer(net, optimizer="adam", lr=4e-3, schedule="cosine")
     trainer.fit(train, epochs=epochs, progress=False)
     size = sum(a.size for a in net.params.values())
     rows.append([kind, size, *(float(net.nll(images).mean()) for images in (train, test))])
-    drawn.append(pr.sample(net, 16, seed=0))
+    drawn[kind] = pr.sample(net, 16, seed=0)
 
 figures.Table(["network", "numbers", "nats, training", "nats, test"], rows, form="{:.1f}")
 
 # %%
-figures.sheets(
-    {f"{kind}: {nats:.1f} nats": x for (kind, *_, nats), x in zip(rows, drawn, strict=True)},
-    2,
-    alt="""Sixteen drawn images of 8×8 pixels from each network, strokes and shapes like digits; those
-    of one cannot be told from those of the other by quality.""",
-)
+figures.sheets(drawn, 2)
 
 # %% [markdown]
 # The Row LSTM is 0.4 nats better on test images, with two layers in place of four blocks. Do the

@@ -75,11 +75,6 @@ check.bins(bins)
 # - **A mixture** of four Gaussians around the neighbour's value: the widths are the same for all
 #   neighbours, the weights depend on the neighbour.
 # - **A free histogram** for every value of the neighbour: 256 numbers each, the softmax's way.
-#
-# The mixture is fitted by *expectation maximisation*, which takes turns. Given widths and weights,
-# every difference belongs to each bell with some share, the bell's part of the whole density there.
-# Given shares, a bell's weight is its mean share, and its width the root of the mean square of the
-# differences, each counted with its share. Each turn makes the data more probable.
 
 
 # %%
@@ -99,6 +94,12 @@ def free(a, b):
     return table / table.sum(axis=1, keepdims=True)
 
 
+# %% [markdown]
+# One Gaussian for each value of the neighbour: the mean and the width of the steps from it. (A
+# neighbour that was seldom seen borrows from all others.)
+
+
+# %%
 def one_gaussian(a, b):
     step = b.astype(float) - a
     n, few = np.bincount(a, minlength=256), 10  # as if each had seen 10 average pairs as well
@@ -108,6 +109,14 @@ def one_gaussian(a, b):
     return np.stack([gaussian_bins(v + mean[v], std[v]) for v in values])
 
 
+# %% [markdown]
+# The mixture is fitted by *expectation maximisation*, which takes turns. Given widths and weights,
+# every difference belongs to each bell with some share, the bell's part of the whole density there.
+# Given shares, a bell's weight is its mean share, and its width the root of the mean square of the
+# differences, each counted with its share. Each turn makes the data more probable.
+
+
+# %%
 def four_widths(a, b, rounds=40):
     counts, difference = counted(a, b), np.arange(-255, 256)
     histogram = np.bincount((255 + values[None] - values[:, None]).ravel(), counts.ravel(), 511)
@@ -126,16 +135,21 @@ def four_widths(a, b, rounds=40):
     return np.einsum("vk,vkx->vx", weights, bells)
 
 
+# %% [markdown]
+# Now all three on more and more pairs:
+
+# %%
 (left, right), (left_test, right_test) = pairs("train"), pairs("test")
 shuffled = rng.permutation(len(left))
 sizes = [300, 1000, 3000, 10_000, 30_000, 100_000, 300_000]
-ways = {"one Gaussian": one_gaussian, "four widths": four_widths, "free histogram": free}
-bits = {name: [] for name in ways}
+ways = {"free histogram": free, "one Gaussian": one_gaussian, "four widths": four_widths}
+bits, learned = {name: [] for name in ways}, {}
 for n in sizes:
     few = shuffled[:n]
     for name, way in ways.items():
-        p = way(left[few], right[few])[left_test, right_test]
-        bits[name].append(float(-np.log2(np.maximum(p, 1e-12)).mean()))
+        learned[name] = way(left[few], right[few])
+        p = np.maximum(learned[name][left_test, right_test], 1e-12)
+        bits[name].append(float(-np.log2(p).mean()))
 figures.lines(
     {name: (sizes, found) for name, found in bits.items()},
     "pairs to learn from",
@@ -165,6 +179,28 @@ figures.Table(
 )
 
 # %% [markdown]
+# Here is what each has made of 300,000 pairs, for one value of the left neighbour. On a logarithmic axis
+# a Gaussian is a parabola: it falls faster and faster, and leaves nothing for an edge. The mixture has
+# a sharp top and long tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs
+# are few. (Its floor is the 0.1 that every count begins with. At the ends the two others jump, since
+# what lies off the scale is gathered there.)
+
+
+# %%
+def draw_learned(a=100):
+    return figures.lines(
+        {name: (values, table[a]) for name, table in learned.items()},
+        f"red of a pixel whose left neighbour has {a}",
+        "p, logarithmic",
+        log=True,
+        ylim=(1e-5, 1),
+        markers=False,
+    )
+
+
+course.interactive(draw_learned, a=(0, 255), static=[{"a": 100}, {"a": 250}])
+
+# %% [markdown]
 # That is the trade, and it says when the softmax can win: when data are plenty, and when what there
 # is to learn goes beyond the prior. The paper has 150 million sub-pixels of CIFAR-10 and a network
 # that sees more than one neighbour, shares what it learns among all contexts, and then finds shapes
@@ -192,8 +228,10 @@ def bell(mean, std):
 rows = []
 for std in (1.0, 0.1, 0.01, 0.001):
     height = sum(marginal[v] * bell(v, std) for v in values)
-    rows.append([f"{std:g}", float(-(marginal * np.log2(height)).sum())])
-figures.Table(["width of the needles", "bits of the density at the values"], rows, form="{:.2f}")
+    rows.append([std, float(-(marginal * np.log2(height)).sum())])
+figures.Table(
+    ["width of the needles", "bits of the density at the values"], rows, form=["{:g}", "{:.2f}"]
+)
 
 # %% [markdown]
 # The last one claims less than nothing. Two comparisons are honest.
@@ -227,11 +265,11 @@ for std in (0.2, 1.0, 5.0):
     on_noise = float(np.mean(distance**2 / 2 + np.log(std * np.sqrt(2 * np.pi))) / np.log(2))
     in_bin = float(-np.log2(gaussian_bins(128, std)[128]))
     assert on_noise >= in_bin
-    rows.append([f"{std:g}", on_noise, in_bin])
+    rows.append([std, on_noise, in_bin])
 figures.Table(
     ["width of the Gaussian", "density on noisy data, bits", "mass of the bin, bits"],
     rows,
-    form="{:.3f}",
+    form=["{:g}", "{:.3f}", "{:.3f}"],
 )
 
 # %% [markdown]
@@ -355,7 +393,7 @@ def fitted(count, steps=2000):
 
 places = {count: fitted(count) for count in (1, 2, 5)}
 costs = {
-    f"{count} bell{'s' * (count > 1)}": float(-(frequency * np.log2(p)).sum(axis=-1).mean())
+    f"bells: {count}": float(-(frequency * np.log2(p)).sum(axis=-1).mean())
     for count, p in places.items()
 }
 best = -(frequency * np.log2(np.maximum(frequency, 1e-300))).sum(axis=-1).mean()
@@ -364,18 +402,22 @@ assert list(costs.values()) == sorted(costs.values(), reverse=True)
 figures.bars(costs, "bits per pixel, training", form="{:.3f}")
 
 # %% [markdown]
-# Look at some places: paper and ink at once is what a single bell cannot say.
+# Look at two places: paper and ink at once is what a single bell cannot say. The best that it can do is
+# to lie flat. Two bells say both; five also follow the step at the end of the scale. (The left picture
+# is the one that moves.)
 
 
 # %%
 def draw_place(row=2, column=5):
-    here = {"counted": frequency[row, column]}
-    here |= {f"{count} bells": p[row, column] for count, p in places.items() if count > 1}
-    here["1 bell"] = places[1][row, column]
-    return figures.distributions({f"place ({row}, {column})": here}, top=0.6)
+    found = {}
+    for r, q in ((row, column), (3, 3)):
+        found[f"place ({r}, {q})"] = {"counted": frequency[r, q]} | {
+            f"bells: {count}": p[r, q] for count, p in places.items()
+        }
+    return figures.distributions(found, top=0.3)
 
 
-course.interactive(draw_place, row=(0, 7), column=(0, 7), static=[{}, {"row": 3, "column": 3}])
+course.interactive(draw_place, row=(0, 7), column=(0, 7))
 
 # %% [markdown]
 # ## Exercise 90.3 · How wide is a mixture?
@@ -407,6 +449,20 @@ check.mean_and_std(mean_and_std)
 # - Each bell of a mixture gets its share of the gradient, $\rho_{k,v}\,dz_v$.
 # - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
 #   whole numbers themselves, and never on another scale.
+#
+# ## Further reading
+#
+# - The paper: §5.3 of [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759).
+# - The source: [likelihood.py](../pixelrnn_np/likelihood.py),
+#   [course/n90.py](../pixelrnn_np/course/n90.py).
+# - L. Theis and M. Bethge, *Generative Image Modeling Using Spatial LSTMs* (2015,
+#   [arXiv:1506.03478](https://arxiv.org/abs/1506.03478)): the MCGSM at the end of a recurrent network,
+#   the paper's rival.
+# - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
+#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of logistic bells in place of the
+#   softmax, trained by the gradient that is derived here.
+# - L. Theis, A. van den Oord and M. Bethge, *A note on the evaluation of generative models* (2015,
+#   [arXiv:1511.01844](https://arxiv.org/abs/1511.01844)): densities, probabilities, and noise.
 #
 # Solutions: [solutions/90_bells](solutions/90_bells.ipynb). Back to
 # [02 · Softmax pixels](02_softmax_pixels.ipynb).

@@ -149,6 +149,55 @@ def test_curves_count_from_one():
     drawn(figures.curves({"a": np.ones(300)}, "update", log=True))
 
 
+def test_a_point_may_be_a_mean():
+    figure = drawn(figures.curves({"a": np.arange(7.0)}, "update", mean_of=2))
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [1.5, 3.5, 5.5]
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [0.5, 2.5, 4.5]
+
+
+@pytest.mark.parametrize(
+    "y, labels",
+    [
+        ([0.5, 80], ["1", "10", "100"]),
+        ([2, 9], ["2", "5"]),
+        ([300, 3e5], ["1,000", "10,000", "100,000"]),
+    ],
+)
+def test_logarithmic_axes_have_plain_numbers(y, labels):
+    """Not 10⁰, and never 6×10⁰."""
+    axes = drawn(figures.lines({"a": ([1, 2], y)}, "x", "y", log=True)).axes[0]
+    low, high = axes.get_ylim()
+    major = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    assert [label.get_text() for v, label in major if low <= v <= high] == labels
+    assert not any(label.get_text() for label in axes.get_yticklabels(minor=True))
+
+
+def test_guesses_in_words():
+    image = np.zeros((4, 4, 1), np.uint8)
+    image[1, 2] = 3
+    p = {"softmax": np.array([0.1, 0.1, 0.3, 0.5]), "a bell": np.ones(4) / 4}
+    figure = drawn(figures.opinions(image, {(1, 2): p}, 4))
+    assert "Pixel (1, 2) has value 3; its p: softmax 0.500 and a bell 0.250." in figure.alt
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["softmax", "a bell"]
+    colours = np.full((4, 4, 3), 7, np.uint8)
+    figure = drawn(figures.colour_guess(colours, (1, 2), np.eye(256)[[7, 7, 9]] + 1e-9))
+    assert "red is 7, with probability 1.000" in figure.alt and "has 9" in figure.alt
+    reach = np.zeros((3, 3))
+    reach[0, 1], reach[1, 0] = 2, 1
+    alt = drawn(figures.influence({(1, 1): reach})).alt
+    assert "Pixel (1, 1) depends most on (0, 1), (1, 0)" in alt and "no later one" in alt
+
+
+def test_completions_tint_what_was_drawn():
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    known = (np.arange(4) < 2)[:, None, None]
+    figure = drawn(figures.completions(images, known, np.zeros((2, 3, 4, 4, 1), np.uint8), 2))
+    picture = figure.axes[0].images[0].get_array()
+    assert picture.shape == (11, 26, 3) and "3 completions" in figure.alt
+    black, tinted = picture[1, 6], picture[4, 6]
+    assert not black.any() and tinted.any() and not picture[4, 21].any()
+
+
 def test_a_figure_takes_its_words():
     assert figures.bars({"a": 1.0}, "x", alt="one  bar\n    of 1").alt == "one bar of 1"
     assert figures.bars({"a": 1.0}, "x").alt == "X: a 1."

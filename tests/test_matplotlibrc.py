@@ -73,6 +73,12 @@ DRAWN = {
     "fields": lambda r: figures.fields({"a": np.tri(5)}, (2, 2)),
     "frames": lambda r: figures.frames(np.stack([image()] * 6), 4, (0, 2)),
     "guess": lambda r: figures.guess(image()[0], (2, 2), np.ones(4) / 4, 4),
+    "colour_guess": lambda r: figures.colour_guess(image()[0], (2, 2), np.full((3, 256), 1 / 256)),
+    "completions": lambda r: figures.completions(image(), half()[0], image()[:, None], 4),
+    "influence": lambda r: figures.influence({(2, 2): np.tri(5), (3, 1): np.tri(5)}),
+    "opinions": lambda r: figures.opinions(
+        image()[0, :, :, :1], {(1, 2): {"a": np.ones(4) / 4, "b": np.eye(4)[1]}}, 4
+    ),
     "marked": lambda r: figures.marked(image()[0], [(1, 2)], 4),
     "intervals": lambda r: figures.intervals([({"a": 0.3, "b": 0.7}, "b")] * 2, ["1", "2"]),
     "nats": lambda r: figures.nats(image(), np.ones((3, 6, 5)), 4),

@@ -104,7 +104,8 @@ course.show(*(check.stack_table(f) for f in (how_many_ways, inputs_in_rows)))
 # ## Exercise 3.3 · Back through a convolution
 #
 # The reader at $p$ sends through tap $t$ to $p + t$. In an array with half a kernel of margin on
-# each side, tap $(a, b)$ moves the whole of $dy$ to the slice that starts at $(a, b)$.
+# each side, the tap in row $r$ and column $q$ of the kernel moves the whole of $dy$ to the slice that
+# starts at $(r, q)$.
 
 
 # %%
@@ -112,8 +113,8 @@ def input_gradient(dy, K):
     H, W, _ = dy.shape
     rows, cols = K.shape[:2]
     wide = np.zeros((H + rows - 1, W + cols - 1, K.shape[2]))
-    for a, b in np.ndindex(rows, cols):
-        wide[a : a + H, b : b + W] += dy @ K[a, b].T
+    for r, q in np.ndindex(rows, cols):
+        wide[r : r + H, q : q + W] += dy @ K[r, q].T
     return wide[rows // 2 : rows // 2 + H, cols // 2 : cols // 2 + W]
 
 
@@ -132,8 +133,8 @@ def not_flipped(dy, K):
 def keeps_the_margin(dy, K):
     rows, cols = K.shape[:2]
     wide = np.zeros((len(dy) + rows - 1, dy.shape[1] + cols - 1, K.shape[2]))
-    for a, b in np.ndindex(rows, cols):
-        wide[a : a + len(dy), b : b + dy.shape[1]] += dy @ K[a, b].T
+    for r, q in np.ndindex(rows, cols):
+        wide[r : r + len(dy), q : q + dy.shape[1]] += dy @ K[r, q].T
     return wide
 
 
@@ -149,8 +150,8 @@ course.show(check.input_gradient(not_flipped), check.input_gradient(keeps_the_ma
 def rolled(dy, K):
     rows, cols = K.shape[:2]
     return sum(
-        np.roll(dy @ K[a, b].T, (a - rows // 2, b - cols // 2), axis=(0, 1))
-        for a, b in np.ndindex(rows, cols)
+        np.roll(dy @ K[r, q].T, (r - rows // 2, q - cols // 2), axis=(0, 1))
+        for r, q in np.ndindex(rows, cols)
     )
 
 

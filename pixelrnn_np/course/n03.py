@@ -76,7 +76,7 @@ def input_gradient(answer):
             "goes round the edges, and the wrong way: forward reads at p + t.":
                 _rolled(dy, K, -1),
         }  # fmt: skip
-        unmoved = sum(dy @ K[a, b].T for a, b in np.ndindex(rows, cols))
+        unmoved = sum(dy @ K[r, q].T for r, q in np.ndindex(rows, cols))
         mistakes["has not moved the shares: each tap sends to the pixel that it has read."] = (
             unmoved
         )
@@ -88,17 +88,17 @@ def input_gradient(answer):
 
 
 def _rolled(dy, K, sign):
-    r, q = K.shape[0] // 2, K.shape[1] // 2
+    down, right = K.shape[0] // 2, K.shape[1] // 2
     return sum(
-        np.roll(dy @ K[a, b].T, (sign * (a - r), sign * (b - q)), (0, 1))
-        for a, b in np.ndindex(K.shape[:2])
+        np.roll(dy @ K[r, q].T, (sign * (r - down), sign * (q - right)), (0, 1))
+        for r, q in np.ndindex(K.shape[:2])
     )
 
 
 def correct(dy, K):
     H, W, _ = dy.shape
-    r, q = K.shape[0] // 2, K.shape[1] // 2
-    wide = np.zeros((H + 2 * r, W + 2 * q, K.shape[2]))
-    for a, b in np.ndindex(K.shape[:2]):
-        wide[a : a + H, b : b + W] += dy @ K[a, b].T
-    return wide[r : r + H, q : q + W]
+    down, right = K.shape[0] // 2, K.shape[1] // 2
+    wide = np.zeros((H + 2 * down, W + 2 * right, K.shape[2]))
+    for r, q in np.ndindex(K.shape[:2]):
+        wide[r : r + H, q : q + W] += dy @ K[r, q].T
+    return wide[down : down + H, right : right + W]

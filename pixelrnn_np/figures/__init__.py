@@ -12,6 +12,7 @@ from .files import save_completions, save_explanation, save_loss_curve, save_sca
 from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
+from .guesses import colour_guess, opinions
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
@@ -21,7 +22,7 @@ from .scales import given_fields
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder, roofline
-from .tour import guess, picture
+from .tour import completions, guess, influence, picture
 from .verdicts import colour_groups, verdicts
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "bars",
     "block_sketch",
     "colour_groups",
+    "colour_guess",
+    "completions",
     "conditional_sketch",
     "conv_block",
     "convolution",
@@ -50,6 +53,7 @@ __all__ = [
     "gate_maps",
     "given_fields",
     "guess",
+    "influence",
     "intervals",
     "ladder",
     "letters",
@@ -61,6 +65,7 @@ __all__ = [
     "nats",
     "network",
     "numbers",
+    "opinions",
     "picture",
     "raster",
     "roofline",

@@ -34,6 +34,8 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.set_xscale("log")
     if ylim:
         axes.set_ylim(ylim)
+    for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
+        _plain_numbers(axis)
     if len(named) > 1 or levels:
         above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
         axes.legend(frameon=False, **(above if legend == "above" else {}))
@@ -42,10 +44,32 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     return figure
 
 
-def curves(named, xlabel, ylabel="nats per image", **options):
-    """`lines` of {label: values}, one for each of 1, 2, 3 … on the x axis: epochs, updates."""
-    points = {label: (list(range(1, len(y) + 1)), y) for label, y in named.items()}
-    longest = max(len(y) for y in named.values())
+def _plain_numbers(axis):
+    """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    short = high < 20 * low
+    if short:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if low >= 1e-3 and high <= 1e6:
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 10 else f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def curves(named, xlabel, ylabel="nats per image", mean_of=1, **options):
+    """`lines` of {label: values}, one for each of 1, 2, 3 … on the x axis: epochs, updates.
+
+    mean_of: how many values make one point, their mean, in the middle of their places.
+    """
+    points = {}
+    for label, y in named.items():
+        means = np.reshape(y[: len(y) // mean_of * mean_of], (-1, mean_of)).mean(axis=1)
+        if mean_of > 1:
+            points[label] = ((np.arange(len(means)) + 0.5) * mean_of + 0.5, means)
+        else:
+            points[label] = (list(range(1, len(y) + 1)), y)
+    longest = max(len(y) for _, y in points.values())
     return lines(points, xlabel, ylabel, markers=longest <= 40, **options)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .palette import bare, drawn, panels
 from .tiles import tile
+from .words import pictures, titles
 
 
 @drawn
@@ -25,4 +26,5 @@ def sheets(named, levels, columns=4, across=None, waiting=None):
         a.imshow(picture, interpolation="nearest")
         a.set_title(title, fontsize=10)
         bare(a)
+    figure.alt = f"{pictures(first)} from each of {len(named)} sources: {titles(named)}."
     return figure

@@ -27,13 +27,13 @@ def masks(named, labels=None, centre=True):
 
 
 @drawn
-def numbers(named, form="{:.2g}", current=None, labels=None):
+def numbers(named, form="{:.2g}", current=None, labels=None, columns=None):
     """Small arrays with their numbers, {title: (rows, cols)}, one colour scale around zero.
 
-    form: how a number is written; current: None or (row, col), outlined.
+    form: how a number is written; current: None or (row, col), outlined; columns: arrays in a row.
     """
     top = max(max(np.abs(np.asarray(a)).max(initial=0) for a in named.values()), 1e-12)
-    figure, axes = panels(len(named), ratio=_ratio(named))
+    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
         values = np.asarray(values)
         _signed(a, values, top, form)
@@ -57,8 +57,9 @@ def convolution(image, kernel, place):
     r, q = place
     wide = np.pad(image, ((rows // 2,) * 2, (cols // 2,) * 2))
     products = wide[r : r + rows, q : q + cols] * kernel
-    figure = new(2.6)
-    axes = figure.subplots(1, 3, width_ratios=[1.6, 1, 1])
+    wide_as = [image.shape[1] + 1.4, cols + 0.6, cols + 0.6]  # cells of one size
+    figure = new(6.4 / sum(wide_as) * (image.shape[0] + 1.4) + 0.35, 6.4)
+    axes = figure.subplots(1, 3, width_ratios=wide_as)
     shared = max(np.abs(kernel).max(), np.abs(products).max()) or 1
     titles = (f"the image; window of {(int(r), int(q))}", "the kernel",
               f"products; their sum is {products.sum():g}")  # fmt: skip

@@ -71,9 +71,12 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
     for a, (title, panel) in zip(axes, named.items(), strict=True):
         panel = panel if isinstance(panel, dict) else {None: panel}
         for k, (label, p) in enumerate(panel.items()):
-            if k == 0:
-                a.bar(np.arange(len(p)), p, width=1.0, color=BLUE if len(panel) == 1 else SKIN,
-                      label=label)  # fmt: skip
+            colour = BLUE if len(panel) == 1 else SKIN
+            if k == 0 and len(p) > 64:  # bars as thin as a pixel would be drawn pale
+                a.fill_between(np.arange(len(p) + 1) - 0.5, np.append(p, p[-1]), step="post",
+                               color=colour, lw=0.5, label=label)  # fmt: skip
+            elif k == 0:
+                a.bar(np.arange(len(p)), p, width=1.0, color=colour, label=label)
             else:
                 a.plot(np.arange(len(p)), p, color=SERIES[k], lw=1.6, label=label)
             labelled |= label is not None

@@ -1,10 +1,12 @@
-"""For the tour and the results: one guess of the game of §2.1, and a picture from a file."""
+"""For the tour and the results: guesses of the game of §2.1, and a picture from a file."""
 
 import numpy as np
 
 from .grids import outline
+from .maps import feature_maps, sheet
 from .palette import BLUE, CURRENT, WAITING, bare, drawn, new, plain
 from .tiles import to_rgb
+from .words import listed
 
 
 @drawn
@@ -28,7 +30,7 @@ def guess(image, pixel, p, levels):
                transform=right.get_xaxis_transform())  # fmt: skip
     right.set_title(f"the truth is {truth}: {-np.log(p[truth]):.2f} nats", fontsize=10)
     right.set(xlabel="value", ylabel="probability", ylim=(0, 1), xlim=(-0.6, levels - 0.4))
-    right.tick_params(axis="x", pad=9)
+    right.tick_params(axis="x", pad=14)
     if levels <= 20:
         right.set_xticks(range(0, levels, 1 if levels <= 8 else 2))
     plain(right)
@@ -49,4 +51,44 @@ def picture(path):
     axes = figure.subplots()
     axes.imshow(image)
     bare(axes)
+    return figure
+
+
+@drawn
+def completions(images, known, found, levels):
+    """A line for each image: what is known of it, its completions (tinted), and the image itself.
+
+    images: uint8 (n, H, W, C); known: bool that broadcasts to (H, W, 1); found: (n, m, H, W, C).
+    """
+    n, m, H, W, _ = found.shape
+    lines = np.concatenate([images[:, None], found, images[:, None]], axis=1)
+    hidden, tinted = np.zeros((2, n, m + 2, H, W, 1), bool)
+    hidden[:, 0] = tinted[:, 1:-1] = ~np.broadcast_to(known, (H, W, 1))
+    flat, hidden, tinted = (a.reshape(-1, *a.shape[2:]) for a in (lines, hidden, tinted))
+    figure = sheet(flat, levels, columns=m + 2, waiting=hidden, generated=tinted)
+    figure.alt = (
+        f"{n} lines of images of {H}×{W} pixels. In each: what is known, dark blue where nothing "
+        f"is; {m} completions, tinted where they were drawn; the original."
+    )
+    return figure
+
+
+@drawn
+def influence(found, places=False):
+    """What predictions depend on, {(row, column) of the pixel: |d logit / d pixel|, (H, W)}.
+
+    All on one scale, each pixel with a frame; places: whether rows and columns are numbered.
+    """
+    figure = feature_maps(
+        {f"pixel ({r}, {q})": a for (r, q), a in found.items()},
+        signed=False, pixel=list(found), label="|d logit / d pixel|", places=places,
+    )  # fmt: skip
+    parts = []
+    for (r, q), a in found.items():
+        most = np.argsort(-a, axis=None)[:3]
+        nearest = [f"({place // a.shape[1]}, {place % a.shape[1]})" for place in most]
+        later = a.ravel()[r * a.shape[1] + q :].any()
+        parts.append(f"({r}, {q}) depends most on {listed(nearest)}, on {'a' if later else 'no'} "
+                     "later one.")  # fmt: skip
+    figure.alt = "Which earlier pixels a prediction depends on. Pixel " + " Pixel ".join(parts)
     return figure
