@@ -41,30 +41,14 @@ figures.you_are_here("00")
 name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
 H, W, C = model.image_shape
-figures.sheet(
-    pr.sample(model, 24, seed=2),
-    model.levels,
-    columns=12,
-    alt="24 digits that a network has drawn.",
-)
+figures.sheet(pr.sample(model, 24, seed=2), model.levels, columns=12)
 
 # %% [markdown]
 # The network comes with the package, with its weights; of those for handwritten digits we take the
 # best. What follows says nothing about a particular network, so it reads the same with any of them.
 
 # %%
-figures.Table(
-    ["", ""],
-    [
-        ["weights", name],
-        ["kind of network", model.name],
-        ["blocks of layers", model.layers],
-        ["numbers in it", f"{card['parameters']:,}"],
-        ["trained on", f"{card['splits']['train']:,} images of {card['data']['name']}"],
-        ["an image", f"{H}×{W} pixels of {model.levels} values"],
-        ["nats per image of that set's test split", f"{card['nats']['test']:.2f}"],
-    ],
-)
+check.about(model, card)
 
 # %% [markdown]
 # And here are images to show to it. It has never seen them, nor their like: the set that it was
@@ -73,7 +57,7 @@ figures.Table(
 # %%
 images, what = check.pictures(card)
 print(what)
-figures.sheet(images[:24], model.levels, columns=12, alt="24 handwritten digits, enlarged.")
+figures.sheet(images[24:48], model.levels, columns=12)
 
 # %% [markdown]
 # ## The idea
@@ -104,12 +88,12 @@ def earlier(row, column):
     return (np.arange(H * W) < row * W + column).reshape(H, W, 1)
 
 
-def draw_guess(row=H // 2, column=W // 2, image=3):
+def draw_guess(row=H // 2, column=W // 2, image=28):
     p = guess(images[image], row, column)
     return figures.guess(images[image], (row, column), p, model.levels)
 
 
-costs = explain.pixel_nats(model, images[3:4])[0]  # -ln of what each pixel's true value got
+costs = explain.pixel_nats(model, images[28:29])[0]  # -ln of what each pixel's true value got
 lower = costs[H // 2 :]
 row, column = map(int, np.unravel_index(lower.argmax(), lower.shape))
 course.interactive(
@@ -347,19 +331,13 @@ check.pick(pick)
 
 
 # %%
-def draw_completions(known_rows=H // 2, first=3):
+def draw_completions(known_rows=H // 2, first=26):
     chosen = images[first : first + 4]
     known = np.zeros((H, W, 1), bool)
     known[:known_rows] = True
-    lines = []
-    for k, image in enumerate(chosen):
-        repeated = np.repeat(image[None], 6, axis=0)
-        drawn = pr.complete(model, repeated, known, seed=first + k)
-        lines += [image[None], drawn, image[None]]
-    hidden, tint = np.zeros((2, len(chosen), 8, H, W, 1), bool)
-    hidden[:, 0], tint[:, 1:7] = ~known, ~known
-    hidden, tint = (mask.reshape(-1, H, W, 1) for mask in (hidden, tint))
-    return figures.sheet(np.concatenate(lines), model.levels, waiting=hidden, generated=tint)
+    six_times = np.repeat(chosen, 6, axis=0)
+    drawn = pr.complete(model, six_times, known, seed=first).reshape(4, 6, H, W, C)
+    return figures.completions(chosen, known, drawn, model.levels)
 
 
 course.interactive(
@@ -400,26 +378,24 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed. Nothing at it or after it has any influence, because the network is built so: a guess that
-# knew its own pixel would be none. Before it, the nearest count most.
+# guessed, on the left always the same one, on the right the one that you move. Nothing at it or after
+# it has any influence, because the network is built so: a guess that knew its own pixel would be none.
+# Before it, the nearest count most.
+#
+# A pale patch at the border, such as the one in the upper right corner, is not knowledge but the lack
+# of it. No image that this network learned from has ink there. So nothing ever told it what ink in
+# that place would mean, and what its weights happen to say does no harm.
 
 
 # %%
 def draw_influence(row=5 * H // 8, column=W // 2):
-    found = explain.influence(model, images[:40], row, column)
-    title = f"pixel ({row}, {column})"
-    return figures.feature_maps(
-        {title: found},
-        signed=False,
-        pixel=(row, column),
-        label="|d logit / d pixel|",
-        alt=f"What {title} depends on: most on the pixels beside and above it, on no later one.",
+    pixels = [(3 * H // 8, W // 2), (row, column)]
+    return figures.influence(
+        {(r, q): explain.influence(model, images[:40], r, q) for r, q in pixels}
     )
 
 
-course.interactive(
-    draw_influence, row=(0, H - 1), column=(0, W - 1), static=[{}, {"row": 3 * H // 8}]
-)
+course.interactive(draw_influence, row=(0, H - 1), column=(0, W - 1))
 
 # %% [markdown]
 # ## The map

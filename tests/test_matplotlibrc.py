@@ -40,6 +40,13 @@ DRAWN = {
     "conv_block": lambda r: figures.conv_block(back=True),
     "conditional_sketch": lambda r: figures.conditional_sketch(back=True),
     "given_fields": lambda r: figures.given_fields(np.eye(2), np.eye(4), (1, 1), 2),
+    "decided": lambda r: figures.decided(7, size=4),
+    "sketches": lambda r: figures.sketches(image()[:, ::2, :4:2], image()[:, None, :, :4], 4, 2),
+    "two_scales_drawn": lambda r: figures.two_scales_drawn(
+        [np.ones((2, 2, 2, 1), np.uint8)] * 2 + [np.eye(4, dtype=np.uint8)[None, ..., None]] * 4,
+        2,
+        (1,),
+    ),
     "you_are_here": lambda r: figures.you_are_here("05"),
     "convolution": lambda r: figures.convolution(np.eye(4), np.ones((3, 3)), (1, 1)),
     "network": lambda r: figures.network("block", skip=True),
@@ -73,6 +80,12 @@ DRAWN = {
     "fields": lambda r: figures.fields({"a": np.tri(5)}, (2, 2)),
     "frames": lambda r: figures.frames(np.stack([image()] * 6), 4, (0, 2)),
     "guess": lambda r: figures.guess(image()[0], (2, 2), np.ones(4) / 4, 4),
+    "colour_guess": lambda r: figures.colour_guess(image()[0], (2, 2), np.full((3, 256), 1 / 256)),
+    "completions": lambda r: figures.completions(image(), half()[0], image()[:, None], 4),
+    "influence": lambda r: figures.influence({(2, 2): np.tri(5), (3, 1): np.tri(5)}),
+    "opinions": lambda r: figures.opinions(
+        image()[0, :, :, :1], {(1, 2): {"a": np.ones(4) / 4, "b": np.eye(4)[1]}}, 4
+    ),
     "marked": lambda r: figures.marked(image()[0], [(1, 2)], 4),
     "intervals": lambda r: figures.intervals([({"a": 0.3, "b": 0.7}, "b")] * 2, ["1", "2"]),
     "nats": lambda r: figures.nats(image(), np.ones((3, 6, 5)), 4),

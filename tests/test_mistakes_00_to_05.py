@@ -73,7 +73,61 @@ def rolled_back(dz, K):
     return sum(np.roll(dz @ tap.T, len(K) // 2 - v, axis=0) for v, tap in enumerate(K))
 
 
+def turned_kernel(dy, x, a, K):
+    through = back(dy, x, a, K)[0]
+    return through, through @ K, back(dy, x, a, K)[2]
+
+
+def turned_gradient(dy, x, a, K):
+    dx, da, dK = back(dy, x, a, K)
+    return dx, da, dK.T
+
+
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+def kernel(row, column=1):
+    found = np.zeros((3, 3))
+    found[row, column : column + 2] = 1, -1
+    return found
+
+
+def forgets_to_take_the_root(rows):
+    return logit(0.5**rows)
+
+
 SAID = [
+    (n00.powers_of_ten, lambda a, b: b / a, "that is b / a; nats are logarithms"),
+    (n00.powers_of_ten, lambda a, b: a / b, "that is a / b; nats are logarithms"),
+    (n00.powers_of_ten, lambda a, b: np.log10(b / a), "the logarithm of b / a"),
+    (n00.powers_of_ten, lambda a, b: np.log10(a / b), "the logarithm of a / b"),
+    (n00.powers_of_ten, lambda a, b: (b - a) * np.log(10), "a power of ten is ln 10 nats"),
+    (n00.powers_of_ten, lambda a, b: np.log(10) / (b - a), "upside down"),
+    (n01.choices, lambda nats, D: 2 ** (nats / D), "takes nats for bits"),
+    (n01.choices, lambda nats, D: 10 ** (nats / D), "has the base 10"),
+    (n01.choices, lambda nats, D: np.exp(nats / D / np.log(2)), "those are bits, which have"),
+    (n01.choices, lambda nats, D: 2 ** (nats / D * np.log(2)), "divided by ln 2 to be bits"),
+    (n01.resting_bias, lambda x: x.mean(), "that is a probability"),
+    (n01.resting_bias, lambda x: np.log(x.mean()), "not of the odds"),
+    (n01.resting_bias, lambda x: -np.log(x.mean()), "what a 1 would cost"),
+    (n01.resting_bias, lambda x: np.log(1 - x.mean()), "the share of zeros"),
+    (n01.resting_bias, lambda x: logit(1 - x.mean()), "the odds are upside down; where"),
+    (n01.resting_bias, lambda x: x.mean() / (1 - x.mean()), "those are the odds; b is"),
+    (n01.resting_bias, lambda x: (1 - x.mean()) / x.mean(), "those are the odds, upside"),
+    (n01.resting_bias, lambda x: logit(x.mean()) / np.log(10), "powers of 10"),
+    (n01.resting_bias, lambda x: 1 / (1 + np.exp(-x.mean())), "has the share as its σ"),
+    (n01.resting_bias, lambda x: 0.5 - x.mean(), "that is the gradient at b = 0"),
+    (n01.resting_bias, lambda x: x.mean() - 0.5, "one step from b = 0"),
+    (n01.resting_bias, lambda x: logit(x.mean(axis=0) * 0.8 + 0.1), "all pixels of all images"),
+    (n01.resting_bias, lambda x: logit(np.clip(x[0].mean(), 1e-9, 1 - 1e-9)), "first image only"),
+    (n02b.difference_kernel, lambda: kernel(0), "row 0, which lies on the pixels above"),
+    (n02b.difference_kernel, lambda: kernel(2), "row 2, which lies on the pixels below"),
+    (n02b.difference_kernel, lambda: kernel(1, 0), "a column too early"),
+    (n04.relu_after, turned_kernel, "the way back is through K transposed"),
+    (n04.relu_after, turned_gradient, "dK is turned round"),
+    (n05.bias_for, lambda rows: -logit(0.5 ** (1 / rows)), "wrong sign"),
+    (n05.bias_for, forgets_to_take_the_root, "Which gate leaves a half?"),
     (n00.pick, lambda p, u: int(np.argmax(p > u)), "it compares u with"),
     (n00.steered, lambda r, q, H, W: (H - r) * (W - q) - 1, "the rectangle"),
     (n01.fill, from_the_last, "begins with the last pixel"),

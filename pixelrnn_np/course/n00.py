@@ -51,9 +51,28 @@ def like_mnist(digits, seed=0):
     return images
 
 
+def about(model, card):
+    """What a model is, and what its card says of it: a table."""
+    from ..figures import Table
+
+    H, W, _ = model.image_shape
+    return Table(
+        ["", ""],
+        [
+            ["weights", card["name"]],
+            ["kind of network", model.name],
+            ["blocks of layers", model.layers],
+            ["numbers in it", f"{card['parameters']:,}"],
+            ["trained on", f"{card['splits']['train']:,} images of {card['data']['name']}"],
+            ["an image", f"{H}×{W} pixels of {model.levels} values"],
+            ["nats per image of that set's test split", f"{card['nats']['test']:.2f}"],
+        ],
+    )
+
+
 @exercise("0.1")
 def powers_of_ten(answer):
-    for a, b in [(80.0, 80.0), (80.0, 103.0), (103.0, 80.0), (79.2, 543.43), (0.0, 7.5)]:
+    for a, b in [(80.0, 103.0), (103.0, 80.0), (80.0, 80.0), (79.2, 543.43), (0.0, 7.5)]:
         wanted, got = (b - a) / np.log(10), answer(a, b)
         what = f"powers_of_ten({a}, {b})"
         if np.ndim(got) == 0 and a != b:
@@ -64,10 +83,25 @@ def powers_of_ten(answer):
                 "that is rounded down; the exponent may be a fraction.": np.floor(wanted),
                 "that is the ratio itself; its power of ten is asked for.": np.exp(b - a),
                 "that takes nats for bits, powers of 2.": (b - a) * np.log10(2),
-            }
+                "a power of ten is ln 10 nats; how many of them are in b - a?":
+                    (b - a) * np.log(10),
+                "the quotient is upside down: b - a is to be divided, by ln 10.":
+                    np.log(10) / (b - a),
+            } | (_quotients(a, b) if a > 0 else {})  # fmt: skip
             mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes, 1e-6)
         same(what, got, wanted)
     _without_exponentials(answer, 1000.0, 1300.0)
+
+
+def _quotients(a, b):
+    """What those get who divide the nats instead of the probabilities."""
+    why = "nats are logarithms: the quotient of two probabilities is a difference of nats."
+    return {
+        f"that is b / a; {why}": b / a,
+        f"that is a / b; {why}": a / b,
+        f"that takes the logarithm of b / a; {why}": np.log10(b / a),
+        f"that takes the logarithm of a / b; {why}": np.log10(a / b),
+    }
 
 
 def _without_exponentials(answer, a, b):

@@ -13,14 +13,19 @@ def choices(answer):
         what = f"choices({nats:.2f}, {D})"
         if np.ndim(got) == 0 and D > 1 and got == np.inf:
             raise Wrong(f"{what} is infinite: the nats are those of {D} values, not of one.")
-        if np.ndim(got) == 0 and nats and np.isclose(float(got), 2 ** (nats / D)):
-            raise Wrong(f"{what} gives {got:.4g}: that takes nats for bits.")
         if np.ndim(got) == 0 and nats and D > 1:
+            each = nats / D
             mistakes = {
+                "that takes nats for bits: the base of nats is e.": 2**each,
+                "that has the base 10; the base of nats is e.": 10.0**each,
+                "that mixes two bases: those are bits, which have the base 2.":
+                    np.exp(each / np.log(2)),
+                "that mixes two bases: nats are divided by ln 2 to be bits.":
+                    2 ** (each * np.log(2)),
                 "that is the probability of one value, not a number of choices.": np.exp(-nats / D),
                 "those are the nats of one value; how many choices cost as much?": nats / D,
                 "those are bits per value; how many choices cost as much?": nats / D / np.log(2),
-            }
+            }  # fmt: skip
             mistaken(f"{what} gives {got:.4g}:", got, wanted, mistakes)
         same(what, got, wanted)
 
@@ -115,23 +120,34 @@ def split_colours(answer):
 def resting_bias(answer):
     rng = np.random.default_rng(0)
     for x in (
-        np.array([0, 0, 0, 1]),
+        np.array([[0, 0, 0, 0, 1], [0, 1, 0, 0, 1]]),
         np.array([1, 0]),
         (rng.random((5, 4, 4, 1)) < 0.8).astype("u1"),
     ):
         p, got = x.mean(), answer(x.copy())
-        what = (
-            f"For images of which {p:.0%} are 1 it gives {got if np.ndim(got) else f'{got:.4g}'}:"
-        )
+        if np.ndim(got):
+            raise Wrong(
+                f"It gives an array of shape {np.shape(got)}; all pixels of all images share one "
+                "bias, a number."
+            )
+        odds, first = p / (1 - p), min(max(x[0].mean(), 1e-9), 1 - 1e-9)
+        mistakes = {
+            "that is a probability; its logit is asked for.": p,
+            "that is the logarithm of a probability, not of the odds.": np.log(p),
+            "that is minus the logarithm of a probability, what a 1 would cost.": -np.log(p),
+            "that is the logarithm of the share of zeros; the ones have a say too.": np.log(1 - p),
+            "the odds are upside down; where 1 is frequent, b is positive.": -np.log(odds),
+            "those are the odds; b is their logarithm.": odds,
+            "those are the odds, upside down; b is a logarithm of odds.": 1 / odds,
+            "that counts in powers of 2; the sigmoid has powers of e.": np.log2(odds),
+            "that counts in powers of 10; the sigmoid has powers of e.": np.log10(odds),
+            "that is σ of the share; what is asked for has the share as its σ.":
+                1 / (1 + np.exp(-p)),
+            "that is the gradient at b = 0, a direction; it is zero at another b.": 0.5 - p,
+            "that is one step from b = 0, against the gradient; there are more to go.": p - 0.5,
+            "that looks at the first image only.": np.log(first / (1 - first)),
+        }  # fmt: skip
+        what = f"For images of which {p:.0%} are 1 it gives {got:.4g}:"
         if p != 0.5:
-            mistakes = {
-                "that is a probability; its logit is asked for.": p,
-                "that is the logarithm of a probability, not of the odds.": np.log(p),
-                "the odds are upside down; where 1 is frequent, b is positive.": np.log(
-                    (1 - p) / p
-                ),
-                "those are the odds; b is their logarithm.": p / (1 - p),
-                "that counts in powers of 2; the sigmoid has powers of e.": np.log2(p / (1 - p)),
-            }
-            mistaken(what, got, np.log(p / (1 - p)), mistakes)
-        same(f"resting_bias of images of which {p:.0%} are 1", got, np.log(p / (1 - p)))
+            mistaken(what, got, np.log(odds), mistakes)
+        same(f"resting_bias of images of which {p:.0%} are 1", got, np.log(odds))

@@ -38,6 +38,12 @@ def difference_kernel(answer):
         "takes the pixel above: rows come before columns.": wanted.T[::-1],
         "has the wrong sign: the neighbour is taken from the pixel.": -wanted,
         "adds the neighbour; a difference is asked for.": np.abs(wanted),
-    }
+        "stands in row 0, which lies on the pixels above; the pixel's own row is row 1.":
+            np.roll(wanted, -1, axis=0),
+        "stands in row 2, which lies on the pixels below; the pixel's own row is row 1.":
+            np.roll(wanted, 1, axis=0),
+        "begins a column too early: the pixel itself lies under column 1.":
+            np.roll(wanted, -1, axis=1),
+    }  # fmt: skip
     mistaken("It", got, wanted, mistakes)
     same("The kernel", got, wanted)

@@ -39,7 +39,8 @@ def leaked(answer):
 @exercise("4.3")
 def relu_after(answer):
     rng = np.random.default_rng(0)
-    for H, W, h, F in [(1, 1, 1, 1), (3, 4, 2, 5), (2, 3, 4, 2)]:
+    # With as many features in a as in x a kernel that is turned round still fits.
+    for H, W, h, F in [(1, 1, 1, 1), (2, 3, 3, 3), (3, 4, 2, 5), (2, 3, 4, 2)]:
         x, dy = rng.standard_normal((2, H, W, F))
         a, K = rng.standard_normal((H, W, h)), rng.standard_normal((h, F))
         through = dy * (x + a @ K > 0)
@@ -52,6 +53,10 @@ def relu_after(answer):
                 raise Wrong("dx is dy, as if there were no ReLU after the sum.")
             if np.allclose(got[0], dy * (x > 0)):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
+        if h == F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], through @ K):
+            raise Wrong("da went forward through K again; the way back is through K transposed.")
+        if h == F > 1 and np.shape(got[2]) == K.shape and np.allclose(got[2], wanted[2].T):
+            raise Wrong("dK is turned round: as in K, its rows are the features of a.")
         if F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], dy @ K.T):
             raise Wrong(
                 "What arrives at a has not passed the ReLU: both sides of the sum come before it."

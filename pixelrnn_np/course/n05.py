@@ -68,6 +68,16 @@ def bias_for(answer):
             kept = (1 / (1 + math.exp(-min(max(float(got), -700), 700)))) ** rows
             if abs(got - f) < 1e-9:
                 raise Wrong(f"bias_for({rows}) is the gate f itself; which β has σ(β) = f?")
+            if abs(got + same_bias) < 1e-9 and rows > 1:
+                raise Wrong(
+                    f"bias_for({rows}) has the wrong sign: a gate that keeps more than a half has "
+                    "a β above 0."
+                )
+            if abs(got - math.log(0.5**rows / (1 - 0.5**rows))) < 1e-9 and rows > 1:
+                raise Wrong(
+                    f"bias_for({rows}) takes 0.5 to the power of the rows: that is what a gate of "
+                    "a half leaves. Which gate leaves a half?"
+                )
             if abs(got - math.log((1 - 0.5 / rows) / (0.5 / rows))) < 1e-9 and rows > 1:
                 raise Wrong(f"bias_for({rows}) loses 0.5/{rows} per row; losses multiply, not add.")
             if abs(kept - 0.5) > 1e-6:

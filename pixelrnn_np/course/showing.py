@@ -75,6 +75,19 @@ def interactive(draw, static=None, **sliders):
     ipywidgets.interact(draw, **chosen)
 
 
+def errors(found, arrays=None):
+    """A table of relative errors against finite differences, {name: error}.
+
+    arrays: None, or {name: array}, of which the table says how many numbers each has.
+    """
+    from ..figures import Table
+
+    size = {name: [a.size] for name, a in (arrays or {}).items()}
+    rows = [[name, *size.get(name, []), float(error)] for name, error in found.items()]
+    numbers = ["numbers"] if arrays else []
+    return Table(["gradient of", *numbers, "largest relative error"], rows, form="{:.0e}")
+
+
 def _widgets():
     try:
         import ipywidgets  # noqa: F401

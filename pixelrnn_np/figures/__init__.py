@@ -12,16 +12,17 @@ from .files import save_completions, save_explanation, save_loss_curve, save_sca
 from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
 from .gates import gate_lines, gate_maps
 from .grids import convolution, masks, numbers, skewed
+from .guesses import colour_guess, opinions
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
-from .scales import given_fields
+from .scales import decided, given_fields, sketches, two_scales_drawn
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder, roofline
-from .tour import guess, picture
+from .tour import completions, guess, influence, picture
 from .verdicts import colour_groups, verdicts
 
 __all__ = [
@@ -34,10 +35,13 @@ __all__ = [
     "bars",
     "block_sketch",
     "colour_groups",
+    "colour_guess",
+    "completions",
     "conditional_sketch",
     "conv_block",
     "convolution",
     "curves",
+    "decided",
     "diagonals_scanned",
     "distributions",
     "enlarged",
@@ -50,6 +54,7 @@ __all__ = [
     "gate_maps",
     "given_fields",
     "guess",
+    "influence",
     "intervals",
     "ladder",
     "letters",
@@ -61,6 +66,7 @@ __all__ = [
     "nats",
     "network",
     "numbers",
+    "opinions",
     "picture",
     "raster",
     "roofline",
@@ -74,11 +80,13 @@ __all__ = [
     "sheet",
     "sheets",
     "sketch",
+    "sketches",
     "skewed",
     "states_kept",
     "tensor",
     "tile",
     "to_rgb",
+    "two_scales_drawn",
     "verdicts",
     "wavefront",
     "you_are_here",

@@ -57,10 +57,19 @@ def _plain_numbers(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def curves(named, xlabel, ylabel="nats per image", **options):
-    """`lines` of {label: values}, one for each of 1, 2, 3 … on the x axis: epochs, updates."""
-    points = {label: (list(range(1, len(y) + 1)), y) for label, y in named.items()}
-    longest = max(len(y) for y in named.values())
+def curves(named, xlabel, ylabel="nats per image", mean_of=1, **options):
+    """`lines` of {label: values}, one for each of 1, 2, 3 … on the x axis: epochs, updates.
+
+    mean_of: how many values make one point, their mean, in the middle of their places.
+    """
+    points = {}
+    for label, y in named.items():
+        means = np.reshape(y[: len(y) // mean_of * mean_of], (-1, mean_of)).mean(axis=1)
+        if mean_of > 1:
+            points[label] = ((np.arange(len(means)) + 0.5) * mean_of + 0.5, means)
+        else:
+            points[label] = (list(range(1, len(y) + 1)), y)
+    longest = max(len(y) for _, y in points.values())
     return lines(points, xlabel, ylabel, markers=longest <= 40, **options)
 
 

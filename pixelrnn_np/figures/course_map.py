@@ -43,6 +43,8 @@ def you_are_here(number):
         plan.box(name, x, y, f"{name}\n{COURSE[name][0]}", width, 1.15, colour)
         if name == number:
             plan.axes.texts[-1].set(color="white", fontweight="bold")
+            if len(COURSE[name][0]) > 10:  # bold letters are wider
+                plan.axes.texts[-1].set_fontsize(8.5)
 
     plan.say(0.1, 4.9, f"You are here: {number}, {what}", 10, BLACK, fontweight="bold")
     plan.axes.texts[-1].set_ha("left")

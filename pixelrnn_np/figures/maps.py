@@ -52,7 +52,15 @@ def _counted(title, seen, pixel, own):
     earlier, leaks = order < 0, (seen & (order >= own)).sum()
     crosses = f", and {leaks} that it must not see" if leaks else ""
     found = f"{(seen & earlier).sum()} of {earlier.sum()} earlier pixels"
-    return sentence(f"{title}: {found}{crosses}")
+    rows = np.flatnonzero((seen & earlier)[: pixel[0]].any(axis=1))
+    ends = [rows[0], rows[-1]] if len(rows) > 1 else rows
+    spans = "".join(f"; row {r}: columns {_span(seen[r])}" for r in ends)
+    return sentence(f"{title}: {found}{crosses}{spans}")
+
+
+def _span(row):
+    columns = np.flatnonzero(row)
+    return f"{columns[0]} to {columns[-1]}"
 
 
 def _field(axes, seen, pixel, own):

@@ -1,10 +1,12 @@
-"""For the tour and the results: one guess of the game of §2.1, and a picture from a file."""
+"""For the tour and the results: guesses of the game of §2.1, and a picture from a file."""
 
 import numpy as np
 
 from .grids import outline
+from .maps import feature_maps, sheet
 from .palette import BLUE, CURRENT, WAITING, bare, drawn, new, plain
 from .tiles import to_rgb
+from .words import listed
 
 
 @drawn
@@ -49,4 +51,48 @@ def picture(path):
     axes = figure.subplots()
     axes.imshow(image)
     bare(axes)
+    return figure
+
+
+@drawn
+def completions(images, known, found, levels, title=None):
+    """A line for each image: what is known of it, its completions (tinted), and the image itself.
+
+    images: uint8 (n, H, W, C); known: bool that broadcasts to (n, H, W, 1); found: (n, m, H, W, C).
+    Colours have no tint, which would falsify them.
+    """
+    n, m, H, W, C = found.shape
+    lines = np.concatenate([images[:, None], found, images[:, None]], axis=1)
+    hidden, tinted = np.zeros((2, n, m + 2, H, W, 1), bool)
+    hidden[:, 0] = ~np.broadcast_to(known, (n, H, W, 1))
+    tinted[:, 1:-1] = hidden[:, :1]
+    flat, hidden, tinted = (a.reshape(-1, *a.shape[2:]) for a in (lines, hidden, tinted))
+    figure = sheet(flat, levels, columns=m + 2, waiting=hidden, title=title,
+                   generated=tinted if C == 1 else None)  # fmt: skip
+    name, colour = f"{title}: " if title else "", ", tinted where they were drawn" if C == 1 else ""
+    figure.alt = (
+        f"{name}{n} lines of images of {H}×{W} pixels. In each: what is known, dark blue where "
+        f"nothing is; {m} completions{colour}; the original."
+    )
+    return figure
+
+
+@drawn
+def influence(found, places=False):
+    """What predictions depend on, {(row, column) of the pixel: |d logit / d pixel|, (H, W)}.
+
+    All on one scale, each pixel with a frame; places: whether rows and columns are numbered.
+    """
+    figure = feature_maps(
+        {f"pixel ({r}, {q})": a for (r, q), a in found.items()},
+        signed=False, pixel=list(found), label="|d logit / d pixel|", places=places,
+    )  # fmt: skip
+    parts = []
+    for (r, q), a in found.items():
+        most = np.argsort(-a, axis=None)[:3]
+        nearest = [f"({place // a.shape[1]}, {place % a.shape[1]})" for place in most]
+        later = a.ravel()[r * a.shape[1] + q :].any()
+        parts.append(f"({r}, {q}) depends most on {listed(nearest)}, on {'a' if later else 'no'} "
+                     "later one.")  # fmt: skip
+    figure.alt = "Which earlier pixels a prediction depends on. Pixel " + " Pixel ".join(parts)
     return figure
