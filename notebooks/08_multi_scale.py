@@ -659,7 +659,7 @@ fixed = np.zeros((8, 8, 1), bool)
 fixed[::2, ::2] = True
 
 
-def draw_given(first=8):
+def draw_given(first=26):
     originals = test[first : first + 3]
     drawings = pr.complete(model, originals.repeat(6, axis=0), fixed, seed=first)
     return figures.completions(originals, fixed, drawings.reshape(3, 6, 8, 8, 1), 2)

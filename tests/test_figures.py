@@ -66,7 +66,7 @@ def test_only_drawn_pixels_are_tinted():
     images, half = np.zeros((2, 4, 4, 1), np.uint8), np.zeros((1, 4, 4, 1), bool)
     half[:, 2:] = True
     picture = figures.sheet(images, 2, generated=half).axes[0].images[0].get_array()
-    assert (picture[1:15, 1:29] == 0).all() and (picture[15:29, 1:29, 0] > 0.2).all()
+    assert (picture[1:11, 1:21] == 0).all() and (picture[11:21, 1:21, 0] > 0.2).all()
     assert np.allclose(picture[0], 0.6)
 
 
@@ -75,7 +75,7 @@ def test_a_sheet_of_few_small_images_stays_small():
     figure = drawn(figures.sheet(np.zeros((2, 8, 8, 1), np.uint8), 2))
     height, width, _ = figure.axes[0].images[0].get_array().shape
     assert figure.get_size_inches()[0] < 4
-    assert (height, width) == (24 + 2, 2 * 24 + 3), "an image is 24 dots across, a gap 1"
+    assert (height, width) == (16 + 2, 2 * 16 + 3), "an image is 16 dots across, a gap 1"
     wide = drawn(figures.sheet(np.zeros((3, 30, 30, 1), np.uint8), 2))
     assert wide.axes[0].images[0].get_array().shape[:2] == (32, 94)
 

@@ -43,7 +43,7 @@ DRAWN = {
     "decided": lambda r: figures.decided(7, size=4),
     "sketches": lambda r: figures.sketches(image()[:, ::2, :4:2], image()[:, None, :, :4], 4, 2),
     "two_scales_drawn": lambda r: figures.two_scales_drawn(
-        [np.ones((2, 2, 2, 1), np.uint8)] * 2 + [np.eye(4, dtype=np.uint8)[None, ..., None]] * 4,
+        [np.ones((1, 2, 2, 1), np.uint8)] * 2 + [np.eye(4, dtype=np.uint8)[None, ..., None]] * 4,
         2,
         (1,),
     ),

@@ -51,7 +51,7 @@ def _plain_numbers(axis):
     low, high = axis.get_view_interval()
     short = high < 20 * low
     if short:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     if low >= 1e-3 and high <= 1e6:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 10 else f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -16,7 +16,7 @@ def to_rgb(images, levels):
 
 def finer(images):
     """How many dots a side a pixel of small images needs, so that gaps between them are thin."""
-    return max(1, 28 // max(images.shape[1:3]))
+    return max(1, 20 // max(images.shape[1:3]))
 
 
 def tile(images, levels, columns, gap=1, waiting=None, fine=1):
