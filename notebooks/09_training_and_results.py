@@ -59,8 +59,9 @@ small = {"image_shape": (8, 8, 1), "h": 10, "layers": 2, "head": 20, "seed": 0}
 fresh = pr.build_model("diagonal_bilstm", **small)
 _, grads = fresh.loss_and_grads(train[:64])
 sizes = {name: float(np.sqrt((g**2).mean())) for name, g in grads.items()}
-chosen = """head.logits.b head.logits.K head.conv1.K blocks.1.up.K blocks.1.lstm.l2r.b
-blocks.1.lstm.l2r.K_ss blocks.0.lstm.r2l.K_ss blocks.0.lstm.r2l.c0 first.K""".split()
+chosen = ["head.logits.b", "head.logits.K", "head.conv1.K", "blocks.1.up.K", "blocks.1.lstm.l2r.b"]
+chosen += [f"blocks.{k}" for k in ("1.lstm.l2r.K_ss", "0.lstm.r2l.K_ss", "0.lstm.r2l.c0")]
+chosen += ["first.K"]
 xlabel = "root mean square of the gradient"
 figures.bars({name: sizes[name] for name in chosen}, xlabel, form="{:.2g}", log=True)
 
