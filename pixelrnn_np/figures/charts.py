@@ -1,6 +1,7 @@
 """Curves, bars and tables: few marks, labels beside what they name."""
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..console import shown
 from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
@@ -36,6 +37,9 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.set_ylim(ylim)
     for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
         _plain_numbers(axis)
+    if logx and len(tried := {float(v) for x, _ in named.values() for v in x}) <= 6:
+        axes.set_xticks(sorted(tried))
+        axes.xaxis.set_minor_locator(NullLocator())
     if len(named) > 1 or levels:
         above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
         axes.legend(frameon=False, **(above if legend == "above" else {}))
@@ -46,13 +50,11 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
 
 def _plain_numbers(axis):
     """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     low, high = axis.get_view_interval()
-    short = high < 20 * low
-    if short:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    if low >= 1e-3 and high <= 1e6:
+    if high < 20 * low:
+        steps = (1, 2, 3, 5) if high > 4 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
+        axis.set_major_locator(LogLocator(subs=steps))
+    if low >= 5e-4 and high <= 1e6:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 10 else f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .palette import bare, drawn, panels
 from .tiles import finer, tile
+from .words import titles
 
 
 @drawn
@@ -26,4 +27,6 @@ def sheets(named, levels, columns=4, across=None, waiting=None):
         a.imshow(picture, interpolation="nearest")
         a.set_title(title, fontsize=10)
         bare(a)
+    size = "{}×{}".format(*np.shape(first)[1:3])
+    figure.alt = f"{len(first)} images of {size} pixels from each of these: {titles(named)}."
     return figure
