@@ -60,6 +60,12 @@ figures.you_are_here("10")
 # The unit of this notebook is the **GFLOP/s**: $10^9$ operations on floating-point numbers in a
 # second. A multiplication is one, an addition is another.
 #
+# This is a long notebook, and need not be read in one go. The main road is *Slowly*, *Fast*, *Compiled
+# loops*, *A tile of registers* with its figure of all steps, and then *Fresh memory* and *Threads*: half
+# an hour. The other sections are closer looks at one cause each (*What stops the vector unit*, *Why
+# blocks*, *A whole block*, *What gathering costs*, *A recurrence*, *σ by way of tanh*, *The skewed map*).
+# Each can be read by itself, and what it finds stands in *What to take away*.
+#
 # To see how far there is to go, we first ask the machine for its best: a product of two large
 # matrices, which does most arithmetic per number read. Everything below is measured against that,
 # as a share of **peak**. And since all times depend on it, here is the machine.
@@ -737,11 +743,16 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # Small blocks pay for the call. Large ones are not better, as one might think, but may be worse:
 # for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
-# is not. Below the limit it multiplies where the numbers lie. The limit is at 781 rows in the first
-# figure, between the points at 448 and 784, and at 48 in the second. So where this package still calls the
-# library, `kernels/products.py` takes as many rows as stay below it, and blocks of 448 where those would
-# be few: for the second shape that is not what this figure advises, but 48 rows would be fewer than two of
-# the image's. The block that was just written is then still in the cache.
+# is not. Below the limit it multiplies where the numbers lie.
+#
+# <details><summary>Where the limit is, and what this package does</summary>
+#
+# It is at 781 rows in the first figure, between the points at 448 and 784, and at 48 in the second. So
+# where this package still calls the library, `kernels/products.py` takes as many rows as stay below it,
+# and blocks of 448 where those would be few: for the second shape that is not what this figure advises,
+# but 48 rows would be fewer than two of the image's. The block that was just written is then still in the
+# cache.
+# </details>
 #
 # More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which
 # pays for the copying.
@@ -1121,11 +1132,14 @@ figures.Table(
 )
 
 # %% [markdown]
-# Do they add up? A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on
-# it. If all were small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that
-# together they make 64 MiB, which the last columns work out. (Small ones are needed where the array does not
-# begin or end on a multiple of a large one.) Smaller arrays may be lucky: the library keeps some freed
-# memory for the next caller.
+# <details><summary>Do they add up?</summary>
+#
+# A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on it. If all were
+# small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that together they
+# make 64 MiB, which the last columns work out. (Small ones are needed where the array does not begin or
+# end on a multiple of a large one.) Smaller arrays may be lucky: the library keeps some freed memory for
+# the next caller.
+# </details>
 #
 # A training step makes the same arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
 # request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
