@@ -74,9 +74,6 @@ figures.lines(
     "layer",
     "root mean square",
     log=True,
-    alt="""Two curves over twelve layers, on a logarithmic scale. The signal falls from layer to
-    layer, from about a tenth to some millionths. The gradient falls the other way, from the last
-    layer down to the first.""",
 )
 
 # %% [markdown]
@@ -564,26 +561,14 @@ def without(model, left_out):
     return nats
 
 
-def draw_without(kind="both"):
+dearer = {}
+for kind in ("both", "skip"):
     model, nats = runs[kind][0]
-    dearer = [without(model, [k]) - nats for k in range(LAYERS)]
-    return figures.lines(
-        {kind: (np.arange(1, LAYERS + 1), dearer)},
-        "the layer that is left out",
-        f"{kind}: nats more per image",
-        ylim=(-2, 65),
-        height=2.6,
-        alt=f"""Network "{kind}": how many nats more an image costs without one of the layers 1 to
-        {LAYERS}: {", ".join(f"{n:.1f}" for n in dearer)}.""",
-    )
-
-
-course.interactive(
-    draw_without, static=[{"kind": kind} for kind in ("both", "skip")], kind=list(KINDS)
-)
+    dearer[kind] = [without(model, [k]) - nats for k in range(LAYERS)]
+figures.curves(dearer, "the layer that is left out", "nats more per image", height=2.6)
 
 # %% [markdown]
-# Both figures have the same axes. With both connections no layer is indispensable: whichever is left
+# With both connections no layer is indispensable: whichever is left
 # out, the network loses less than three nats, and the others go on. It behaves like a sum. With skips
 # alone it is still a chain. Without its first layer nothing above it makes sense, and the result is
 # worse than a fair coin's 44 nats.

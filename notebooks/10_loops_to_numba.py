@@ -23,31 +23,18 @@
 # here: look at their ratios.
 
 # %%
-import functools
 import gc
-import os
-import platform
-import re
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
-import scipy.linalg.cython_blas
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import compiled, course, figures, kernels, reference
+from pixelrnn_np.course import machine
 from pixelrnn_np.course import n10 as check
-from pixelrnn_np.kernels.taps import copy_rows, distances, surroundings
-from pixelrnn_np.kernels.tiles.multiply import matrix, multiply_taps
-from pixelrnn_np.kernels.tiles.panels import panels
-from pixelrnn_np.kernels.tiles.products import product
 from pixelrnn_np.layers.masked_conv import MaskedConv
 from pixelrnn_np.layers.masks import feature_groups
 from pixelrnn_np.layers.residual import ConvBlock
@@ -73,30 +60,18 @@ figures.you_are_here("10")
 # The unit of this notebook is the **GFLOP/s**: $10^9$ operations on floating-point numbers in a
 # second. A multiplication is one, an addition is another.
 #
+# This is a long notebook, and need not be read in one go. The main road is *Slowly*, *Fast*, *Compiled
+# loops*, *A tile of registers* with its figure of all steps, and then *Fresh memory* and *Threads*: half
+# an hour. The other sections are closer looks at one cause each (*What stops the vector unit*, *Why
+# blocks*, *A whole block*, *What gathering costs*, *A recurrence*, *σ by way of tanh*, *The skewed map*).
+# Each can be read by itself, and what it finds stands in *What to take away*.
+#
 # To see how far there is to go, we first ask the machine for its best: a product of two large
 # matrices, which does most arithmetic per number read. Everything below is measured against that,
 # as a share of **peak**. And since all times depend on it, here is the machine.
 
 # %%
-blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-features = llvm.get_host_cpu_features()
-lanes = 16 if features.get("avx512f") else 8 if features.get("avx2") else 4
-figures.Table(
-    ["this machine", ""],
-    [
-        ["processor, as LLVM calls it", f"{llvm.get_host_cpu_name()}, {os.cpu_count()} cores"],
-        ["float32 in a vector register", str(lanes)],
-        [
-            "Python, NumPy, SciPy",
-            f"{platform.python_version()}, {np.__version__}, {scipy.__version__}",
-        ],
-        ["Numba, its LLVM", f"{numba.__version__}, {'.'.join(map(str, llvm.llvm_version_info))}"],
-        [
-            "matrix products",
-            ", ".join(sorted({f"{b['internal_api']} {b['version']}" for b in blas})),
-        ],
-    ],
-)
+machine.machine()
 
 
 # %%
@@ -498,8 +473,12 @@ note("8 Numba, tiles of 4 × 4", lambda: conv_tiles(x, beside, offsets, b, y))
 # Around the tile there are twenty lines of plain Numba. These are the ones of
 # [kernels/masked_conv.py](../pixelrnn_np/kernels/masked_conv.py), without the case of a 1×1:
 
-
 # %%
+from pixelrnn_np.kernels.taps import copy_rows, distances, surroundings
+from pixelrnn_np.kernels.tiles.multiply import matrix, multiply_taps
+from pixelrnn_np.kernels.tiles.panels import panels
+
+
 @numba.njit
 def conv_inline(x, K, offsets, b, y):
     B, H, W, I = x.shape
@@ -586,54 +565,26 @@ figures.Table(
 #
 # Is that so? The machine code says. `inspect_asm` gives it as text, and we count instructions: products
 # fused with a sum (`vfmadd…` on x86, `fmla` on ARM), products by themselves, and the size of the
-# registers they work on: `zmm` holds 16 float32, `ymm` 8, `xmm` 4. A count says what is *there*, not how
-# often it runs; but what is not there cannot run.
-
+# registers they work on: `zmm` holds 16 float32, `ymm` 8, `xmm` 4. (`course/machine.py` has the two
+# regular expressions that count them.) A count says what is *there*, not how often it runs; but what is
+# not there cannot run.
 
 # %%
-X86 = re.compile(r"^\s+v?(fn?m(?:add|sub)\w*?|mul)([ps])[sd]\s+(.*)$", re.M)
-ARM = re.compile(r"^\s+(fml[as]|fmul|fn?madd)\s+(.*)$", re.M)
-SIZES = {"zmm": 512, "ymm": 256, "xmm": 128}
-
-
-def instructions(code):
-    """{(fused?, bits): how many} of the multiplications in machine code; 32 bits: one number."""
-    found = {}
-    for kind, packed, registers in X86.findall(code):
-        widest = max((SIZES[k] for k in SIZES if k in registers), default=128)
-        key = (kind != "mul", widest if packed == "p" else 32)
-        found[key] = found.get(key, 0) + 1
-    for kind, registers in ARM.findall(code):
-        key = (kind != "fmul", 128 if ".4s" in registers else 32)
-        found[key] = found.get(key, 0) + 1
-    return found
-
-
-def machine_code(function):
-    """That of all types which it has met."""
-    return "\n".join(function.inspect_asm().values())
-
+from pixelrnn_np.kernels.tiles.products import product
 
 # The kernel's product comes from a file of compiled code, so it is compiled again to be read.
 again = numba.njit(no_cpython_wrapper=True, error_model="numpy")(product.shared.kernel.py_func)
 types = next(s for s in product.shared.kernel.signatures if numba.types.float32 in s)
 again.compile(types)
-functions = {
-    "6a loops": conv_loops,
-    "6b with fastmath": conv_fastmath,
-    "6c and taps transposed": conv_transposed,
-    "7 outputs inside": conv_outputs_inside,
-    "8 the tile of 4 × 4": tile_4_by_4,
-    "9 the product in tiles": again,
-}
-counts = {name: instructions(machine_code(f)) for name, f in functions.items()}
-kinds = [(True, 512), (True, 256), (True, 128), (True, 32)]
-kinds += [(False, bits) for _, bits in kinds]
-kinds = [kind for kind in kinds if any(kind in found for found in counts.values())]
-names = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
-figures.Table(
-    ["step", *(f"{'fused' if fused else 'product'}, {names[bits]}" for fused, bits in kinds)],
-    [[name, *(found.get(kind, 0) for kind in kinds)] for name, found in counts.items()],
+machine.multiplications(
+    {
+        "6a loops": conv_loops,
+        "6b with fastmath": conv_fastmath,
+        "6c and taps transposed": conv_transposed,
+        "7 outputs inside": conv_outputs_inside,
+        "8 the tile of 4 × 4": tile_4_by_4,
+        "9 the product in tiles": again,
+    }
 )
 
 # %% [markdown]
@@ -783,8 +734,6 @@ def draw_blocks(h=16, taps=5):
         height=2.8,
         logx=True,
         ylim=(0, 1.1 * max(found)),
-        alt=f"""Share of peak against the rows of a block, for a product of {taps * h} numbers by {h}:
-        {found[0]:.0f} % with 4 rows, {max(found):.0f} % at best, {found[-1]:.0f} % with all 3,136.""",
     )
 
 
@@ -794,11 +743,16 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # Small blocks pay for the call. Large ones are not better, as one might think, but may be worse:
 # for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
-# is not. Below the limit it multiplies where the numbers lie. The limit is at 781 rows in the first
-# figure, between the points at 448 and 784, and at 48 in the second. So where this package still calls the
-# library, `kernels/products.py` takes as many rows as stay below it, and blocks of 448 where those would
-# be few: for the second shape that is not what this figure advises, but 48 rows would be fewer than two of
-# the image's. The block that was just written is then still in the cache.
+# is not. Below the limit it multiplies where the numbers lie.
+#
+# <details><summary>Where the limit is, and what this package does</summary>
+#
+# It is at 781 rows in the first figure, between the points at 448 and 784, and at 48 in the second. So
+# where this package still calls the library, `kernels/products.py` takes as many rows as stay below it,
+# and blocks of 448 where those would be few: for the second shape that is not what this figure advises,
+# but 48 rows would be fewer than two of the image's. The block that was just written is then still in the
+# cache.
+# </details>
 #
 # More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which
 # pays for the copying.
@@ -1157,20 +1111,10 @@ def reused():
     kept.fill(1)
 
 
-def page_faults(function):
-    """Of this process, per call."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        function()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 10
-
-
-SMALL = resource.getpagesize()
-setting = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
-LARGE = int(setting.read_text()) if setting.exists() else 2 << 20
+SMALL, LARGE = machine.page_sizes()
 rows = []
 for name, function in (("fresh", fresh), ("reused", reused)):
-    seconds, faults = timed(function), page_faults(function)
+    seconds, faults = timed(function), machine.page_faults(function)
     large = max(0, round((size - faults * SMALL) / (LARGE - SMALL))) if faults else 0
     memory = (large * LARGE + (faults - large) * SMALL) / 2**20
     rows.append([name, 1e3 * seconds, faults, large, faults - large, memory])
@@ -1188,22 +1132,24 @@ figures.Table(
 )
 
 # %% [markdown]
-# Do they add up? A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on
-# it. If all were small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that
-# together they make 64 MiB, which the last columns work out. (Small ones are needed where the array does not
-# begin or end on a multiple of a large one.) Smaller arrays may be lucky: the library keeps some freed
-# memory for the next caller.
+# <details><summary>Do they add up?</summary>
+#
+# A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on it. If all were
+# small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that together they
+# make 64 MiB, which the last columns work out. (Small ones are needed where the array does not begin or
+# end on a multiple of a large one.) Smaller arrays may be lucky: the library keeps some freed memory for
+# the next caller.
+# </details>
 #
 # A training step makes the same arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
 # request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
 # 16 images, both ways, in a fresh process:
 
 # %%
-TRAINING = """
-import resource, statistics, time
+PASSES = """
 import numpy as np
 import pixelrnn_np as pr
-from pixelrnn_np import backend, memory
+from pixelrnn_np import memory
 
 model, space = pr.build_model("pixelcnn", layers=5), memory.Workspace()
 digits = (np.random.default_rng(0).random((16, 28, 28, 1)) < 0.15).astype(np.uint8)
@@ -1215,19 +1161,8 @@ def passes():
 def passes_in_a_workspace():
     with memory.workspace(space):
         return passes()
-
-for function in (passes, passes_in_a_workspace):
-    function()
-    times, before = [], resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(12):
-        start = time.thread_time()
-        function()
-        times.append(time.thread_time() - start)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    print(statistics.median(times), faults // 12)
 """
-done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True)
-found = [(float(s), int(n)) for s, n in map(str.split, done.stdout.splitlines())]
+found = machine.in_a_process_of_its_own(PASSES, ["passes", "passes_in_a_workspace"])
 (fresh_seconds, fresh_faults), (kept_seconds, kept_faults) = found
 figures.Table(
     ["forward and backward", "ms", "page faults", "MiB, if all are small"],
@@ -1264,8 +1199,10 @@ _, two = model.loss_and_grads(batch, threads=2)
 assert all(np.array_equal(one[name], two[name]) for name in one)
 threads = {}
 for k in (1, 2):  # by the clock on the wall, since both threads count, and the best of many
-    step = functools.partial(model.loss_and_grads, batch, threads=k)
-    threads[f"{k} thread{'s' * (k > 1)}"] = timed(step, 2.0, min, time.perf_counter)
+    name = f"{k} thread{'s' * (k > 1)}"
+    threads[name] = timed(
+        lambda k=k: model.loss_and_grads(batch, threads=k), 2.0, min, time.perf_counter
+    )
 figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}")
 
 # %% [markdown]

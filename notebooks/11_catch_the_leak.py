@@ -50,7 +50,10 @@ figures.you_are_here("11")
 # same number of updates. One word differs in their code.
 #
 # To plant a bug, a part of the package is replaced *while a network is being built*, and put back
-# afterwards. The name says where the part lives, and what stands beside it is the bug:
+# afterwards. The name says where the part lives, and what stands beside it is the bug. Python's
+# standard library has a tool for that, meant for tests: `with mock.patch(name, replacement):` puts
+# another object under that name, and at the end of the `with` the old one is back. (`ExitStack` opens
+# several such `with`s, as many as `bug` has entries.)
 
 
 # %%
@@ -100,8 +103,6 @@ first, second = (f"{m.nll(test).mean():.2f} nats" for m in (honest, copying))
 figures.sheets(
     {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)},
     2,
-    alt=f"""Sixteen drawn images of 8×8 pixels from each network. Those of the first, with {first} per
-    test image, are strokes like those of digits; those of the second, with {second}, are noise.""",
 )
 
 # %% [markdown]
@@ -605,8 +606,6 @@ figures.sheets(
     drawn,
     2,
     across=3,
-    alt="""Sixteen images drawn by each of six networks, from noise. Those of the two honest ones are
-    strokes like those of digits; the others' are noise.""",
 )
 
 # %% [markdown]
@@ -823,6 +822,10 @@ figures.Table(["binarisation", "mean of the pixels", "nats of test images"], row
 # that bug, and on the honest ones. *Field* asks whether a prediction at 16×16 fails to see an
 # earlier pixel that the honest network sees; *zeros* whether a network with all parameters at zero
 # reports $D \ln 2$.
+#
+# Blue means that the test finds the bug, a dot that it sees nothing. One square is yellow, a *false
+# alarm*: the test reports something else than what is wrong. Which one is it, and why there? The
+# answer stands below the figure.
 
 # %%
 BUGS = {
@@ -905,9 +908,10 @@ figures.verdicts(results, splits=("mask B", "transposed mask", "σ on g"))
 # by columns.
 #
 # - *Gradient* and *perturbation* find every leak and the other order. They miss the mask that is
-#   applied once, as long as the network is untrained. Once they disagree: where the adjoint is
-#   forgotten, the gradient reports a leak that perturbation denies, a false alarm. Perturbation is
-#   right, for it asks forward. The gradient test believes backward, and backward is wrong.
+#   applied once, as long as the network is untrained.
+# - The yellow square is where these two disagree. With the adjoint forgotten, the gradient reports a
+#   leak that perturbation denies. Perturbation is right, for it asks forward, and forward leaks
+#   nothing. The gradient test believes backward, and backward is wrong: there is a bug, but no leak.
 # - *The sum* misses the other order. In exchange it catches two mistakes of reporting:
 #   $e^{-\text{loss}}$ sums to one only if the loss is nats per image.
 # - *Finite differences* find one bug of all, the only wrong derivative.

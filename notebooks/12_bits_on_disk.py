@@ -68,9 +68,6 @@ def draw_message(message="bacb"):
     return figures.intervals(
         [(P, letter) for letter in message],
         titles,
-        alt=f"""{len(message)} bars, each cut in parts for a, b and c as wide as 1/2, 1/3 and 1/6. The
-        parts of {", ".join(message)} are orange; each bar below is the orange part above it,
-        magnified. The last bar is the interval {titles[-1]}.""",
     )
 
 
@@ -339,15 +336,7 @@ print(f"the model said {nats[pick]:.2f} nats = {bits:.1f} bits = {bits / 8:.2f} 
 # %%
 prices = -np.log2(likelihood.probabilities(model.logits(test[pick : pick + 1]), 17))
 per_pixel = np.take_along_axis(prices, test[pick : pick + 1, ..., None].astype(int), -1)[..., 0]
-course.show(
-    figures.nats(
-        test[pick : pick + 1],
-        per_pixel[..., 0] * np.log(2),
-        17,
-        alt="""A test digit, grey on 8×8 pixels, and below it what each pixel cost: bright at the edges
-        of the strokes, dark where the paper is blank.""",
-    )
-)
+course.show(figures.nats(test[pick : pick + 1], per_pixel[..., 0] * np.log(2), 17))
 costs = np.cumsum(per_pixel.ravel()) / 8
 figures.lines(
     {"-log2 p, added up": (np.arange(1, 65), costs)},
@@ -355,8 +344,6 @@ figures.lines(
     "bytes",
     levels={f"the file: {len(data)} bytes": len(data)},
     markers=False,
-    alt=f"""The bytes of 64 pixels added up: a curve of steep and flat pieces from 0 to {costs[-1]:.2f}.
-    Dashed: the file, {len(data)} bytes.""",
 )
 
 # %% [markdown]
@@ -374,15 +361,11 @@ def first_wrong(image, other):
 
 def draw_prefix(kept=6):
     image = decompress(data[:kept])
-    right = first_wrong(digit, image)
-    same = "all pixels" if right is None else f"the first {right} pixels"
     return figures.sheet(
         np.stack([digit, image])[..., None],
         17,
         columns=2,
         title=f"the digit, and what its first {kept} bytes give",
-        alt=f"""Two images of 8×8 pixels: the digit, and what its first {kept} bytes give. In {same}
-        they are the same.""",
     )
 
 
@@ -506,9 +489,6 @@ figures.lines(
     curves,
     "temperature of the prices",
     "bits per image",
-    alt=f"""Bits per image against the temperature, two curves like valleys. For images that the model
-    drew, the lowest point is at {best["drawn by the model"]}; for test digits, at
-    {best["test digits"]}.""",
 )
 
 # %% [markdown]
@@ -594,8 +574,6 @@ figures.sheet(
     17,
     columns=2,
     title="written, and read back",
-    alt="""Two images of 8×8 pixels: the digit that was written, with some ink in its first pixel, and
-    what was read back, which is wrong from that pixel on.""",
 )
 
 # %% [markdown]

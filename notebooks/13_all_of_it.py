@@ -471,8 +471,6 @@ figures.curves(
     {"sixteen images": learnt},
     "update",
     log=True,
-    alt="""On a logarithmic axis the cost of sixteen images falls from 40 nats to just below 3,
-    where it stays.""",
 )
 
 # %%
@@ -492,8 +490,6 @@ curve = fit(p, train, valid, epochs, 0.004, rng)
 figures.curves(
     curve,
     "epoch",
-    alt="""Nats per image against epochs. Both curves fall steeply in the first epochs. Later,
-    validation flattens above training.""",
 )
 
 # %%
@@ -527,8 +523,7 @@ def draw(p, n, rng, H=8, W=8, temperature=1.0):
 def draw_sheet(seed=0, temperature=1.0):
     drawn = draw(p, 24, np.random.default_rng(seed), temperature=temperature)
     title = f"temperature {temperature}: {nats_and_grads(drawn, p)[0].mean():.1f} nats per image"
-    alt = f"24 drawn images of 8×8 pixels, many like digits; {title}."
-    return figures.sheet(drawn, 2, columns=12, title=title, alt=alt)
+    return figures.sheet(drawn, 2, columns=12, title=title)
 
 
 other = {"seed": 1, "temperature": 0.6}

@@ -66,8 +66,47 @@ def test_only_drawn_pixels_are_tinted():
     images, half = np.zeros((2, 4, 4, 1), np.uint8), np.zeros((1, 4, 4, 1), bool)
     half[:, 2:] = True
     picture = figures.sheet(images, 2, generated=half).axes[0].images[0].get_array()
-    assert (picture[1:3, 1:5] == 0).all() and (picture[3:5, 1:5, 0] > 0.2).all()
+    assert (picture[1:11, 1:21] == 0).all() and (picture[11:21, 1:21, 0] > 0.2).all()
     assert np.allclose(picture[0], 0.6)
+
+
+def test_a_sheet_of_few_small_images_stays_small():
+    """Neither the images nor the grey between them fill the page."""
+    figure = drawn(figures.sheet(np.zeros((2, 8, 8, 1), np.uint8), 2))
+    height, width, _ = figure.axes[0].images[0].get_array().shape
+    assert figure.get_size_inches()[0] < 4
+    assert (height, width) == (16 + 2, 2 * 16 + 3), "an image is 16 dots across, a gap 1"
+    wide = drawn(figures.sheet(np.zeros((3, 30, 30, 1), np.uint8), 2))
+    assert wide.axes[0].images[0].get_array().shape[:2] == (32, 94)
+
+
+def test_one_image_has_its_nats_beside_it():
+    figure = drawn(figures.nats(np.zeros((1, 6, 5, 1), np.uint8), np.ones((1, 6, 5)), 2))
+    assert figure.get_size_inches()[0] > figure.get_size_inches()[1]
+    assert "beside it" in figure.alt
+
+
+def tick_labels(axis):
+    low, high = axis.get_view_interval()
+    ticks = axis.get_major_ticks()
+    return [t.label1.get_text() for t in ticks if low <= t.get_loc() <= high]
+
+
+def test_logarithmic_axes_have_plain_numbers():
+    """No power of ten where a number is as short, and none like 6×10⁰."""
+    figure = drawn(figures.lines({"a": ([1, 2], [2.8, 40.0])}, "x", "nats", log=True))
+    assert tick_labels(figure.axes[0].yaxis) == ["3", "5", "10", "20", "30"]
+    sizes = {"b": 11.0, "K": 0.0039}
+    figure = drawn(figures.bars(sizes, "gradient", log=True))
+    assert tick_labels(figure.axes[0].xaxis) == ["0.001", "0.01", "0.1", "1", "10"]
+    widths = [bar.get_x() + bar.get_width() for bar in figure.axes[0].patches]
+    assert np.allclose(widths, list(sizes.values()))
+    figure = drawn(figures.ladder({"loops": 0.102, "tiles": 230e-6}))
+    shown = tick_labels(figure.axes[0].xaxis)
+    assert {"1 ms", "10 ms", "100 ms"} <= set(shown)
+    figure = drawn(figures.roofline({"a": (1.0, 2e9)}, 9e9, {"memory": 1e9}))
+    assert not any("10^" in s for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis)
+                   for s in tick_labels(axis))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -286,7 +325,7 @@ def test_a_roof_a_grid_of_verdicts_and_colour_groups_say_what_they_show():
     found = {"mask B": {"sum": True, "twin": False}, "adjoint": {"sum": False, "twin": "a word"}}
     figure = drawn(figures.verdicts(found, splits=("adjoint",)))
     assert figure.alt == "mask B: found by sum. adjoint: found by twin (a word)."
-    assert {text.get_text() for text in figure.axes[0].texts} == {"✓ found", "·", "! a"}
+    assert {text.get_text() for text in figure.axes[0].texts} == {"✓ found", "·", "! word"}
     figure = drawn(figures.colour_groups({"mixed": ["RG", "GG"]}, rows="of"))
     assert figure.alt == "mixed: o: R G / f: G G; 1 of 2 features mix colours."
 

@@ -40,6 +40,13 @@ DRAWN = {
     "conv_block": lambda r: figures.conv_block(back=True),
     "conditional_sketch": lambda r: figures.conditional_sketch(back=True),
     "given_fields": lambda r: figures.given_fields(np.eye(2), np.eye(4), (1, 1), 2),
+    "decided": lambda r: figures.decided(7, size=4),
+    "sketches": lambda r: figures.sketches(image()[:, ::2, :4:2], image()[:, None, :, :4], 4, 2),
+    "two_scales_drawn": lambda r: figures.two_scales_drawn(
+        [np.ones((1, 2, 2, 1), np.uint8)] * 2 + [np.eye(4, dtype=np.uint8)[None, ..., None]] * 4,
+        2,
+        (1,),
+    ),
     "you_are_here": lambda r: figures.you_are_here("05"),
     "convolution": lambda r: figures.convolution(np.eye(4), np.ones((3, 3)), (1, 1)),
     "network": lambda r: figures.network("block", skip=True),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelrnn_np.course import n06, n07, n08, n09, n10, n11, n12, n90
+from pixelrnn_np.course import n06, n07, n08, n09, n10, n11, n12, n13, n90
 
 
 def up(a):
@@ -75,6 +75,49 @@ def turned_sign(p, q):
     return float((p[here] * np.log2(q[here] / p[here])).sum())
 
 
+def taps_collected(dy, K, before=None, step=None, taps=None, add=True, back="transposed"):
+    """8.2 as asked for, or with one thing wrong."""
+    f = len(K) // 2
+    height, width = dy.shape[0] // f, dy.shape[1] // f
+    start, step = f // 2 if before is None else before, step or f
+    wide = np.pad(dy, ((start, 2 * f), (start, 2 * f), (0, 0)))
+    dx = np.zeros((height, width, K.shape[2]))
+    for t in np.ndindex(taps or 2 * f, taps or 2 * f):
+        rows, columns = (
+            slice(k, k + step * n, step) for k, n in zip(t, (height, width), strict=True)
+        )
+        sent = wide[rows, columns] @ (K[t].T if back == "transposed" else K[t])
+        dx = dx + sent if add else sent
+    return dx
+
+
+def goes_round(dy, K):
+    f = len(K) // 2
+    dx = 0
+    for t_r, t_q in np.ndindex(2 * f, 2 * f):
+        dx = dx + np.roll(dy, (f // 2 - t_r, f // 2 - t_q), (0, 1))[::f, ::f] @ K[t_r, t_q].T
+    return dx
+
+
+def shares_of(x):
+    return np.unique(x.reshape(len(x), -1), axis=0, return_counts=True)[1] / len(x)
+
+
+def entropy(p):
+    p = p[p > 0]
+    return float(-(p * np.log2(p)).sum())
+
+
+def absolute(p, q):
+    here = p > 0
+    return float(np.abs(p[here] * np.log2(p[here] / q[here])).sum())
+
+
+def values_of_pixels(x):
+    p = np.unique(x, return_counts=True)[1] / x.size
+    return -(p * np.log(p)).sum()
+
+
 def edges_too_far_right(cdf, levels):
     return np.diff([0, *(cdf(v + 0.5) for v in range(1, levels)), 1])
 
@@ -88,6 +131,8 @@ TOLD = [
     (n06.wrong_order_reads, lambda r, q: {(r, q + 1), (r - 1, q - 2)}, "both lie to the right"),
     (n06.how_many_miss, lambda H, W, k: (H - 1) * max(0, W - k), "k // 2 to the right"),
     (n06.how_many_miss, lambda H, W, k: H - 1, "one in each row"),
+    (n06.how_many_miss, lambda H, W, k: (H - 1) * max(0, W - 2 - k // 2), "one column too few"),
+    (n06.how_many_miss, lambda H, W, k: (H - 1) * min(W, 1 + k // 2), "the ones that find it"),
     (n06.one_diagonal_back, takes_both_taps, "takes both taps"),
     (n06.one_diagonal_back, lambda dz, K: (dz @ K[0].T + up(dz @ K[1].T), dz[0]), "exchanged"),
     (n06.finish_row, gates_as_ifog, "cuts z in another order"),
@@ -97,6 +142,13 @@ TOLD = [
     (n07.spread, lambda L, a, b, f: np.sqrt(a**2 + (L * f * b) ** 2), "L squared"),
     (n07.spread, lambda L, a, b, f: np.sqrt(L) * f * b, "leaves out x_1"),
     (n07.spread, lambda L, a, b, f: np.sqrt(L * (a**2 + (f * b) ** 2)), "L times"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K, len(K) // 2), "f zeros before dy"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K, step=1), "stamps begin f apart"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K, taps=len(K) // 2), "first f × f"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K, add=False), "the taps add up"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K, back="as it is"), "tap's transpose"),
+    (n08.small_gradient, lambda dy, K: taps_collected(dy, K.transpose(1, 0, 2, 3)), "exchanged"),
+    (n08.small_gradient, goes_round, "as np.roll does"),
     (n08.true_nats, least_probable_taken_out, "take out the largest probability"),
     (n08.true_nats, lambda s, z: (s[:, None] + z).sum(axis=0), "probabilities that are summed"),
     (n09.comparable, lambda n, D, k: n / (D * np.log(2)) + np.log(k), "width is in nats"),
@@ -109,6 +161,21 @@ TOLD = [
     (n12.interval, past_the_part, "behind the part of v"),
     (n12.interval, ends_instead_of_widths, "where the interval ends"),
     (n12.extra_bits, turned_sign, "less than nothing"),
+    (n12.extra_bits, lambda p, q: entropy(q) - entropy(p), "as often as q says"),
+    (n12.extra_bits, lambda p, q: entropy(p), "what p's own prices cost"),
+    (n12.extra_bits, absolute, "no absolute values"),
+    (n12.extra_bits, lambda p, q: float(-(p * np.log(q)).sum()), "and in nats"),
+    (n12.extra_bits, lambda p, q: np.log2(p / q).sum(), "each needs its weight p"),
+    (n12.extra_bits, lambda p, q: (q * np.log2(p / q)).sum(), "as p says, not as q says"),
+    (n12.extra_bits, lambda p, q: (p * np.log2((p + 1e-8) / q)).sum(), "leave out what never"),
+    (n13.floor, values_of_pixels, "with axis=0"),
+    (n13.floor, lambda x: x[0].size * values_of_pixels(x), "one bent coin's"),
+    (n13.floor, lambda x: -np.log(shares_of(x)).sum(), "adds up what each image costs"),
+    (n13.floor, lambda x: -np.log(shares_of(x)).mean(), "counts each different image once"),
+    (n13.floor, lambda x: -np.log(shares_of(x).max()), "the most frequent image"),
+    (n13.floor, lambda x: entropy(shares_of(x)) * np.log(2) / len(x), "once too often"),
+    (n13.floor, lambda x: entropy(shares_of(x)) * np.log(2) / x[0].size, "is per pixel"),
+    (n13.floor, lambda x: 1 / len(x), "is a probability"),
     (n90.bins, edges_too_far_right, "first inner one is at 1/2"),
     (n90.fair_bits, lambda nats, D, s: (nats / D + np.log(256)) / np.log(2), "not always 256"),
     (n90.mean_and_std, mean_of_the_means, "count by their weights"),

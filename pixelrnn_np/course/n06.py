@@ -58,6 +58,11 @@ def how_many_miss(answer):
                 raise Wrong(f"{what} gives {got}: it counts the first row, which has none above.")
             if got == (H - 1) * max(0, W - k // 2):
                 raise Wrong(f"{what} gives {got}: one column too many in each row.")
+            if got == (H - 1) * max(0, W - 2 - k // 2):
+                raise Wrong(f"{what} gives {got}: one column too few in each row. Test the last "
+                            "column that you leave out.")  # fmt: skip
+            if got == (H - 1) * min(W, 1 + k // 2):
+                raise Wrong(f"{what} gives {got}: these are the ones that find it.")
             if k < W and got == (H - 1) * (W - k):
                 raise Wrong(f"{what} gives {got}: the kernel reaches k // 2 to the right, not k.")
             if H > 1 and got == H - 1 != (H - 1) * (W - 1 - k // 2):

@@ -24,25 +24,57 @@ def small_gradient(answer):
             rng.standard_normal((2 * f, 2 * f, C, F)),
         )
         wanted = collected(dy, K, height, width, f // 2)
-        got = answer(dy.copy(), K.copy())
+        try:
+            got = answer(dy.copy(), K.copy())
+        except ValueError as e:
+            if C != F and "matmul" in str(e):
+                raise Wrong(
+                    "The product does not fit: forward a tap of K takes C numbers to F. "
+                    "dy has F and dx has C, so it is the tap's transpose."
+                ) from None
+            raise
         what = f"With f = {f} and a small image of {height}×{width} dx"
-        middle, half = np.zeros_like(K), slice(f // 2, f // 2 + f)
-        middle[half, half] = K[half, half]
         mistaken(what, got, wanted, {
-            "is moved: a stamp begins f/2 before its pixel.": collected(dy, K, height, width, 0),
-            "has the taps in the wrong order: nothing is flipped here.":
-                collected(dy, K[::-1, ::-1], height, width, f // 2),
-            "has f × f taps; a stamp has 2f × 2f, and stamps overlap.":
-                collected(dy, middle, height, width, f // 2),
+            f"is {why}": value for why, value in mistakes_of_8_2(dy, K, height, width).items()
         })  # fmt: skip
         same(what, got, wanted)
 
 
-def collected(dy, K, height, width, before):
+def mistakes_of_8_2(dy, K, height, width):
+    f = len(K) // 2
+
+    def found(K=K, before=f // 2, **options):
+        return collected(dy, K, height, width, before, **options)
+
+    def only(rows, columns):
+        part = np.zeros_like(K)
+        part[rows, columns] = K[rows, columns]
+        return found(part)
+
+    middle, first = slice(f // 2, f // 2 + f), slice(0, f)
+    return {
+        "moved: a stamp begins f/2 before its pixel, not at it.": found(before=0),
+        "moved: there are f zeros before dy; a stamp begins f/2 before its pixel.": found(before=f),
+        "in the wrong order of taps: nothing is flipped here.": found(K[::-1, ::-1]),
+        "that of f × f taps; a stamp has 2f × 2f, and stamps overlap.": only(middle, middle),
+        "that of the first f × f taps; a stamp has 2f × 2f.": only(first, first),
+        "what the last tap alone sends; the taps add up.": only(slice(-1, None), slice(-1, None)),
+        "computed with rows and columns of K exchanged.": found(K.transpose(1, 0, 2, 3)),
+        "made of pixels that stand side by side in dy; stamps begin f apart: a step in the slice.":
+            found(step=1),
+        "fed from the far edge, as np.roll does; what leaves the map is lost.": found(wraps=True),
+    }  # fmt: skip
+
+
+def collected(dy, K, height, width, before, step=None, wraps=False):
+    """Gradient of the small image, pixel by pixel and tap by tap."""
     dx, f = np.zeros((height, width, K.shape[2])), len(K) // 2
+    H, W, _ = dy.shape
     for r, q, u, v in np.ndindex(height, width, 2 * f, 2 * f):
-        R, Q = f * r + u - before, f * q + v - before
-        if 0 <= R < dy.shape[0] and 0 <= Q < dy.shape[1]:
+        R, Q = ((step or f) * place + t - before for place, t in ((r, u), (q, v)))
+        if wraps:
+            R, Q = R % H, Q % W
+        if 0 <= R < H and 0 <= Q < W:
             dx[r, q] += K[u, v] @ dy[R, Q]
     return dx
 

@@ -85,8 +85,8 @@ def whole_frequencies(answer):
 @exercise("12.3")
 def extra_bits(answer):
     cases = [
-        ([0.5, 0.5], [0.9, 0.1]), ([0.9, 0.1], [0.5, 0.5]), ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]),
-        ([1.0, 0.0], [0.25, 0.75]), ([0.1, 0.2, 0.7], [0.6, 0.3, 0.1]),
+        ([0.1, 0.2, 0.7], [0.6, 0.3, 0.1]), ([0.5, 0.5], [0.9, 0.1]), ([0.9, 0.1], [0.5, 0.5]),
+        ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]), ([1.0, 0.0], [0.25, 0.75]),
     ]  # fmt: skip
     for p, q in cases:
         p, q = np.array(p), np.array(q)
@@ -96,24 +96,37 @@ def extra_bits(answer):
         if np.ndim(got) == 0 and np.isnan(got):
             raise Wrong(f"{what} gives NaN: what does a value cost that never occurs?")
         if np.ndim(got) == 0 and abs(got - wanted) > 1e-9:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                turned = (q * np.log2(q / p)).sum()
-                whole = -(p[here] * np.log2(q[here])).sum()
-            if abs(got - wanted * np.log(2)) < 1e-9:
-                raise Wrong(f"{what} gives {got:.4g}: these are nats.")
-            if abs(got - turned) < 1e-9:
-                raise Wrong(f"{what} gives {got:.4g}: which of the two makes the images, and "
-                            "which the prices?")  # fmt: skip
-            if abs(got + wanted) < 1e-9:
+            for wrong, why in mistakes_of_12_3(p, q, wanted):
+                if abs(got - wrong) < 1e-9:
+                    raise Wrong(f"{what} gives {got:.4g}{why}")
+            if abs(got - wanted) < 1e-4:
                 raise Wrong(
-                    f"{what} gives {got:.4g}: less than nothing. Dear minus cheap, log p/q."
+                    f"{what} gives {got:.9f}: nearly right. A small number added to p changes all "
+                    "prices; leave out what never occurs."
                 )
-            if abs(got - np.mean(p[here] * np.log2(p[here] / q[here]))) < 1e-9:
-                raise Wrong(f"{what} gives {got:.4g}: p is the weight of each value already; add, "
-                            "do not divide by their number.")  # fmt: skip
-            if abs(got - np.mean(np.log2(p[here] / q[here]))) < 1e-9:
-                raise Wrong(f"{what} gives {got:.4g}: values do not come equally often.")
-            if abs(got - whole) < 1e-9:
-                raise Wrong(f"{what} gives {got:.4g}, the whole bill. How much of it would p "
-                            "itself have had to pay?")  # fmt: skip
         same(what, got, wanted)
+
+
+def mistakes_of_12_3(p, q, wanted):
+    """(what a mistake gives, how its sentence goes on)"""
+    here = p > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turned = (q * np.log2(q / p)).sum()
+    more, p = np.log2(p[here] / q[here]), p[here]
+    own, whole = -(p * np.log2(p)).sum(), -(p * np.log2(q[here])).sum()
+    return [
+        (wanted * np.log(2), ": these are nats."),
+        (turned, ": which of the two makes the images, and which the prices?"),
+        (-wanted, ": less than nothing. Dear minus cheap, log p/q."),
+        (whole, ", the whole bill. How much of it would p itself have had to pay?"),
+        (whole * np.log(2), ", the whole bill, and in nats. How much would p have had to pay?"),
+        (own, ", what p's own prices cost. How much more do those of q?"),
+        (-(q * np.log2(q)).sum() - own, ": it lets values come as often as q says, where q's "
+         "prices are paid. They come as p says; only the price is q's."),
+        (np.abs(p * more).sum(), ": what q sells too cheap is saved; no absolute values."),
+        (np.mean(p * more), ": p is the weight of each value already; add, do not divide by their "
+         "number."),
+        (more.mean(), ": values do not come equally often."),
+        (more.sum(), ": values do not come equally often; each needs its weight p."),
+        ((q[here] * more).sum(), ": values come as often as p says, not as q says."),
+    ]  # fmt: skip

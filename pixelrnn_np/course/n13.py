@@ -42,31 +42,51 @@ def readings(answer):
 def floor(answer):
     rng = np.random.default_rng(0)
     different = np.unpackbits(np.arange(16, dtype=np.uint8)[:, None], axis=1).reshape(16, 2, 4, 1)
-    for images, counts in [(different, [1] * 16), (different[:1], [1]), (different[:2], [1, 1]),
-                           (different[:3], [6, 1, 1]), (different[:5], [3] * 5)]:  # fmt: skip
+    for images, counts in [(different[:3], [5, 1, 1]), (different, [1] * 16), (different[:1], [1]),
+                           (different[:2], [1, 1]), (different[:5], [3] * 5)]:  # fmt: skip
         x = rng.permutation(np.repeat(images, counts, axis=0))
         p = np.array(counts) / sum(counts)
         got, wanted = answer(x.copy()), -(p * np.log(p)).sum() + 0.0
         what = f"For {len(x)} images, {len(images)} of them different, the floor"
         if np.ndim(got) == 0 and isinstance(got, (int, float, np.number)):
-            ink = np.clip(x.mean(axis=0), 1e-12, 1 - 1e-12)
-            pixels = -(ink * np.log(ink) + (1 - ink) * np.log(1 - ink)).sum()
-            for wrong, why in [
-                (0, "is 0: then each of them has the probability 1, and the sum is more than 1."),
-                (wanted / np.log(2), "is in bits: the logarithm is not natural."),
-                (np.log(len(x)), "is ln N, which counts an image anew each time that it is there."),
-                (
-                    np.log(len(images)),
-                    "gives a rare image as much as a frequent one; share better.",
-                ),
-                (wanted * len(x), "is the cost of the batch, not the mean of its images."),
-                (-wanted, "is negative; a probability has a logarithm below 0, a cost is above."),
-                (x[0].size * np.log(2), "is a coin's for each pixel: no model has to be so bad."),
-                (pixels, "is that of independent pixels; a model may know the whole image."),
-            ]:
+            for wrong, why in mistakes_of_13_2(x, p, wanted):
                 if np.isclose(got, wrong) and not np.isclose(wrong, wanted):
                     raise Wrong(f"{what} {why}")
         same(what, got, wanted)
+
+
+def mistakes_of_13_2(x, p, wanted):
+    """(what a mistake gives, how its sentence ends); p: the share of each different image."""
+
+    def coins(ink):
+        ink = np.clip(ink, 1e-12, 1 - 1e-12)
+        return -(ink * np.log(ink) + (1 - ink) * np.log(1 - ink)).sum()
+
+    n, D = len(x), x[0].size
+    return [
+        (0, "is 0: then each of them has the probability 1, and the sum is more than 1."),
+        (wanted / np.log(2), "is in bits: the logarithm is not natural."),
+        (np.log(n), "is ln N, which counts an image anew each time that it is there."),
+        (np.log(len(p)), "gives a rare image as much as a frequent one; share better."),
+        (wanted * n, "is the cost of the batch, not the mean of its images."),
+        (-wanted, "is negative; a probability has a logarithm below 0, a cost is above."),
+        (D * np.log(2), "is a coin's for each pixel: no model has to be so bad."),
+        (coins(x.mean(axis=0)), "is that of independent pixels; a model may know the whole image."),
+        (coins(x.mean()), "is of zeros and ones, not of images: np.unique counts whole images "
+         "with axis=0."),
+        (D * coins(x.mean()), "is one bent coin's for all pixels; a model may know the whole "
+         "image."),
+        (wanted / D, "is per pixel; the cost of an image is asked for."),
+        (wanted / n, "is divided by N once too often: shares make a mean already."),
+        (wanted / len(p), "is divided by the number of images once more: shares make a mean "
+         "already."),
+        (-np.log(p).mean(), "counts each different image once; the mean is over the batch, where "
+         "some are there more often."),
+        (-np.log(p).sum(), "adds up what each image costs; the mean is asked for, with each "
+         "image's share as its weight."),
+        (-np.log(p.max()), "is what the most frequent image costs; the others cost more."),
+        (1 / n, "is a probability; its cost is -ln of it."),
+    ]  # fmt: skip
 
 
 @exercise("13.3")

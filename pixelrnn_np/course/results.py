@@ -156,6 +156,44 @@ def pictures(card, count):
     return x[:count], "digits of mnist5k, binarised by chance"
 
 
+def of_each_kind():
+    """Names of weights: of each data set those with the fewest nats, of MNIST also the most."""
+    kinds = {}
+    for name, card in cards().items():
+        kinds.setdefault(card["data"]["name"], []).append((card["nats"]["valid"], name))
+    ordered = [sorted(found) for found in kinds.values()]
+    ordered.sort(key=lambda found: -len(found))  # MNIST, of which there are several, comes first
+    names = [found[0][1] for found in ordered]
+    return [names[0], ordered[0][-1][1], *names[1:]]
+
+
+def measured_again():
+    """Nats of all weights whose test images the package carries, beside the card: headers, rows.
+
+    Raises AssertionError where they are not the card's.
+    """
+    rows = []
+    for name, card in cards().items():
+        first = card["first"]
+        if card["data"]["name"] != "binarized_mnist":
+            x = data.load_data(**card["data"], split=first["split"])[: first["images"]]
+            again = float(pretrained.load_pretrained(name).nll(x).mean())
+            assert math.isclose(again, first["nats"], rel_tol=1e-4), name
+            rows.append([name, len(x), f"{again:,.2f}", f"{first['nats']:,.2f}"])
+    return ["weights", "test images", "nats, measured now", "on the card"], rows
+
+
+def how_it_ended(name):
+    """A sentence: how long a run was, and whether its last tenth still made it better."""
+    card = pretrained.pretrained_card(name)
+    run, fell = card["run"], card["falling"]
+    how = "is not known" if fell is None else f"{'fell' if fell > 0 else 'rose'} by {abs(fell):.2f}"
+    return (
+        f"{name}: {run['updates']:,} updates in {run['minutes']:.1f} minutes;\n"
+        f"over the last tenth of the run the nats on validation images: {how}"
+    )
+
+
 def nats_on_mnist5k(count):
     """Each shipped model of binarised MNIST on the first test images of mnist5k: headers, rows.
 
@@ -189,10 +227,19 @@ def curve(name):
     named, late = {}, []
     for key in ("train", "valid"):
         points = [(row["images"], row[key]) for row in rows if not math.isnan(row[key])]
+        points = smooth(points)
         named[key] = tuple(zip(*points, strict=True)) or ((), ())
         late += [y for x, y in points if x >= 0.1 * rows[-1]["images"]]
     figure = figures.lines(named, "images seen", "nats per image", markers=False)
     if late:
         margin = 0.05 * (max(late) - min(late)) or 1.0
         figure.axes[0].set_ylim(min(late) - margin, max(late) + margin)
+    figure.axes[0].xaxis.set_major_formatter("{x:,.0f}")
     return figure
+
+
+def smooth(points, most=60):
+    """Means of as many neighbours [(x, y)] as leave at most `most` points; few stay as they are."""
+    width = -(-len(points) // most)
+    parts = [points[k : k + width] for k in range(0, len(points), max(width, 1))]
+    return [tuple(sum(v) / len(part) for v in zip(*part, strict=True)) for part in parts]

@@ -18,7 +18,7 @@ from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
-from .scales import given_fields
+from .scales import decided, given_fields, sketches, two_scales_drawn
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder, roofline
@@ -41,6 +41,7 @@ __all__ = [
     "conv_block",
     "convolution",
     "curves",
+    "decided",
     "diagonals_scanned",
     "distributions",
     "enlarged",
@@ -79,11 +80,13 @@ __all__ = [
     "sheet",
     "sheets",
     "sketch",
+    "sketches",
     "skewed",
     "states_kept",
     "tensor",
     "tile",
     "to_rgb",
+    "two_scales_drawn",
     "verdicts",
     "wavefront",
     "you_are_here",

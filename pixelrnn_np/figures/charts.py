@@ -1,6 +1,7 @@
 """Curves, bars and tables: few marks, labels beside what they name."""
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..console import shown
 from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
@@ -36,6 +37,9 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.set_ylim(ylim)
     for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
         _plain_numbers(axis)
+    if logx and len(tried := {float(v) for x, _ in named.values() for v in x}) <= 6:
+        axes.set_xticks(sorted(tried))
+        axes.xaxis.set_minor_locator(NullLocator())
     if len(named) > 1 or levels:
         above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
         axes.legend(frameon=False, **(above if legend == "above" else {}))
@@ -46,13 +50,11 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
 
 def _plain_numbers(axis):
     """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     low, high = axis.get_view_interval()
-    short = high < 20 * low
-    if short:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    if low >= 1e-3 and high <= 1e6:
+    if high < 20 * low:
+        steps = (1, 2, 3, 5) if high > 4 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
+        axis.set_major_locator(LogLocator(subs=steps))
+    if low >= 5e-4 and high <= 1e6:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 10 else f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -74,15 +76,24 @@ def curves(named, xlabel, ylabel="nats per image", mean_of=1, **options):
 
 
 @drawn
-def bars(named, xlabel, highlight=(), form="{:.4g}"):
-    """Horizontal bars {label: number}, the number beside each; highlight: labels in colour."""
+def bars(named, xlabel, highlight=(), form="{:.4g}", log=False):
+    """Horizontal bars {label: number}, the number beside each; highlight: labels in colour.
+
+    log: whether lengths are logarithms, from the power of ten below the least number.
+    """
     figure = new(0.42 * len(named) + 0.8)
     axes = figure.subplots()
     colours = [MODELS.get(k, BLUE if not highlight or k in highlight else GREY) for k in named]
-    drawn = axes.barh(list(named), list(named.values()), color=colours, height=0.65)
-    axes.bar_label(drawn, [form.format(v) for v in named.values()], padding=4, color=BLACK)
+    values = np.array(list(named.values()), float)
+    low = 10 ** np.floor(np.log10(values.min())) if log else 0
+    drawn = axes.barh(list(named), values - low, left=low, color=colours, height=0.65)
+    axes.bar_label(drawn, [form.format(v) for v in values], padding=4, color=BLACK)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    if log:
+        axes.set(xscale="log", xlim=(low, values.max() * (values.max() / low) ** 0.12))
+        _plain_numbers(axes.xaxis)
+    else:
+        axes.margins(x=0.12)
     axes.set_xlabel(xlabel)
     axes.tick_params(axis="y", length=0)
     plain(axes)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .palette import bare, drawn, panels
-from .tiles import tile
+from .tiles import finer, tile
 from .words import pictures, titles
 
 
@@ -22,7 +22,8 @@ def sheets(named, levels, columns=4, across=None, waiting=None):
     height = -(-len(named) // per_row) * (side * ratio + 0.35 + 0.17 * lines)
     figure, axes = panels(len(named), height=height, columns=per_row)
     for a, (title, images) in zip(axes, named.items(), strict=True):
-        picture = tile(np.asarray(images), levels, columns, waiting=waiting)
+        images = np.asarray(images)
+        picture = tile(images, levels, columns, waiting=waiting, fine=finer(images))
         a.imshow(picture, interpolation="nearest")
         a.set_title(title, fontsize=10)
         bare(a)

@@ -1,6 +1,7 @@
 """Arithmetic coding as a picture: an interval within an interval within an interval."""
 
 from .palette import CURRENT, SEEN, drawn, new
+from .words import listed
 
 
 @drawn
@@ -27,4 +28,10 @@ def intervals(steps, titles=None):
             axes.text(-0.02, -k, titles[k], ha="right", va="center", fontsize=9)
     axes.set(xlim=(-0.02, 1.02), ylim=(0.4 - len(steps), 0.35))
     axes.axis("off")
+    last = f" The last bar is the interval {titles[-1]}." if titles else ""
+    figure.alt = (
+        f"{len(steps)} bars, each cut in parts: {listed(steps[0][0])}. The parts of "
+        f"{listed(chosen for _, chosen in steps)} are orange; each bar below is the orange part "
+        f"above it, magnified.{last}"
+    )
     return figure

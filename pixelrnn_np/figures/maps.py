@@ -10,14 +10,17 @@ from .palette import (
     SEEN,
     SIGNED,
     SIZES,
+    WIDTH,
     bare,
     colour_legend,
     drawn,
     new,
     panels,
 )
-from .tiles import tile, to_rgb
+from .tiles import finer, tile, to_rgb
 from .words import listed, pictures, sentence, titles
+
+WIDEST = 1.9  # inches: an image of a sheet that has few
 
 
 @drawn
@@ -129,14 +132,20 @@ def tensor(record, name, image=0, features=8):
 def nats(images, per_pixel, levels, titles=None, top=None):
     """Images above, what each of their pixels cost below: (n, H, W, C) and (n, H, W), nats.
 
+    One image has its nats beside it.
+
     titles: None, or one for each image, above its nats; top: where the scale ends, None: at the
     largest.
     """
     top = top or per_pixel.max() or 1
     n = len(images)
     side = 6.8 / max(n, 3)
-    figure = new(2 * side + 0.5, n * side + 0.8)
-    axes = figure.subplots(2, n, squeeze=False)
+    if n == 1:  # beside each other
+        figure = new(side + 0.5, 2 * side + 0.8)
+        axes = figure.subplots(1, 2).reshape(2, 1)
+    else:
+        figure = new(2 * side + 0.5, n * side + 0.8)
+        axes = figure.subplots(2, n, squeeze=False)
     for i in range(n):
         axes[0, i].imshow(to_rgb(images[i : i + 1], levels)[0], interpolation="nearest")
         name = f"{titles[i]}\n" if titles else ""
@@ -149,7 +158,8 @@ def nats(images, per_pixel, levels, titles=None, top=None):
     totals = (
         f"{t} {p.sum():.1f}".strip() for t, p in zip(titles or [""] * n, per_pixel, strict=True)
     )
-    figure.alt = f"{pictures(images)}, and below each what its pixels cost: {listed(totals)} nats."
+    where = "beside it" if n == 1 else "below each"
+    figure.alt = f"{pictures(images)}, and {where} what its pixels cost: {listed(totals)} nats."
     return figure
 
 
@@ -179,14 +189,16 @@ def sheet(images, levels, columns=8, waiting=None, generated=None, title=None):
     from matplotlib.colors import to_rgb as colour
 
     columns = min(columns, len(images))
-    picture = tile(images, levels, columns, waiting=waiting)
+    fine = finer(images)
+    picture = tile(images, levels, columns, waiting=waiting, fine=fine)
     if generated is not None:
         mask = np.broadcast_to(generated, (*images.shape[:3], 1)).astype(np.uint8)
         # The same tiling puts the mask where the pixels are; the ground between is 0.6.
-        where = (tile(mask, 2, columns) == 1)[..., :1]
+        where = (tile(mask, 2, columns, fine=fine) == 1)[..., :1]
         picture = np.where(where, 0.62 * picture + 0.38 * np.array(colour(GENERATED)), picture)
     height, width = picture.shape[:2]
-    figure = new(min(7.6 * height / width, 9) + (0.3 if title else 0))
+    across = min(WIDTH, WIDEST * columns)
+    figure = new(min(across * height / width, 9) + (0.3 if title else 0), across)
     axes = figure.subplots()
     axes.imshow(picture, interpolation="nearest")
     axes.set_title(title or "", fontsize=10)
@@ -207,7 +219,8 @@ def frames(film, levels, rows):
         waiting = np.zeros((1, *images.shape[1:3], 1), bool)
         waiting[:, r + 1 :] = True
         columns = int(np.ceil(np.sqrt(len(images))))
-        a.imshow(tile(images, levels, columns, waiting=waiting), interpolation="nearest")
+        picture = tile(images, levels, columns, waiting=waiting, fine=finer(images))
+        a.imshow(picture, interpolation="nearest")
         a.set_title(title, fontsize=10)
         bare(a)
     figure.alt = f"{pictures(film[0])} while they are drawn: {titles(stills)}."

@@ -14,14 +14,21 @@ def to_rgb(images, levels):
     return np.repeat(images / (levels - 1), 3 // images.shape[-1], axis=-1)
 
 
-def tile(images, levels, columns, gap=1, waiting=None):
+def finer(images):
+    """How many dots a side a pixel of small images needs, so that gaps between them are thin."""
+    return max(1, 20 // max(images.shape[1:3]))
+
+
+def tile(images, levels, columns, gap=1, waiting=None, fine=1):
     """Images side by side on a grey ground: float (rows, cols, 3).
 
-    waiting: None, or bool that broadcasts to the images: pixels not drawn yet, shown in blue.
+    waiting: None, or bool that broadcasts to the images: pixels not drawn yet, shown in blue;
+    fine: dots along a pixel's side, where the gap is `gap` dots.
     """
     rgb = to_rgb(images, levels)
     if waiting is not None:
         rgb = np.where(waiting, WAITING, rgb)
+    rgb = rgb.repeat(fine, axis=1).repeat(fine, axis=2)
     n, h, w, _ = rgb.shape
     rows = math.ceil(n / columns)
     sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 0.6)

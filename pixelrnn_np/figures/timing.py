@@ -1,5 +1,8 @@
 """Times that span five powers of ten, and the limits of a machine."""
 
+from matplotlib.ticker import NullFormatter
+
+from .charts import _plain_numbers
 from .palette import BLACK, BLUE, GREY, ORANGE, drawn, new, plain
 from .words import listed
 
@@ -25,7 +28,9 @@ def ladder(named, work=None, peak=None):
     axes.bar_label(drawn, texts, padding=4, color=BLACK)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set(xlim=(low, high * (high / low) ** 0.45), xlabel="seconds, logarithmic")
+    axes.set(xlim=(low, high * (high / low) ** 0.45), xlabel="time, on a logarithmic axis")
+    axes.xaxis.set_major_formatter(lambda seconds, _: _time(seconds))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", length=0)
     plain(axes)
     figure.alt = "Times. " + " ".join(
@@ -59,6 +64,8 @@ def roofline(points, peak, roofs):
     _beside(axes, ordered, 0.88 * peak / 1e9)
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="operations per byte",
              ylabel="GFLOP/s")  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        _plain_numbers(axis)
     figure.legend(loc="outside lower center", ncols=len(roofs), frameon=False, fontsize=9)
     plain(axes)
     figure.alt = (
@@ -84,9 +91,9 @@ def _beside(axes, points, top, apart=1.2):
 
 
 def _time(seconds):
-    """Two digits and a unit: 1.2 s, 35 ms, 0.84 ms, 12 µs."""
+    """Two digits and a unit, which is the same for like times: 1.2 s, 35 ms, 840 µs, 12 µs."""
     for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 0.3 * size:
+        if seconds >= (1 - 1e-9) * size:
             return (
                 f"{seconds / size:.2g} {unit}"
                 if seconds < 100 * size

@@ -55,20 +55,24 @@ def picture(path):
 
 
 @drawn
-def completions(images, known, found, levels):
+def completions(images, known, found, levels, title=None):
     """A line for each image: what is known of it, its completions (tinted), and the image itself.
 
-    images: uint8 (n, H, W, C); known: bool that broadcasts to (H, W, 1); found: (n, m, H, W, C).
+    images: uint8 (n, H, W, C); known: bool that broadcasts to (n, H, W, 1); found: (n, m, H, W, C).
+    Colours have no tint, which would falsify them.
     """
-    n, m, H, W, _ = found.shape
+    n, m, H, W, C = found.shape
     lines = np.concatenate([images[:, None], found, images[:, None]], axis=1)
     hidden, tinted = np.zeros((2, n, m + 2, H, W, 1), bool)
-    hidden[:, 0] = tinted[:, 1:-1] = ~np.broadcast_to(known, (H, W, 1))
+    hidden[:, 0] = ~np.broadcast_to(known, (n, H, W, 1))
+    tinted[:, 1:-1] = hidden[:, :1]
     flat, hidden, tinted = (a.reshape(-1, *a.shape[2:]) for a in (lines, hidden, tinted))
-    figure = sheet(flat, levels, columns=m + 2, waiting=hidden, generated=tinted)
+    figure = sheet(flat, levels, columns=m + 2, waiting=hidden, title=title,
+                   generated=tinted if C == 1 else None)  # fmt: skip
+    name, colour = f"{title}: " if title else "", ", tinted where they were drawn" if C == 1 else ""
     figure.alt = (
-        f"{n} lines of images of {H}×{W} pixels. In each: what is known, dark blue where nothing "
-        f"is; {m} completions, tinted where they were drawn; the original."
+        f"{name}{n} lines of images of {H}×{W} pixels. In each: what is known, dark blue where "
+        f"nothing is; {m} completions{colour}; the original."
     )
     return figure
 

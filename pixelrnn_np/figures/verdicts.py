@@ -11,7 +11,7 @@ INKS = {"R": "#F6CDB3", "G": "#BFE6D5", "B": "#B9CFEC"}
 def verdicts(results, splits=()):
     """Which test finds what, {row: {column: True, False or a word}}, as a coloured grid.
 
-    A word, such as "false alarm", is shown by its first. splits: rows above which a line is drawn.
+    A word, such as "false alarm", is shown by its last. splits: rows above which a line is drawn.
     """
     rows, columns = list(results), list(next(iter(results.values())))
     figure = new(0.31 * len(rows) + 0.75)
@@ -20,7 +20,7 @@ def verdicts(results, splits=()):
     for r, row in enumerate(rows):
         for q, column in enumerate(columns):
             told = results[row][column]
-            alarm = (ALARM, f"! {str(told).split()[0]}", BLACK)
+            alarm = (ALARM, f"! {str(told).split()[-1]}", BLACK)
             ground, text, ink = looks.get(told, alarm)
             _square(axes, r, q, ground, text, ink)
         if row in splits:

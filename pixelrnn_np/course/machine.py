@@ -1,0 +1,108 @@
+"""For notebook 10: what machine this is, and what its compiled code consists of."""
+
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..figures import Table
+
+# Products in machine code: those of x86, fused with a sum or not, and those of ARM.
+X86 = re.compile(r"^\s+v?(fn?m(?:add|sub)\w*?|mul)([ps])[sd]\s+(.*)$", re.M)
+ARM = re.compile(r"^\s+(fml[as]|fmul|fn?madd)\s+(.*)$", re.M)
+REGISTERS = {"zmm": 512, "ymm": 256, "xmm": 128}
+HOLDS = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
+
+
+def machine():
+    """A table of the processor and of the versions on which all times depend."""
+    import llvmlite.binding as llvm
+    import numba
+    import scipy
+    from threadpoolctl import threadpool_info
+
+    features = llvm.get_host_cpu_features()
+    lanes = 16 if features.get("avx512f") else 8 if features.get("avx2") else 4
+    blas = {
+        f"{b['internal_api']} {b['version']}" for b in threadpool_info() if b["user_api"] == "blas"
+    }
+    versions = platform.python_version(), np.__version__, scipy.__version__
+    return Table(
+        ["this machine", ""],
+        [
+            ["processor, as LLVM calls it", f"{llvm.get_host_cpu_name()}, {os.cpu_count()} cores"],
+            ["float32 in a vector register", str(lanes)],
+            ["Python, NumPy, SciPy", ", ".join(versions)],
+            [
+                "Numba, its LLVM",
+                f"{numba.__version__}, {'.'.join(map(str, llvm.llvm_version_info))}",
+            ],
+            ["matrix products", ", ".join(sorted(blas))],
+        ],
+    )
+
+
+def instructions(code):
+    """{(fused?, bits): how many} of the multiplications in machine code; 32 bits: one number."""
+    found = {}
+    for kind, packed, registers in X86.findall(code):
+        widest = max((REGISTERS[k] for k in REGISTERS if k in registers), default=128)
+        key = (kind != "mul", widest if packed == "p" else 32)
+        found[key] = found.get(key, 0) + 1
+    for kind, registers in ARM.findall(code):
+        key = (kind != "fmul", 128 if ".4s" in registers else 32)
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+def multiplications(functions):
+    """A table of what the machine code of compiled functions multiplies with, {name: function}."""
+    counts = {
+        name: instructions("\n".join(f.inspect_asm().values())) for name, f in functions.items()
+    }
+    kinds = [(fused, bits) for fused in (True, False) for bits in HOLDS]
+    kinds = [kind for kind in kinds if any(kind in found for found in counts.values())]
+    return Table(
+        ["step", *(f"{'fused' if fused else 'product'}, {HOLDS[bits]}" for fused, bits in kinds)],
+        [[name, *(found.get(kind, 0) for kind in kinds)] for name, found in counts.items()],
+    )
+
+
+def page_faults(function, calls=10):
+    """How many times a call made the system find a page, on average, in this process."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(calls):
+        function()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // calls
+
+
+def page_sizes():
+    """Bytes of a small page and of a large one."""
+    setting = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+    return resource.getpagesize(), int(setting.read_text()) if setting.exists() else 2 << 20
+
+
+def in_a_process_of_its_own(setup, functions, calls=12):
+    """[(median seconds, page faults) of a call] of functions by name, which `setup` defines."""
+    script = f"""{setup}
+import statistics, time
+from pixelrnn_np.course.machine import page_faults
+for function in ({", ".join(functions)},):
+    function()
+    times = []
+    def call():
+        start = time.thread_time()
+        function()
+        times.append(time.thread_time() - start)
+    faults = page_faults(call, {calls})
+    print(statistics.median(times), faults)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return [(float(s), int(n)) for s, n in map(str.split, done.stdout.splitlines())]

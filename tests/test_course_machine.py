@@ -1,0 +1,49 @@
+"""What notebook 10 asks of the machine: its versions, its instructions, its page faults."""
+
+import numpy as np
+
+from pixelrnn_np.course import machine
+
+CODE = """
+    vfmadd231ps %zmm1, %zmm2, %zmm3
+    vfmadd231ps %zmm4, %zmm5, %zmm6
+    vmulss  %xmm0, %xmm1, %xmm1
+    mulps   %xmm0, %xmm1
+    fmla    v0.4s, v1.4s, v2.s[0]
+    fmul    s0, s1, s2
+    vaddps  %ymm0, %ymm1, %ymm2
+"""
+
+
+class Compiled:
+    def inspect_asm(self):
+        return {"float32": CODE}
+
+
+def test_multiplications_are_counted_by_kind():
+    counted = {(True, 512): 2, (False, 32): 2, (False, 128): 1, (True, 128): 1}
+    assert machine.instructions(CODE) == counted
+    table = machine.multiplications({"loops": Compiled()})
+    assert table.headers == ["step", "fused, 16 numbers", "fused, 4 numbers",
+                             "product, 4 numbers", "product, one"]  # fmt: skip
+    assert table.values == [["loops", 2, 1, 1, 2]]
+
+
+def test_the_machine_says_its_versions():
+    shown = repr(machine.machine())
+    assert np.__version__ in shown and "float32 in a vector register" in shown
+
+
+def test_page_faults_of_fresh_and_of_kept_memory():
+    small, large = machine.page_sizes()
+    assert 0 < small < large
+    setup = """
+import numpy as np
+kept = np.empty(1 << 26, np.uint8)
+def fresh(): np.empty(1 << 26, np.uint8).fill(1)
+def reused(): kept.fill(1)
+"""
+    (fresh_seconds, fresh), (_, kept) = machine.in_a_process_of_its_own(
+        setup, ["fresh", "reused"], 3
+    )
+    assert fresh_seconds > 0 and fresh >= (1 << 26) / large > kept
