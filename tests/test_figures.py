@@ -92,7 +92,7 @@ def tick_labels(axis):
     return [t.label1.get_text() for t in ticks if low <= t.get_loc() <= high]
 
 
-def test_logarithmic_axes_have_plain_numbers():
+def test_bars_and_rungs_have_plain_numbers_on_a_logarithmic_axis():
     """No power of ten where a number is as short, and none like 6×10⁰."""
     figure = drawn(figures.lines({"a": ([1, 2], [2.8, 40.0])}, "x", "nats", log=True))
     assert tick_labels(figure.axes[0].yaxis) == ["3", "5", "10", "20", "30"]
@@ -198,7 +198,7 @@ def test_a_point_may_be_a_mean():
     "y, labels",
     [
         ([0.5, 80], ["1", "10", "100"]),
-        ([2, 9], ["2", "5"]),
+        ([2, 9], ["2", "3", "5"]),
         ([300, 3e5], ["1,000", "10,000", "100,000"]),
     ],
 )
@@ -232,9 +232,11 @@ def test_completions_tint_what_was_drawn():
     known = (np.arange(4) < 2)[:, None, None]
     figure = drawn(figures.completions(images, known, np.zeros((2, 3, 4, 4, 1), np.uint8), 2))
     picture = figure.axes[0].images[0].get_array()
-    assert picture.shape == (11, 26, 3) and "3 completions" in figure.alt
-    black, tinted = picture[1, 6], picture[4, 6]
-    assert not black.any() and tinted.any() and not picture[4, 21].any()
+    dots = 5  # along the side of a pixel, so that a gap of one dot is thin
+    assert picture.shape == (8 * dots + 3, 20 * dots + 6, 3) and "3 completions" in figure.alt
+    first, original = 4 * dots + 2, 16 * dots + 5  # columns of dots, after a gap each
+    black, tinted = picture[1, first], picture[4 * dots, first]
+    assert not black.any() and tinted.any() and not picture[4 * dots, original].any()
 
 
 def test_a_figure_takes_its_words():

@@ -1,11 +1,12 @@
 """For notebook 10: what machine this is, and what its compiled code consists of."""
 
+import mmap
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ HOLDS = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
 def machine():
     """A table of the processor and of the versions on which all times depend."""
     import llvmlite.binding as llvm
-    import numba
     import scipy
     from threadpoolctl import threadpool_info
 
@@ -40,7 +40,7 @@ def machine():
             ["Python, NumPy, SciPy", ", ".join(versions)],
             [
                 "Numba, its LLVM",
-                f"{numba.__version__}, {'.'.join(map(str, llvm.llvm_version_info))}",
+                f"{version('numba')}, {'.'.join(map(str, llvm.llvm_version_info))}",
             ],
             ["matrix products", ", ".join(sorted(blas))],
         ],
@@ -75,16 +75,26 @@ def multiplications(functions):
 
 def page_faults(function, calls=10):
     """How many times a call made the system find a page, on average, in this process."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    before = _faults_so_far()
     for _ in range(calls):
         function()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // calls
+    return (_faults_so_far() - before) // calls
+
+
+def _faults_so_far():
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil  # Jupyter brings it
+
+        return psutil.Process().memory_info().num_page_faults
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def page_sizes():
     """Bytes of a small page and of a large one."""
     setting = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
-    return resource.getpagesize(), int(setting.read_text()) if setting.exists() else 2 << 20
+    return mmap.PAGESIZE, int(setting.read_text()) if setting.exists() else 2 << 20
 
 
 def in_a_process_of_its_own(setup, functions, calls=12):

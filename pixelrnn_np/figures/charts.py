@@ -36,7 +36,7 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     if ylim:
         axes.set_ylim(ylim)
     for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
-        _plain_numbers(axis)
+        plain_numbers(axis)
     if logx and len(tried := {float(v) for x, _ in named.values() for v in x}) <= 6:
         axes.set_xticks(sorted(tried))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -48,7 +48,7 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
     return figure
 
 
-def _plain_numbers(axis):
+def plain_numbers(axis):
     """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
     low, high = axis.get_view_interval()
     if high < 20 * low:
@@ -91,7 +91,7 @@ def bars(named, xlabel, highlight=(), form="{:.4g}", log=False):
     axes.invert_yaxis()
     if log:
         axes.set(xscale="log", xlim=(low, values.max() * (values.max() / low) ** 0.12))
-        _plain_numbers(axes.xaxis)
+        plain_numbers(axes.xaxis)
     else:
         axes.margins(x=0.12)
     axes.set_xlabel(xlabel)

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import NullFormatter
 
-from .charts import _plain_numbers
+from .charts import plain_numbers
 from .palette import BLACK, BLUE, GREY, ORANGE, drawn, new, plain
 from .words import listed
 
@@ -65,7 +65,7 @@ def roofline(points, peak, roofs):
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="operations per byte",
              ylabel="GFLOP/s")  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
-        _plain_numbers(axis)
+        plain_numbers(axis)
     figure.legend(loc="outside lower center", ncols=len(roofs), frameon=False, fontsize=9)
     plain(axes)
     figure.alt = (
