@@ -1,11 +1,12 @@
-"""Training steps of this project and of PyTorch on the same cores, in one run.
+"""Training steps of this project, PyTorch and JAX on the same cores, in one run.
 
     python benchmarks/bench.py            about 20 minutes; results.json and the table in README.md
-    python benchmarks/bench.py --quick    under three: h = 16, batch 16; README.md stays
+    python benchmarks/bench.py --quick    under five: h = 16, batch 16; README.md stays
+    python benchmarks/bench.py --quick --vector-bits 256    all of them without AVX-512
 
 Every contender is a process of its own; turns alternate, so that ratios hold although the machine's
-speed varies. Before it is timed, each PyTorch model gets this project's weights and has to give the
-same loss and gradients. See benchmarks/README.md for what is measured, and how.
+speed varies. Before it is timed, each of their models gets this project's weights and has to give
+the same loss and gradients. See benchmarks/README.md for what is measured, and how.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import flops
 import report
 import startup
 from exactness import TOLERANCE, compared, prepare, refuse
-from machine import describe
+from machine import describe, hold_to_avx2
 from race import Contender, Failed, race, ratios, summary, warm
 from tqdm import tqdm
 
@@ -28,6 +29,7 @@ from pixelrnn_np.parallel.threads import available_threads
 
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 TORCH = ("usual", "well", "compiled")
+EXACT = ("usual", "well", "jax")  # those that are checked in float64 too
 COMPILED_H = 16  # wider, products dominate, and compiling takes minutes for each size and batch
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +40,7 @@ class Bench:
     def __init__(self, options, folder, stack):
         self.options, self.folder = options, Path(folder)
         self.threads = options.threads
+        self.jax = ("jax",) if options.jax else ()
         self.bar = tqdm(total=0, unit="turn", file=sys.stderr, disable=options.quiet)
         stack.callback(self.bar.close)
         self.peaks = {
@@ -82,7 +85,7 @@ class Bench:
         label = f"{model}, h = {h}, batch {batch}"
         setup = prepare(self.folder, model, h, self.options.layers, batch)
         compiled = h <= COMPILED_H and not self.options.no_compile
-        variants = [v for v in TORCH if v != "compiled" or compiled]
+        variants = [v for v in (*TORCH, *self.jax) if v != "compiled" or compiled]
         names = {"ours": self.threads, "ours, 1 thread": 1} | dict.fromkeys(variants, self.threads)
         failures, ready, errors = {}, {}, {}
         with contextlib.ExitStack() as stack:
@@ -120,7 +123,7 @@ class Bench:
             allowed = TOLERANCE["compiled" if variant == "compiled" else "bent"]
             if not error < allowed:
                 refuse(name, error, where, allowed)
-            if variant in ("usual", "well") and error > TOLERANCE["float32"]:
+            if variant in EXACT and error > TOLERANCE["float32"]:
                 model, h, batch = case
                 self.in_double(model, h, self.options.layers, batch, [variant])
         warm(contender)
@@ -142,6 +145,7 @@ class Bench:
             "model": model, "h": h, "layers": self.options.layers, "batch": batch, "macs": macs,
             "contenders": found, "failures": failures, "best_torch": best,
             "ratio": ratios(found[best], found["ours"]),
+            **({"jax_ratio": ratios(found["jax"], found["ours"])} if "jax" in found else {}),
             "threads_ratio": ratios(found["ours, 1 thread"], found["ours"]),
         }  # fmt: skip
 
@@ -187,7 +191,7 @@ def run(options):
             "options": {k: v for k, v in vars(options).items() if k != "json"},
         }
         result["exactness"] = {
-            m: bench.in_double(m, 8, 3, 2, ["usual", "well"]) for m in options.models
+            m: bench.in_double(m, 8, 3, 2, ["usual", "well", *bench.jax]) for m in options.models
         }
         result["steps"] = [
             bench.step(model, h, batch) for model in options.models for h, batch in configurations
@@ -231,15 +235,24 @@ def arguments(argv=None):
         help="seconds that torch.compile may take for one model, size and batch; code that an "
         "earlier run compiled is found in its cache",
     )
+    add(
+        "--vector-bits",
+        type=int,
+        choices=(256, 512),
+        default=512,
+        help="256: this project, BLAS, PyTorch and JAX are held to AVX2; implies --no-readme and "
+        "--no-compile",
+    )
     add("--json", type=Path, help="where the figures go: benchmarks/results.json, or with "
-        "--quick nowhere")  # fmt: skip
+        "--quick or --vector-bits 256 nowhere")  # fmt: skip
     add("--no-readme", action="store_true", help="leave the table in README.md as it is")
     add("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(argv)
-    if options.quick:
+    partial = options.quick or options.vector_bits == 256
+    if partial:
         options.no_readme = options.no_compile = True
     options.rounds = options.rounds or (3 if options.quick else 5)
-    if options.json is None and not options.quick:
+    if options.json is None and not partial:
         options.json = ROOT / "benchmarks" / "results.json"
     if options.rounds < 1 or options.threads < 1 or options.layers < 1:
         parser.error("--rounds, --threads and --layers have to be at least 1")
@@ -253,6 +266,15 @@ def main():
             "bench: PyTorch, the opponent, is not installed. `make bench` installs it; so does "
             "`python -m pip install -e '.[bench]'`."
         )
+    options.jax = all(importlib.util.find_spec(name) for name in ("jax", "optax"))
+    if not options.jax:
+        print(
+            "bench: JAX is left out, as jax and optax are not both installed; "
+            "`python -m pip install -e '.[bench]'` brings them",
+            file=sys.stderr,
+        )
+    if options.vector_bits == 256:
+        hold_to_avx2()
     try:
         result = run(options)
     except Failed as e:

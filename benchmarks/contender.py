@@ -3,7 +3,8 @@
 Reads commands from standard input, one JSON object a line, and answers each with one line. Between
 two commands it waits for input, so that no thread of it disturbs the contender whose turn it is.
 
-    setup   builds a model ("ours", an optimiser, a PyTorch variant) or matrix products ("matmul")
+    setup   builds a model ("ours", an optimiser, a PyTorch variant, "jax") or matrix products
+            ("matmul")
     check   writes the loss and all gradients of a batch to a file
     turn    makes steps; the seconds of each, by the clock and of the processor, and the largest
             resident memory meanwhile
@@ -74,6 +75,24 @@ class Torch:
         self.peer.step(self.images)
 
 
+class Jax:
+    """The peer in JAX, which takes as many threads as it may use processors."""
+
+    def __init__(self, config, params, images, threads, variant):
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+        from peers_jax import Peer
+
+        self.peer = Peer(config, params)
+        self.x, self.images = images, self.peer.images(images)
+
+    def check(self):
+        return self.peer.loss_and_grads(self.x)
+
+    def step(self):
+        self.peer.step(self.images)
+
+
 class Matmul:
     """The machine's float32 matrix-product peak: NumPy's BLAS on square matrices."""
 
@@ -99,7 +118,7 @@ class Matmul:
         return best
 
 
-KINDS = dict.fromkeys(("ours", "rmsprop", "adam", "soap"), Ours) | {"matmul": Matmul}
+KINDS = dict.fromkeys(("ours", "rmsprop", "adam", "soap"), Ours) | {"matmul": Matmul, "jax": Jax}
 
 
 def setup(command):

@@ -65,11 +65,13 @@ def case(step):
 
 def steps_table(steps):
     head = ["model", "h", "batch", "here, ms", "PyTorch usual, ms", "PyTorch well, ms",
-            "torch.compile, ms", "ratio to the best PyTorch"]  # fmt: skip
+            "torch.compile, ms", "ratio to the best PyTorch", "JAX, ms",
+            "ratio to JAX"]  # fmt: skip
     rows = [
         case(s)
         + [cell(s, name) for name in COLUMNS]
         + [f"{span(s['ratio'], 1)}×, {s['best_torch']}"]
+        + [cell(s, "jax"), f"{span(s['jax_ratio'], 1)}×" if "jax_ratio" in s else ""]
         for s in steps
     ]
     return table(head, rows)
@@ -156,7 +158,8 @@ def noise_lines(result):
 def about(result):
     m = result["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items() if v)
-    return f"{m['cpu']}, {m['threads']} threads, {m['date']}; {versions}."
+    narrow = ", held to AVX2" if result.get("options", {}).get("vector_bits") == 256 else ""
+    return f"{m['cpu']}{narrow}, {m['threads']} threads, {m['date']}; {versions}."
 
 
 def markdown(result):
@@ -181,16 +184,21 @@ def markdown(result):
 
 def summary(result):
     """A row for each model at batch 16 and h = 16: README.md's."""
-    head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "share of the cores' peak"]
+    head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "JAX, ms", "times as fast",
+            "share of the cores' peak"]  # fmt: skip
     rows = []
     for s in result["steps"]:
         if (s["h"], s["batch"]) == (16, 16):
             ours, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
+            jax = s["contenders"].get("jax")
             rows.append(
                 [
                     s["model"], number(ours["median"]),
                     f"{number(best['median'])} ({s['best_torch']})",
-                    f"{s['ratio']['median']:.1f}", f"{ours['share_of_peak']:.0%}",
+                    f"{s['ratio']['median']:.1f}",
+                    number(jax["median"]) if jax else "not run",
+                    f"{s['jax_ratio']['median']:.1f}" if jax else "",
+                    f"{ours['share_of_peak']:.0%}",
                 ]
             )  # fmt: skip
     return table(head, rows)

@@ -7,6 +7,10 @@ import operator
 import numpy as np
 
 
+class BadVariable(ValueError):
+    """A variable of the environment that has no meaning. It is never the fault of a library."""
+
+
 def choose(argument, value, allowed):
     """Returns `value` if it is one of `allowed`; else a ValueError that names the nearest one."""
     if isinstance(value, (str, int, np.bool_)) and value in allowed:

@@ -12,9 +12,12 @@ import numba
 from numba.extending import is_jitted
 
 from . import reference
+from .arguments import BadVariable
 
 try:
     from .kernels.cache import KernelCache
+except BadVariable:
+    raise
 except Exception:  # whatever a future Numba raises
     KernelCache = None
 

@@ -1,17 +1,22 @@
 """The benchmark's own parts: its counts, its tables, and that its opponents compute the same."""
 
+import importlib
 import json
+import os
 from pathlib import Path
 
+import bench
 import breakdown
 import compare
 import compile_times
 import flops
+import machine
 import numpy as np
 import optimisers
 import pytest
 import race
 import report
+import update_share
 from exactness import prepare
 
 import pixelrnn_np as pr
@@ -58,11 +63,12 @@ def fake(median, spread=0.01):
     return race.summary([[1e-3 * r] for r in rounds])
 
 
-def fake_result(spread=0.01):
+def fake_result(spread=0.01, **more):
+    times = {"ours": 20, "ours, 1 thread": 38, "usual": 400, "well": 150} | more
     contenders = {
         name: fake(ms, spread)
         | {"images_per_s": 16e3 / ms, "gflops": 2e3 / ms, "peak_mib": 300, "idle_mib": 100}
-        for name, ms in (("ours", 20), ("ours, 1 thread", 38), ("usual", 400), ("well", 150))
+        for name, ms in times.items()
     }
     step = {
         "model": "row_lstm", "h": 16, "layers": 7, "batch": 16, "macs": 10**9,
@@ -100,11 +106,58 @@ def test_tables():
     text = report.markdown(result)
     assert "| row_lstm | 16 | 16 | 20 (19.8 to 20.2) | 400 (396 to 404) |" in text
     assert "| did not compile | 7.5 (7.5 to 7.5)×, well |" in text
+    assert "7.5 (7.5 to 7.5)×, well | not run |  |" in text
     assert "It did not compile: row_lstm h = 16 batch 16: row_lstm: no answer within 180 s." in text
     assert "| row_lstm | 31.0 | 1.50 |" in text
     for block in text.split("\n\n"):
         widths = {line.count("|") for line in block.splitlines() if line.startswith("|")}
         assert len(widths) <= 1, block
+
+
+def test_jax_has_columns_of_its_own():
+    """The ratio to the best PyTorch stays what it says."""
+    result = fake_result(jax=100)
+    found = result["steps"][0]["contenders"]
+    result["steps"][0]["jax_ratio"] = race.ratios(found["jax"], found["ours"])
+    report.add_shares(result, "2")
+    result["noise"] = report.noise(result)
+    result["options"] = {"vector_bits": 256}
+    row = "7.5 (7.5 to 7.5)×, well | 100 (99 to 101) | 5.0 (5.0 to 5.0)× |"
+    assert row in report.markdown(result)
+    assert report.markdown(result).startswith("A, held to AVX2, 2 threads")
+    assert "| 150 (well) | 7.5 | 100 | 5.0 |" in report.summary(result)
+
+
+def test_a_run_held_to_avx2_leaves_the_figures_of_the_others(monkeypatch):
+    options = bench.arguments(["--vector-bits", "256"])
+    assert options.no_readme and options.no_compile and options.json is None
+    assert bench.arguments([]).json.name == "results.json"
+    for name in machine.NARROW:
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_one")
+    machine.hold_to_avx2()
+    assert os.environ["XLA_FLAGS"] == "--xla_one --xla_cpu_max_isa=AVX2"
+    assert os.environ["PIXELRNN_VECTOR_BITS"] == "256"
+
+
+def test_without_jax_the_bench_says_so_and_goes_on(monkeypatch, capsys):
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: name == "torch" or None)
+    monkeypatch.setattr(bench, "run", lambda options: {"jax": options.jax})
+    monkeypatch.setattr(bench.report, "markdown", str)
+    monkeypatch.setattr("sys.argv", ["bench.py", "--quick"])
+    bench.main()
+    found = capsys.readouterr()
+    assert found.out == "{'jax': False}\n"
+    assert found.err.startswith("bench: JAX is left out") and found.err.count("\n") == 1
+
+
+def test_an_optimizers_share_of_a_step():
+    seconds = update_share.measure("pixelcnn", 1, 1, "soap", 20, side=4)
+    assert seconds.shape == (4, 20) and (seconds >= 0).all() and (seconds[1] < seconds[0]).all()
+    step, update = np.full(20, 0.010), np.full(20, 0.001)
+    update[[3, 15]] = 0.002
+    cells = update_share.row("pixelcnn", 7, 2, np.array([step, update, 2 * step, update]))
+    assert cells == ["pixelcnn", "7", "2", "10.00", "1.00", "2.00", "11.0%", "5.5%"]
 
 
 def test_a_noisy_run_says_so():
@@ -170,11 +223,12 @@ def test_the_breakdown_has_all_multiply_adds_and_leaves_no_trace(name):
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("shape", [(4, 7, 1), (6, 3, 1), (1, 4, 1), (4, 1, 1)])
-def test_peers_compute_what_this_project_computes(name, shape, rng):
+@pytest.mark.parametrize("peers", ["peers", "peers_jax"])
+def test_peers_compute_what_this_project_computes(peers, name, shape, rng):
     """In float64, on images taller than wide and wider than tall, with every parameter non-zero."""
-    pytest.importorskip("torch", reason="PyTorch is the benchmark's opponent, not a requirement")
-    import peers
-
+    library = {"peers": "torch", "peers_jax": "optax"}[peers]
+    pytest.importorskip(library, reason="an opponent of the benchmark, not a requirement")
+    peers = importlib.import_module(peers)
     model = small(name, shape)
     for array in model.params.values():
         array += 0.1 * rng.standard_normal(array.shape)
@@ -183,8 +237,8 @@ def test_peers_compute_what_this_project_computes(name, shape, rng):
     trainer = pr.Trainer(model, "adam", lr=peers.LR, clip=peers.CLIP)
     params = {k: a.copy() for k, a in model.params.items()}
     losses = [trainer.step(x) for _ in range(3)]
-    for variant in ("usual", "well"):
-        peer = peers.Peer(variant, model.config, params)
+    for variant in (["usual"], ["well"]) if library == "torch" else ([],):
+        peer = peers.Peer(*variant, model.config, params)
         found, theirs = peer.loss_and_grads(x)
         assert found == pytest.approx(loss, rel=1e-12)
         assert set(theirs) == set(grads)

@@ -5,12 +5,16 @@ import pytest
 from small_trainer import build, images
 
 import pixelrnn_np as pr
+from pixelrnn_np.training import optim
 from pixelrnn_np.training.optim import Adam, Soap, matrices
 from pixelrnn_np.training.trainer import Trainer
 
 
-def plain_soap(W, gradients, lr, every=10, beta1=0.95, beta2=0.99, s=0.99, eps=1e-8):
-    """The same for one matrix, step by step, as the docstring's formulas have it."""
+def plain_soap(W, gradients, lr, every=10, beta1=0.95, beta2=0.99, s=0.99, eps=1e-8, turn=0):
+    """The same for one matrix, step by step, as the docstring's formulas have it.
+
+    turn: which of `every` updates is its turn to turn.
+    """
     rows, cols = W.shape
     L, R, m, v = np.zeros((rows, rows)), np.zeros((cols, cols)), np.zeros_like(W), np.zeros_like(W)
     for t, G in enumerate(gradients, 1):
@@ -18,7 +22,7 @@ def plain_soap(W, gradients, lr, every=10, beta1=0.95, beta2=0.99, s=0.99, eps=1
         L, R = s * L + (1 - s) * G @ G.T, s * R + (1 - s) * G.T @ G
         if t == 1:
             Q_L, Q_R = (np.linalg.eigh(S)[1][:, ::-1] for S in (L, R))
-        elif t <= every or (t - 1) % every == 0:
+        elif t <= every or (t - 1) % every == turn:
             for S, Q, axis in ((L, Q_L, 0), (R, Q_R, 1)):
                 order = sorted(range(len(S)), key=lambda j: -Q[:, j] @ S @ Q[:, j])
                 v = np.take(v, order, axis)
@@ -56,6 +60,52 @@ def test_matrices_of_one_shape_do_not_know_each_other(rng):
     path = run(Soap(18, "float64", places(3, 3, 2)), w, lambda _: next(both), 0.01, 15)
     for i in range(2):
         np.testing.assert_allclose(path[-1][i], plain_soap(w[i], gradients[:, i], 0.01), rtol=1e-6)
+
+
+def test_many_matrices_take_turns(rng, monkeypatch):
+    """Each is the plain twin whose bases turn at its own updates."""
+    monkeypatch.setattr(optim, "SMALLEST_TURN", 1)
+    shapes = [(3, 4, 4), (2, 2, 2), (1, 3, 3)]  # square: otherwise a basis is not unique
+    sizes = [n * rows * cols for n, rows, cols in shapes]
+    parts = np.split(rng.permutation(sum(sizes)), np.cumsum(sizes)[:-1])
+    found = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    gradients, w = rng.standard_normal((37, sum(sizes))), rng.standard_normal(sum(sizes))
+    drawn, soap = iter(gradients), Soap(sum(sizes), "float64", found)
+    end = run(soap, w, lambda _: next(drawn), 0.01, 37)[-1]
+    whose = [
+        [turn for turn in range(10) for _ in range(n)[own[turn]]]
+        for own, (n, _, _) in zip(soap.turns, shapes, strict=True)
+    ]
+    assert list(map(len, whose)) == [3, 2, 1] and len({t for own in whose for t in own}) > 3
+    for place, turns in zip(found, whose, strict=True):
+        for p, turn in zip(place, turns, strict=True):
+            expected = plain_soap(w[p], gradients[:, p], 0.01, turn=turn)
+            np.testing.assert_allclose(end[p], expected, rtol=1e-6)
+
+
+def test_no_update_turns_much_more_than_its_share():
+    model = pr.build_model("pixelcnn", layers=15)
+    shapes = [place.shape for place in matrices(model)]
+    found, work = optim.turns(shapes, 10), np.zeros(10)
+    for (n, rows, cols), own in zip(shapes, found, strict=True):
+        assert sum(len(range(n)[part]) for part in own) == n
+        work += [len(range(n)[part]) * (rows**3 + cols**3) for part in own]
+    largest = max(rows**3 + cols**3 for _, rows, cols in shapes)
+    assert work.max() <= work.mean() + largest
+    few = optim.turns([(2, 9, 9)], 10)
+    assert few[0][0] == slice(0, 2) and not any(range(2)[part] for part in few[0][1:])
+
+
+def test_what_a_checkpoint_holds():
+    """These names and shapes are in the files of trainings that go on."""
+    model = pr.build_model("pixelcnn", layers=2)
+    arrays = Trainer(model, "soap").state()[0]
+    shapes = {k.rpartition(".")[2]: a.shape for k, a in arrays.items() if "optimizer" in k}
+    assert shapes["m"] == shapes["v"] == model.flat.shape
+    for i, (n, rows, cols) in enumerate(place.shape for place in matrices(model)):
+        assert shapes.pop(f"L{i}") == shapes.pop(f"Q_L{i}") == (n, rows, rows)
+        assert shapes.pop(f"R{i}") == shapes.pop(f"Q_R{i}") == (n, cols, cols)
+    assert set(shapes) == {"m", "v"}
 
 
 def test_what_is_no_matrix_gets_adams_update(rng):

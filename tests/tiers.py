@@ -26,6 +26,7 @@ SLOW = {
     "test_kernel_cache.py",
     "test_launchers.py",
     "test_mpi.py",
+    "test_vector_bits.py",
     # notebooks, pages and the site as they are read
     "test_page.py",
     "test_record_page.py",

@@ -25,12 +25,13 @@ from pathlib import Path
 import llvmlite
 import numba
 import numpy as np
-from llvmlite import binding
 from numba import config
 from numba.core.caching import Cache, IndexDataCacheFile
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps, loads
 from numba.misc.appdirs import AppDirs
+
+from .processor import FEATURES, NAME
 
 # Numba's switches that change the code and are not in its own key.
 SWITCHES = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT",
@@ -65,8 +66,9 @@ def content(package=__package__):
 def machine():
     """A hash of the processor and of all versions that change what is compiled for it."""
     versions = sys.version, numba.__version__, llvmlite.__version__, np.__version__
-    cpu = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-    return digest(repr((versions, sys.platform, platform.machine(), cpu)).encode())[:16]
+    return digest(repr((versions, sys.platform, platform.machine(), (NAME, FEATURES))).encode())[
+        :16
+    ]
 
 
 # Read at once, not when something is first compiled: the files may have changed by then.

@@ -10,11 +10,11 @@ import functools
 import gc
 import zlib
 
-import llvmlite.binding as llvm
 import numba
 from numba.extending import is_jitted
 
 from .cache import KernelCache
+from .processor import FEATURES, NAME
 from .tiles.internals import infer_global
 
 # As Numba understood its variables and its file of settings, or as a program set it.
@@ -94,6 +94,4 @@ def target():
     """What the kernels are compiled by and for: Numba's version, the processor, its features."""
     if JIT_DISABLED:
         return "without Numba"
-    name = numba.config.CPU_NAME or llvm.get_host_cpu_name()
-    features = numba.config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
-    return f"numba {numba.__version__} for {name} {zlib.crc32(features.encode()):08x}"
+    return f"numba {numba.__version__} for {NAME} {zlib.crc32(FEATURES.encode()):08x}"

@@ -6,11 +6,14 @@ published β1 0.9, β2 0.999, ε 1e-8, and a constant rate or a cosine. SOAP, wh
 learns here three to ten times as fast per update (docs/training.md).
 """
 
+import itertools
 import math
 
 import numpy as np
 
 from ..arguments import choose
+
+SMALLEST_TURN = 100_000  # rows³ + cols³: some 0.1 ms of QR decompositions
 
 
 class RMSProp:
@@ -59,6 +62,8 @@ class Soap:
     The first update decomposes L and R. After that the eigenvectors move slowly, and one step of
     orthogonal iteration every `every` updates follows them: Q ← the orthogonal factor of L Q (by QR
     decomposition). Where it changes the order of the columns, v's rows and columns move with them.
+    In the first `every` updates all bases take that step; later the matrices take turns, so that
+    no update is much slower than another. Few small ones take it together.
     Rotate the problem, W → U W Vᵀ, and Q_L, Q_R and the whole path rotate with it.
 
     Why it helps: what leaves a ReLU has a mean far from zero. One direction of each layer's input
@@ -71,39 +76,107 @@ class Soap:
 
     def __init__(self, size, dtype, matrices=(), beta1=0.95, beta2=0.99, shampoo=0.99, eps=1e-8,
                  every=10):  # fmt: skip
-        self.matrices, self.every, self.eps = list(matrices), every, eps
+        self.shapes, self.every, self.eps = [place.shape for place in matrices], every, eps
         self.beta1, self.beta2, self.shampoo = beta1, beta2, shampoo
         self.arrays = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype)}
-        rest = np.ones(size, bool)
-        for i, place in enumerate(self.matrices):
-            rest[place] = False
-            n, rows, cols = place.shape
+        for i, (n, rows, cols) in enumerate(self.shapes):
             for side, k in (("L", rows), ("R", cols)):
                 self.arrays[f"{side}{i}"] = np.zeros((n, k, k), dtype)
                 self.arrays[f"Q_{side}{i}"] = np.tile(np.eye(k, dtype=dtype), (n, 1, 1))
-        self.rest = np.flatnonzero(rest)
+        taken = np.concatenate([np.empty(0, int), *(place.ravel() for place in matrices)])
+        self.order = np.concatenate([taken, np.setdiff1d(np.arange(size), taken)])
+        self.back = np.argsort(self.order)
+        self.turns = turns(self.shapes, every)
+        largest = [2 * n * max(rows, cols) ** 2 for n, rows, cols in self.shapes]
+        self.scratch = np.empty((4, size), dtype), np.empty(max(largest, default=0), dtype)
 
     def update(self, w, g, lr, step):
         m, v = self.arrays["m"], self.arrays["v"]
-        m += (1 - self.beta1) * (g - m)
+        X, (V, part) = self.scratch[0][:2], self.scratch[0][2:]
+        approach(m, g, 1 - self.beta1, part)
         c1, c2 = 1 - self.beta1 ** (step + 1), math.sqrt(1 - self.beta2 ** (step + 1))
-        for i, place in enumerate(self.matrices):
-            L, R, Q_L, Q_R = (self.arrays[f"{name}{i}"] for name in ("L", "R", "Q_L", "Q_R"))
-            G, V = g[place], v[place]
-            L += (1 - self.shampoo) * (G @ transposed(G) - L)
-            R += (1 - self.shampoo) * (transposed(G) @ G - R)
+        # Side by side: matrix after matrix, and then what stands in none.
+        for source, out in ((g, X[0]), (m, X[1]), (v, V)):
+            np.take(source, self.order, out=out, mode="clip")  # other modes make a copy
+        self._follow(X[0], V, part, step)
+        self._change_bases(X)
+        G, M = X
+        G *= G
+        approach(V, G, 1 - self.beta2, part)
+        np.take(V, self.back, out=v, mode="clip")
+        np.sqrt(V, out=V)
+        V /= c2
+        V += self.eps
+        M /= V
+        self._change_bases(M, back=True)
+        np.take(M, self.back, out=part, mode="clip")
+        part *= lr / c1
+        w -= part
+
+    def _follow(self, G, V, part, step):
+        """L, R and their bases after the gradients G; V, their v, moves with the bases, in place.
+
+        part: memory for as many numbers.
+        """
+        # Two unlike factors: NumPy takes a slower way for a matrix and its own transpose.
+        np.multiply(G, 1 - self.shampoo, out=part)
+        every = slice(None) if step < self.every else None
+        for i, (A, B, U) in enumerate(zip(*map(self._cut, (G, part, V)), strict=True)):
+            pairs = [(self.arrays[f"{side}{i}"], self.arrays[f"Q_{side}{i}"]) for side in "LR"]
+            products = (B, transposed(A)), (transposed(A), B)
+            for (S, _), factors in zip(pairs, products, strict=True):
+                S *= self.shampoo
+                S += np.matmul(*factors, out=self._room(S.shape))
+            own = every or self.turns[i][step % self.every]
             if step == 0:
-                Q_L[...], Q_R[...] = (np.linalg.eigh(scaled(S))[1][..., ::-1] for S in (L, R))
-            elif step < self.every or step % self.every == 0:
-                V = np.take_along_axis(V, turn(L, Q_L)[:, :, None], axis=1)
-                V = np.take_along_axis(V, turn(R, Q_R)[:, None, :], axis=2)
-            V += (1 - self.beta2) * ((transposed(Q_L) @ G @ Q_R) ** 2 - V)
-            v[place] = V
-            turned = (transposed(Q_L) @ m[place] @ Q_R) / (np.sqrt(V) / c2 + self.eps)
-            w[place] -= (lr / c1) * (Q_L @ turned @ transposed(Q_R))
-        r = self.rest
-        v[r] += (1 - self.beta2) * (g[r] * g[r] - v[r])
-        w[r] -= (lr / c1) * m[r] / (np.sqrt(v[r]) / c2 + self.eps)
+                for S, Q in pairs:
+                    Q[...] = np.linalg.eigh(scaled(S))[1][..., ::-1]
+            elif len(U[own]):
+                rows, cols = (turn(S[own], Q[own]) for S, Q in pairs)
+                n = np.arange(len(rows))[:, None, None]
+                U[own] = U[own][n, rows[:, :, None], cols[:, None, :]]
+
+    def _change_bases(self, X, back=False):
+        """Each matrix Y in X to Q_Lᵀ Y Q_R or, `back`, to Q_L Y Q_Rᵀ; in place."""
+        for i, Y in enumerate(self._cut(X)):
+            Q_L, Q_R = self.arrays[f"Q_L{i}"], self.arrays[f"Q_R{i}"]
+            left, right = (Q_L, transposed(Q_R)) if back else (transposed(Q_L), Q_R)
+            np.matmul(np.matmul(left, Y, out=self._room(Y.shape)), right, out=Y)
+
+    def _cut(self, X):
+        """Views of the matrices of each shape, (…, n, rows, cols), in X (…, size): in order."""
+        start = 0
+        for shape in self.shapes:
+            end = start + math.prod(shape)
+            yield X[..., start:end].reshape(*X.shape[:-1], *shape)
+            start = end
+
+    def _room(self, shape):
+        """Memory for a moment: fresh arrays of this size cost page faults, a tenth of an update."""
+        return self.scratch[1][: math.prod(shape)].reshape(shape)
+
+
+def approach(x, goal, share, part):
+    """x += share · (goal - x), in place; part: memory of the same size."""
+    np.subtract(goal, x, out=part)
+    part *= share
+    x += part
+
+
+def turns(shapes, every):
+    """Which matrices of each shape (n, rows, cols) turn their bases when: [[slice] · every].
+
+    A QR decomposition costs about k³. Each turn gets a like share, of at least SMALLEST_TURN.
+    """
+    costs = [rows**3 + cols**3 for n, rows, cols in shapes for _ in range(n)]
+    share = max(sum(costs) / every, SMALLEST_TURN)
+    when = np.minimum((np.cumsum(costs) - costs) // share, every - 1)
+    ends = np.cumsum([n for n, _, _ in shapes])
+    found = []
+    for own in np.split(when, ends[:-1]):
+        starts = np.searchsorted(own, np.arange(every + 1))
+        found.append([slice(*pair) for pair in itertools.pairwise(starts)])
+    return found
 
 
 def transposed(A):
@@ -122,9 +195,14 @@ def turn(S, Q):
 
     Returns (n, k): which old direction each new one continues; they are sorted by eigenvalue.
     """
-    S = scaled(S)
-    order = np.argsort(-np.einsum("nij,nij->nj", Q, S @ Q), axis=1, kind="stable")
-    Q[...] = np.linalg.qr(S @ np.take_along_axis(Q, order[:, None, :], axis=2))[0]
+    A = S.astype(np.float64)
+    B = transposed(Q).astype(np.float64, order="C")  # its rows are what LAPACK has as columns
+    size = np.maximum(np.trace(A, axis1=1, axis2=2), 1e-200)[:, None, None]
+    product = B @ A
+    product += (1e-9 * size) * B  # the little of the identity
+    order = np.argsort(-np.einsum("nij,nij->ni", B, product), axis=1, kind="stable")
+    columns = product[np.arange(len(order))[:, None], order]
+    Q[...] = np.linalg.qr(transposed(columns))[0]
     return order
 
 

@@ -117,7 +117,7 @@ class Update:
     def _decay_kernels(self, before):
         """w ← w - lr · weight_decay · w, beside the gradient (Loshchilov and Hutter, 2019)."""
         share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
-        old = self.model.unflatten(before)
+        old = self.model.unflatten(before) if share else {}
         for name, array in self.model.params.items() if share else ():
             if array.ndim > 1:  # biases and initial states stay
                 array -= share * old[name]

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from numba import types
 
+from ..processor import HAS_AVX512
 from .emitter import Emitter, Operands, integers
-from .internals import intrinsic, llvm
+from .internals import intrinsic
 
 # Rows of the tiles of so many columns. AVX-512 has 32 registers of 16 float32: more than 7 rows of
 # a product need more addresses than there are other registers. Elsewhere there are 16 registers of
 # 8, or 32 of 4.
-LARGE = bool(llvm.get_host_cpu_features().get("avx512f"))
-PRODUCT_ROWS = {32: 7, 16: 7} if LARGE else {16: 6}
-OUTER_ROWS = {32: 8, 16: 16} if LARGE else {16: 6}
+PRODUCT_ROWS = {32: 7, 16: 7} if HAS_AVX512 else {16: 6}
+OUTER_ROWS = {32: 8, 16: 16} if HAS_AVX512 else {16: 6}
 WIDEST = max(PRODUCT_ROWS)
 
 
