@@ -21,7 +21,7 @@ from pixelrnn_np.parallel.threads import Pool
 PACKAGE = Path(pr.__file__).parent
 # Each may import those before it, and itself.
 ORDER = [
-    ["arguments", "kernels", "reference", "console"], ["compiled"],
+    ["arguments", "reference", "console"], ["kernels"], ["compiled"],
     ["backend", "checkpoint", "container", "memory"], ["figures"], ["pages"],
     ["data", "likelihood", "parallel"], ["layers"], ["models"],
     ["inspection", "sampling", "training"], ["coding", "pretrained"], ["course"], ["runs"], ["cli"],
