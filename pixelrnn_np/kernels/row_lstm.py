@@ -48,7 +48,7 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
             z = matrix(Z, (r * M + n * W) * 4 * F, 4 * F)
             multiply_taps(z, _at(x_row, n, reach), is_taps, inputs, W, 4 * F)
             multiply_taps(z, _at(h_row, n, reach), ss_taps, states, W, 4 * F, plus=z)
-        cell_forward(Z[r], bias, scale, c_before, C[r], h_now, M, F)
+        cell_forward(Z[r], bias, c_before, C[r], h_now, M, F)
         c_before = C[r]
         for n in range(B):
             copy(h, (n * H + r) * W * F, h_now, n * W * F, W * F)
@@ -77,7 +77,7 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
     for r in range(H - 1, -1, -1):
         for n in range(B):
             accumulate(dh_now, n * W * F, dh, (n * H + r) * W * F, W * F)
-        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dz, M, F)
+        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dc, dz, M, F)
         add_rows(dz, M, N, db)
         _put(x, H, r, x_row, reach)
         _put(dz, 1, 0, d_row, reach)

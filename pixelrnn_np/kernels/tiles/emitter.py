@@ -71,10 +71,19 @@ class Emitter:
             distances.append(self.builder.add(distances[-1], step))
         return distances
 
-    def rows(self, address, stride, first, column, rows, count):
-        """Addresses of such rows, from row `first` on, of a matrix, at one of its columns."""
+    def rows(self, address, stride, first, column, rows, count, places=None):
+        """Addresses of such rows, from row `first` on, of a matrix, at one of its columns.
+
+        places: (table, step) or None: the table's number `step` · m is added for row m.
+        """
         start = self.moved(address, self.builder.mul(stride, first), column)
-        return [self.moved(start, d) for d in self.row_distances(stride, rows, count)]
+        addresses = [self.moved(start, d) for d in self.row_distances(stride, rows, count)]
+        if places is None:
+            return addresses
+        table, step = places
+        table = self.moved(table, self.builder.mul(step, first))
+        numbers = [self.moved(table, d) for d in self.row_distances(step, rows, count)]
+        return [self.moved(a, self.builder.load(n)) for a, n in zip(addresses, numbers, strict=True)]
 
     def load(self, address, whole=False):
         """The vector at an address; `whole`: beyond the part as well."""
@@ -133,6 +142,10 @@ class Emitter:
         phi.add_incoming(first, after_first)
         phi.add_incoming(second, after_second)
         return phi
+
+    def number(self, value):
+        """A vector of this number, known beforehand, in every lane."""
+        return ir.Constant(self.vector, [value] * self.lanes)
 
     def loop(self, count, carried, body):
         """carried = body(carried), `count` times, count > 0; returns the last values."""
