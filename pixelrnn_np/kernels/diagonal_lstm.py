@@ -19,6 +19,7 @@ import numpy as np
 from .jit import inlined, inner, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
 from .runs import clear, copy, fill_rows, flat
+from .tiles.fetch import ask_for
 from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 from .tiles.shared import Numbers, shared
@@ -86,12 +87,24 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     inputs, states = panels(scaled(K_is, scale)), panels(scaled(K_ss, scale))
     bias, taps = scaled(b, scale), _taps(0, B * F)
     rows, places = np.empty(min(H, W) * B, np.int64), np.empty(min(H, W) * B, np.int64)
+    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
+    down = 1 if shifted else 0
     fill_rows(c, 0, 2 * B, c0, F)
     fill_rows(h, 0, 2 * B, h0, F)
+    _pixels(next_rows, 0, 1, 0, reverse, B, H, W, I, 0)
+    _pixels(next_places, 0, 1, 0, reverse, B, H, W, F, down)
     for t in range(H + W - 1):
+        rows, next_rows, places, next_places = next_rows, rows, next_places, places
+        first, n, start, state, above = _diagonal(t + 1, H, W, B)
+        if n > 0:
+            _pixels(next_rows, first, n // B, t + 1, reverse, B, H, W, I, 0)
+            _pixels(next_places, first, n // B, t + 1, reverse, B, H, W, F, down)
+            ask_for(matrix(x, 0, 0), n, I, next_rows)
+            ask_for(matrix(y, 0, 0), n, F, next_places)
+            ask_for(matrix(gates, start * G, G), n, G)
+            ask_for(matrix(c, state * F, F), n, F)
+            ask_for(matrix(h, state * F, F), n, F)
         first, n, start, state, above = _diagonal(t, H, W, B)
-        _pixels(rows, first, n // B, t, reverse, B, H, W, I, 0)
-        _pixels(places, first, n // B, t, reverse, B, H, W, F, 1 if shifted else 0)
         z = matrix(gates, start * G, G)
         multiply(z, matrix(x, 0, 0), inputs, n, G, a_rows=rows)
         multiply_taps(z, matrix(h, above * F, F), taps, states, n, G, plus=z)
@@ -117,6 +130,8 @@ def diagonal_lstm_backward(
     to_x, to_h = panels_of_transposed(K_is, 0, G), panels_of_transposed(K_ss, 0, G)
     taps = _taps(B * G, 0)  # K_ss[0] sends what K_ss[1] sends B rows further down
     rows, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
+    lower = 1 if shifted else 0
     dz = np.empty(((longest + 2 * B), G), x.dtype)
     # The gradients of this diagonal's states and of those before, borders included.
     dh, dh_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
@@ -125,11 +140,23 @@ def diagonal_lstm_backward(
         clear(total, 0, total.size)
     clear(dK_is, 0, dK_is.size)
     clear(dK_ss, 0, dK_ss.size)
-    for t in range(H + W - 2, -1, -1):
+    last = H + W - 2
+    _pixels(next_rows, H - 1, 1, last, reverse, B, H, W, I, 0)
+    _pixels(next_places, H - 1, 1, last, reverse, B, H, W, F, lower)
+    for t in range(last, -1, -1):
+        rows, next_rows, places, next_places = next_rows, rows, next_places, places
+        first, n, start, state, above = _diagonal(t - 1, H, W, B)
+        if t > 0:
+            _pixels(next_rows, first, n // B, t - 1, reverse, B, H, W, I, 0)
+            _pixels(next_places, first, n // B, t - 1, reverse, B, H, W, F, lower)
+            ask_for(matrix(x, 0, 0), n, I, next_rows)
+            ask_for(matrix(dx, 0, 0), n, I, next_rows)
+            ask_for(matrix(dy, 0, 0), n, F, next_places)
+            ask_for(matrix(gates, start * G, G), n, G)
+            ask_for(matrix(c, (above + B) * F, F), n, F)
+            ask_for(matrix(h, above * F, F), n + B, F)
         first, n, start, state, above = _diagonal(t, H, W, B)
         before, down = _diagonal(t - 1, H, W, B)[1], (first - max(0, t - W)) * B
-        _pixels(rows, first, n // B, t, reverse, B, H, W, I, 0)
-        _pixels(places, first, n // B, t, reverse, B, H, W, F, 1 if shifted else 0)
         sent = matrix(dz, B * G, G)
         cell_backward(
             matrix(gates, start * G, G), matrix(c, state * F, F), matrix(c, (above + B) * F, F),

@@ -78,7 +78,6 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
         for n in range(B):
             accumulate(dh_now, n * W * F, dh, (n * H + r) * W * F, W * F)
         cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dc, dz, M, F)
-        add_rows(dz, M, N, db)
         _put(x, H, r, x_row, reach)
         _put(dz, 1, 0, d_row, reach)
         if r > 0:
@@ -88,8 +87,11 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
         # The zeros between the rows take part: they add nothing to what is summed here.
         d, rows = _at(d_row, 0, reach), B * (W + reach) - reach
         for t in range(T):
-            left = matrix(x_row, (reach + taps[t]) * I, I)
-            add_outer(matrix(dK_is, t * I * N, N), left, d, rows, I, N)
+            left, target = matrix(x_row, (reach + taps[t]) * I, I), matrix(dK_is, t * I * N, N)
+            if t == 0:
+                add_outer(target, left, d, rows, I, N, total=db)
+            else:
+                add_outer(target, left, d, rows, I, N)
         for v in range(V):
             left = matrix(h_row, (reach + ss_taps[v]) * F, F)
             add_outer(matrix(dK_ss, v * F * N, N), left, d, rows, F, N)
