@@ -25,8 +25,8 @@ class Product(NamedTuple):
     """out = max(plus + [gate > 0] ⊙ (bias + Σ_t a_t K_t), low), with matrices as in multiply.py.
 
     bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; K: panels of R
-    rows of L weights, R / T of them for each tap; out: (M, N). Row m of a is moved by number
-    a_step · m of a_rows, that of out and of plus by number out_step · m of out_rows.
+    rows of L weights, R / T of them for each tap; out: (M, N). Row m of a is moved by a_rows[m],
+    that of out and of plus by out_rows[m], unless these are null.
     """
 
     out: object
@@ -40,9 +40,7 @@ class Product(NamedTuple):
     a: object
     a_stride: int
     a_rows: object
-    a_step: int
     out_rows: object
-    out_step: int
     taps: object
     T: int
     K: object
@@ -96,12 +94,11 @@ def product_tiles(lanes, rows, partly=False):
                 def rows_of(matrix, places=None):
                     return e.rows(*p.matrix(matrix), m, column, rows, count, places)
 
-                here, there = (p.a_rows, p.a_step), (p.out_rows, p.out_step)
-                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, here)
+                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
                 sums = _sums(e, p, sources, weights, [bias] * rows)
                 sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
-                sums = e.when(e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", there)))
-                for total, target in zip(sums, rows_of("out", there), strict=True):
+                sums = e.when(e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows)))
+                for total, target in zip(sums, rows_of("out", p.out_rows), strict=True):
                     below = builder.fcmp_ordered("<", total, low)  # this way round NaN is kept
                     e.store(builder.select(below, low, total), target)
 

@@ -8,7 +8,7 @@ by side, but not the pixels of the next diagonal.
 from numba import types
 
 from .internals import cgutils, intrinsic, ir
-from .shared import Matrix, Implied, Rows, answers, shared
+from .shared import Implied, Matrix, Rows, answers, shared
 
 LINE = 64  # bytes of the cache
 SECOND = 2  # the second cache: the first has no room beside the tiles

@@ -30,13 +30,13 @@ def _given(typing, address):
 def product(
     out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
     plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied,
-    a_rows: Rows, a_step: Implied, out_rows: Rows, out_step: Implied, taps: Taps, T: Implied,
-    K: Panels, R: Implied, L: Implied, M: int, N: int,
+    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, K: Panels, R: Implied, L: Implied,
+    M: int, N: int,
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
         out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, a_rows,
-        a_step, out_rows, out_step, taps, T, K, R, L, M, N,
+        out_rows, taps, T, K, R, L, M, N,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:
