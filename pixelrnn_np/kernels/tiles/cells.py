@@ -222,9 +222,7 @@ def _backward(e, p, column):
 
     def one(m, k):
         o, f, i, g = (V(e, e.load(e.moved(p.gates, a))) for a in _gates(e, p, m, k))
-        c, c_before, dh, dc = (
-            V(e, e.load(e.moved(a, k))) for a in (p.c, p.c_before, p.dh, p.dc)
-        )
+        c, c_before, dh, dc = (V(e, e.load(e.moved(a, k))) for a in (p.c, p.c_before, p.dh, p.dc))
 
         def more(_):
             place = b.load(e.moved(p.places, m))

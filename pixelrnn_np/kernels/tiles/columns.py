@@ -54,8 +54,8 @@ class Outer(NamedTuple):
     """out (I, N) += aᵀ b, of M rows; total: (N,) += the sum of b's rows, or null.
 
     columns: (I,) distances of a's columns, or null if they are side by side. Row m of a is moved by
-    number a_step · m of a_rows. The first tile makes `total`, on units which its multiply-adds leave
-    idle.
+    number a_step · m of a_rows. The first tile makes `total`, on units which its multiply-adds
+    leave idle.
     """
 
     out: object
@@ -97,7 +97,9 @@ def product_tiles(lanes, rows, partly=False):
                 sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
                 sums = _sums(e, p, sources, weights, [bias] * rows)
                 sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
-                sums = e.when(e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows)))
+                sums = e.when(
+                    e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows))
+                )
                 for total, target in zip(sums, rows_of("out", p.out_rows), strict=True):
                     below = builder.fcmp_ordered("<", total, low)  # this way round NaN is kept
                     e.store(builder.select(below, low, total), target)

@@ -9,7 +9,8 @@ EPYC with AVX-512 that ran at 105 to 115 GFLOP/s for the shapes of these models,
 rows at 92 to 115 with the gathering not counted (benchmarks/README.md).
 
 A matrix is (array, start, stride): an array, taken as flat, where the first row begins in it, and
-how far rows are apart (0: all rows are the first). The functions below are NumPy, for runs without
+how far rows are apart (0: all rows are the first). Rows that are not equally far apart, such as the
+pixels of a diagonal, get a table of distances besides (a_rows, out_rows). The functions below are NumPy, for runs without
 JIT; compiled kernels call the shared functions of products.py in their place.
 """
 
@@ -36,7 +37,7 @@ def _rows(m, M, N):
 
 
 def _numbers(m, rows, M, N):
-    """Where the numbers of such a matrix stand in its array, rows moved by `rows` or None: (M, N)."""
+    """Where the numbers of such a matrix are in its array, (M, N); rows: how far they are moved."""
     _, start, stride = m
     first = start + stride * np.arange(M) + (0 if rows is None else rows[:M])
     return first[:, None] + np.arange(N)
