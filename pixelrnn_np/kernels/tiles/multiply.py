@@ -10,8 +10,9 @@ rows at 92 to 115 with the gathering not counted (benchmarks/README.md).
 
 A matrix is (array, start, stride): an array, taken as flat, where the first row begins in it, and
 how far rows are apart (0: all rows are the first). Rows that are not equally far apart, such as the
-pixels of a diagonal, get a table of distances besides (a_rows, out_rows). The functions below are NumPy, for runs without
-JIT; compiled kernels call the shared functions of products.py in their place.
+pixels of a diagonal, get a table of distances besides (a_rows, out_rows). The functions below are
+NumPy, for runs without JIT; compiled kernels call the shared functions of products.py in their
+place.
 """
 
 import numpy as np
