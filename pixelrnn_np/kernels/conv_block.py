@@ -28,7 +28,7 @@ from .residual import (
     residual_forward,
 )
 from .runs import clear, copy, flat
-from .taps import copy_rows, distances, surroundings
+from .taps import copy_rows, distances, places_of, surroundings
 from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 
@@ -47,7 +47,7 @@ def conv_block_forward(
     B, H, W, F = x.shape
     h = K_conv.shape[1]
     wide, above, below, taps, rows = _block(offsets, H, W, h)
-    active, places = np.empty(rows * W * F, x.dtype), _places(rows, W, h, wide)
+    active, places = np.empty(rows * W * F, x.dtype), places_of(rows, W, h, wide)
     around = np.zeros(above + H * wide + below, x.dtype)
     downs, convs, (up, skip) = panels(K_down), panels(K_conv), halves(K_out, F)
     zero, before = x.dtype.type(0), x if residual else x[:0]
@@ -89,7 +89,7 @@ def conv_block_backward(
     du = np.empty((rows * W, h), x.dtype)
     # The zeros of these two stay: only pixels of the image are written.
     around = np.zeros(below + H * wide + above, x.dtype)  # the taps are mirrored
-    read, places = np.zeros(above + H * wide + below, x.dtype), _places(rows, W, h, wide)
+    read, places = np.zeros(above + H * wide + below, x.dtype), places_of(rows, W, h, wide)
     convs, downs = panels_of_transposed(K_conv, 0, h), panels_of_transposed(K_down, 0, h)
     up, skip = halves_transposed(K_out, F)
     mirrored = distances(taps, -1)
@@ -153,16 +153,6 @@ def _block(offsets, H, W, h):
     wide, above, below, taps = surroundings(offsets, W)
     rows = max(1, min(H, chunk(h) // W)) if below == wide else H
     return wide * h, above * h, below * h, distances(taps, h), rows
-
-
-@inner
-def _places(rows, W, size, wide):
-    """How far the pixels of so many image rows, `size` numbers each, are from their first one."""
-    places = np.empty(rows * W, np.int64)
-    for r in range(rows):
-        for q in range(W):
-            places[r * W + q] = r * wide + q * size
-    return places
 
 
 @kernel
