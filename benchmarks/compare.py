@@ -7,6 +7,9 @@ Each version is a process of its own. They make one step each, in turn, on the s
 images (28×28, two levels); the one that begins changes every time. What counts is the processor
 time of a step; a ratio is the median over all pairs. Compiled kernels are kept apart for each
 checkout, below NUMBA_CACHE_DIR where that is set, else for this run.
+
+--peak: also the share of the float32 matrix-product peak of as many threads, by the clock, in
+rounds of turns; that needs idle cores.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import flops
 from exactness import prepare
 from race import Contender, Failed
 
@@ -48,6 +52,17 @@ def summary(found):
     return {"old": old, "new": new, "ratio": statistics.median(ratios), "low": low, "high": high}
 
 
+def shares(sides, peak, flop, rounds=9):
+    """[median share of peak] of contenders whose step has so many operations, by turns."""
+    found = [[] for _ in sides]
+    for _ in range(rounds):
+        spent = [statistics.median(c.ask("turn", steps=8, warmup=1)["seconds"]) for c in sides]
+        most = 1e9 * peak.ask("turn")["gflops"]
+        for share, seconds in zip(found, spent, strict=True):
+            share.append(flop / seconds / most)
+    return [statistics.median(share) for share in found]
+
+
 def compare(checkout, model, options, folder):
     """The summary of one model's pairs of steps."""
     setup = prepare(folder, model, options.h, options.layers or MODELS[model], options.batch)
@@ -61,13 +76,20 @@ def compare(checkout, model, options, folder):
             stack.callback(c.close)
             c.ask("turn", options.compile_limit, steps=1, warmup=2)
             sides.append(c)
-        return summary(pairs(*sides, options.pairs))
+        found = summary(pairs(*sides, options.pairs))
+        if options.peak:
+            peak = Contender("peak", {"variant": "matmul", "threads": options.threads})
+            stack.callback(peak.close)
+            flop = 2 * flops.step_macs(setup["config"]) * options.batch
+            found["shares"] = shares(sides, peak, flop)
+        return found
 
 
 def line(model, s):
+    more = "".join(f" {share:.0%} |" for share in s.get("shares", ()))
     return (
         f"| {model} | {s['old']:.1f} | {s['new']:.1f} | {s['ratio']:.3f} | "
-        f"{s['low']:.3f} to {s['high']:.3f} |"
+        f"{s['low']:.3f} to {s['high']:.3f} |{more}"
     )
 
 
@@ -84,6 +106,7 @@ def arguments(argv=None):
     add("--batch", type=int, default=16, help="images of a step")
     add("--threads", type=int, default=1, help="of both versions")
     add("--compile-limit", type=float, default=1800.0, help="seconds for the first steps")
+    add("--peak", action="store_true", help="also the shares of the matrix-product peak")
     options = parser.parse_args(argv)
     if options.pairs < 1:
         parser.error("--pairs has to be at least 1")
@@ -94,8 +117,9 @@ def arguments(argv=None):
 
 def main():
     options = arguments()
-    print("| model | old, ms | new, ms | new/old | middle half of all pairs |")
-    print("|---|---|---|---|---|")
+    more = " share of peak, old | new |" if options.peak else ""
+    print(f"| model | old, ms | new, ms | new/old | middle half of all pairs |{more}")
+    print("|---|---|---|---|---|" + ("---|---|" if options.peak else ""))
     with tempfile.TemporaryDirectory() as folder:
         for model in options.models:
             try:

@@ -745,13 +745,12 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
 # is not. Below the limit it multiplies where the numbers lie.
 #
-# <details><summary>Where the limit is, and what this package does</summary>
+# <details><summary>Where the limit is, and what this package did about it</summary>
 #
-# It is at 781 rows in the first figure, between the points at 448 and 784, and at 48 in the second. So
-# where this package still calls the library, `kernels/products.py` takes as many rows as stay below it,
-# and blocks of 448 where those would be few: for the second shape that is not what this figure advises,
-# but 48 rows would be fewer than two of the image's. The block that was just written is then still in the
-# cache.
+# It is at 781 rows in the first figure, between the points at 448 and 784, and at 48 in the second. While
+# this package called the library, it took as many rows as stay below it, and blocks of 448 where those
+# would be few: for the second shape that is not what this figure advises, but 48 rows would be fewer than
+# two of the image's. The block that was just written is then still in the cache.
 # </details>
 #
 # More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which

@@ -352,7 +352,7 @@ def test_without_data_the_model_draws_what_to_start_from(call, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "words, why",
     [
-        (["--pretrained", "binarized_mnist-multi_scale-3x16"], "is a multi_scale of 2 networks"),
+        (["--pretrained", "binarized_mnist-multi_scale-7x16"], "is a multi_scale of 2 networks"),
         (["--pretrained", "colour_digits-diagonal_bilstm"], "3 channels; a page takes models of"),
         ([], "name a RUN or --pretrained NAME"),
     ],

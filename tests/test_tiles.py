@@ -47,6 +47,20 @@ def outer_with_rows(out, a, b, total):
               a.shape[0], a.shape[1], b.shape[1], total)  # fmt: skip
 
 
+@kernel
+def moved_rows(out, a, a_rows, out_rows, K):
+    M, N = a_rows.size, K.shape[1]
+    target = matrix(out, 0, 0)
+    multiply_taps(target, matrix(a, 1, 0), np.zeros(1, np.int64), panels(K), M, N, plus=target,
+                  a_rows=a_rows, out_rows=out_rows)  # fmt: skip
+
+
+@kernel
+def outer_of_moved_rows(out, a, rows, b):
+    add_outer(matrix(out, 0, out.shape[1]), matrix(a, 1, 2), matrix(b, 0, b.shape[1]), b.shape[0],
+              out.shape[0], b.shape[1], a_rows=rows)  # fmt: skip
+
+
 def close(a, b, dtype):
     np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
 
@@ -80,6 +94,29 @@ def test_add_outer(rng, dtype, M, I, N, T):
     outer_with_rows(out, a, b, total)
     close(out, expected, dtype)
     close(total, rows, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("M", "I", "N", "T"), SIZES)
+def test_rows_anywhere(rng, dtype, M, I, N, T):
+    """A table says where rows are: of what is read, and of what is added to."""
+    a_rows, out_rows = rng.integers(0, 60, M), N * rng.permutation(M + 3)[:M]
+    a, K = rng.standard_normal(2 * M + 61 + I).astype(dtype), rng.standard_normal((I, N))
+    out = rng.standard_normal((M + 3) * N).astype(dtype)
+    K, expected, before = K.astype(dtype), out.copy(), out.copy()
+    for i, o in zip(a_rows, out_rows, strict=True):
+        expected[o : o + N] += a[1 + i :][:I] @ K
+    moved_rows(out, a, a_rows, out_rows, K)
+    close(out, expected, dtype)
+    moved_rows.py_func(before, a, a_rows, out_rows, K)
+    close(before, expected, dtype)
+    b, total = rng.standard_normal((M, N)).astype(dtype), np.zeros((I, N), dtype)
+    outer_of_moved_rows(total, a, a_rows, b)
+    rows = np.array([a[1 + 2 * m + k :][:I] for m, k in enumerate(a_rows)])
+    close(total, rows.T @ b, dtype)
+    total[...] = 0
+    outer_of_moved_rows.py_func(total, a, a_rows, b)
+    close(total, rows.T @ b, dtype)
 
 
 def test_what_is_written_is_no_more_than_the_tile():

@@ -2,16 +2,15 @@
 
 Forward goes down the image. A block of rows passes through all of ReLU → 1×1 → ReLU → 3×3 → ReLU →
 1×1 while it is in the cache; the 3×3 reads rows that are finished, since mask B looks up.
-Backward goes up the image, since what a pixel sends back comes from rows below. There dz is read at
-the mirrored taps, which serves both products of the 3×3:
-    dx[p]  = Σ_t dz[p-t] K[t]ᵀ       dK[t] = Σ_p x[p]ᵀ dz[p-t]
-where reading x at the taps would need a scatter for dx besides. A kernel with taps below, which the
-leaks of notebook 11 have, gets the whole image as its only block.
+Backward goes up the image, since what a pixel sends back comes from rows below:
+    dx[p]  = Σ_t dz[p-t] K[t]ᵀ       dK[t] = Σ_p x[p+t]ᵀ dz[p]
+A kernel with taps below, which the leaks of notebook 11 have, gets the whole image as its only
+block.
 
 What the 3×3 reads is copied into a map with zeros around the image: `reach` pixels after each row,
 which are also those before the next, and whole rows where the kernel leaves the image. There a tap
-is one distance for all pixels, so that nothing is gathered (see tiles/multiply.py). The products of
-the 3×3 run over the pixels after the rows too, one in 29, and nobody reads what they give.
+is one distance for all pixels, so that nothing is gathered; a table says where in it each pixel is
+(see tiles/multiply.py).
 The readable twin is reference/conv_block.py; the derivation is in layers/residual.py.
 """
 
@@ -20,7 +19,6 @@ import numpy as np
 from .jit import inlined, inner, kernel
 from .lstm_block import as_map
 from .pointwise import relu_forward, relu_of_run
-from .products import add_rows
 from .residual import (
     chunk,
     halves,
@@ -30,7 +28,7 @@ from .residual import (
     residual_forward,
 )
 from .runs import clear, copy, flat
-from .taps import copy_rows, distances, surroundings
+from .taps import copy_rows, distances, places_of, surroundings
 from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 
@@ -49,7 +47,7 @@ def conv_block_forward(
     B, H, W, F = x.shape
     h = K_conv.shape[1]
     wide, above, below, taps, rows = _block(offsets, H, W, h)
-    active, out = np.empty(rows * W * F, x.dtype), np.empty(rows * wide, x.dtype)
+    active, places = np.empty(rows * W * F, x.dtype), places_of(rows, W, h, wide)
     around = np.zeros(above + H * wide + below, x.dtype)
     downs, convs, (up, skip) = panels(K_down), panels(K_conv), halves(K_out, F)
     zero, before = x.dtype.type(0), x if residual else x[:0]
@@ -65,10 +63,9 @@ def conv_block_forward(
             )  # fmt: skip
             copy_rows(down, p * h, W * h, around, place, wide, m, W * h)
             multiply_taps(
-                matrix(out, 0, h), matrix(around, place, h), taps, convs, m * wide // h, h,
-                bias=b_conv, at_least=lowest,
+                matrix(a, p * h, h), matrix(around, place, 0), taps, convs, M, h, bias=b_conv,
+                at_least=lowest, a_rows=places,
             )  # fmt: skip
-            copy_rows(out, 0, wide, a, p * h, W * h, m, W * h)
             if given.size > 0:
                 _add_relu(given, a, p * h, M * h)
             outputs(a, up, skip, b_out, before, y, skips, p, M)
@@ -92,7 +89,7 @@ def conv_block_backward(
     du = np.empty((rows * W, h), x.dtype)
     # The zeros of these two stay: only pixels of the image are written.
     around = np.zeros(below + H * wide + above, x.dtype)  # the taps are mirrored
-    behind, out = np.zeros(rows * wide, x.dtype), np.empty(rows * wide, x.dtype)
+    read, places = np.zeros(above + H * wide + below, x.dtype), places_of(rows, W, h, wide)
     convs, downs = panels_of_transposed(K_conv, 0, h), panels_of_transposed(K_down, 0, h)
     up, skip = halves_transposed(K_out, F)
     mirrored = distances(taps, -1)
@@ -100,26 +97,31 @@ def conv_block_backward(
     _clear(dK_conv, db_conv)
     _clear(dK_out, db_out)
     for n in range(B):
+        copy_rows(down, n * H * W * h, W * h, read, above, wide, H, W * h)
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
             p, M, place = (n * H + r) * W, m * W, below + r * wide
             inner_gradient(
                 dy, dskip, a, up, skip, matrix(a, p * h, h), matrix(d, 0, h), dK_out, db_out, p, M
             )
-            add_rows(d, M, h, db_conv)
             if dz.size > 0:
                 copy(dz, p * h, d, 0, M * h)
             copy_rows(d, 0, W * h, around, place, wide, m, W * h)
-            copy_rows(down, p * h, W * h, behind, 0, wide, m, W * h)
-            passed = matrix(behind, 0, h)
             for t in range(T):
-                sent = matrix(around, place - taps[t], h)
-                add_outer(matrix(dK_conv, t * h * h, h), passed, sent, m * wide // h, h, h)
+                seen, sum_of_tap = above + r * wide + taps[t], matrix(dK_conv, t * h * h, h)
+                if t == 0:
+                    add_outer(
+                        sum_of_tap, matrix(read, seen, 0), matrix(d, 0, h), M, h, h, total=db_conv,
+                        a_rows=places,
+                    )  # fmt: skip
+                else:
+                    add_outer(
+                        sum_of_tap, matrix(read, seen, 0), matrix(d, 0, h), M, h, h, a_rows=places
+                    )
             multiply_taps(
-                matrix(out, 0, h), matrix(around, place, h), mirrored, convs, m * wide // h, h,
-                gate=passed,
+                matrix(du, 0, h), matrix(around, place, 0), mirrored, convs, M, h,
+                gate=matrix(down, p * h, h), a_rows=places,
             )  # fmt: skip
-            copy_rows(out, 0, wide, du, 0, W * h, m, W * h)
             relu_of_run(x, p * F, M * F, active)
             add_outer(
                 matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h,

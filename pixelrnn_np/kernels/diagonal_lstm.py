@@ -2,16 +2,15 @@
 
 The skew is an order: pixels are stored diagonal by diagonal, so that the pixels of one diagonal are
 one contiguous block and no padding is computed. One step is
-    inputs = [x | h above | h beside]        gathered, (n·B, 2h + h + h)
-    z      = inputs · [K_is; K_ss[0]; K_ss[1]]     one matrix product
-    gates, c, h = cell(z + b)                vectorised, in place
-The input-to-state product could be made for the whole map beforehand; merged into the step it costs
-the same multiply-adds, has the longer inner dimension and leaves no second map to read and write.
+    z  = x K_is                              x read in place, a table says where its rows are
+    z += h[above] K_ss[0] + h[beside] K_ss[1]
+    gates, c, h = cell(z + b)                in place; h goes to y as well
+with products in registers (tiles/multiply.py).
 
 c and h are stored with the initial state before and after each diagonal, and before the first (see
 `_diagonal`). Then the neighbours of a diagonal's pixels are two blocks of the diagonal before, one
-row apart, and nothing is special at the border. `inputs` is not kept: backward gathers it anew,
-which is less to read than the map that it would be.
+row apart: two taps of one product, and nothing is special at the border. Backward has dz of a
+diagonal between zeros, so that both parts of dh are one product too.
 The readable twin is reference/diagonal_lstm.py.
 """
 
@@ -19,10 +18,10 @@ import numpy as np
 
 from .jit import inlined, inner, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
-from .products import add_products, block_rows
-from .runs import accumulate, clear, copy, fill_rows
-from .tiles.multiply import matrix
-from .tiles.panels import fill_panels
+from .runs import clear, copy, fill_rows, flat
+from .tiles.fetch import ask_for
+from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
+from .tiles.panels import panels, panels_of_transposed
 from .tiles.shared import Numbers, shared
 
 
@@ -84,25 +83,38 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     back; y, (B, H, W, F), or, shifted, added to.
     """
     B, H, W, I = x.shape
-    F = h0.size
-    scale = gate_scale(b)
-    K, bias = scaled(_stack(K_is, K_ss), scale), scaled(b, scale)
-    Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
-    inputs = np.empty((min(H, W) * B, I + 2 * F), x.dtype)
-    fill_rows(C, 0, 2 * B, c0, F)
-    fill_rows(S, 0, 2 * B, h0, F)
+    F, G, scale = h0.size, b.size, gate_scale(b)
+    inputs, states = panels(scaled(K_is, scale)), panels(scaled(K_ss, scale))
+    bias, taps = scaled(b, scale), _taps(0, B * F)
+    rows, places = np.empty(min(H, W) * B, np.int64), np.empty(min(H, W) * B, np.int64)
+    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
+    down = 1 if shifted else 0
+    fill_rows(c, 0, 2 * B, c0, F)
+    fill_rows(h, 0, 2 * B, h0, F)
+    _pixels(next_rows, 0, 1, 0, reverse, B, H, W, I, 0)
+    _pixels(next_places, 0, 1, 0, reverse, B, H, W, F, down)
     for t in range(H + W - 1):
+        rows, next_rows, places, next_places = next_rows, rows, next_places, places
+        first, n, start, state, above = _diagonal(t + 1, H, W, B)
+        if n > 0:
+            _pixels(next_rows, first, n // B, t + 1, reverse, B, H, W, I, 0)
+            _pixels(next_places, first, n // B, t + 1, reverse, B, H, W, F, down)
+            ask_for(matrix(x, 0, 0), n, I, next_rows)
+            ask_for(matrix(y, 0, 0), n, F, next_places)
+            ask_for(matrix(gates, start * G, G), n, G)
+            ask_for(matrix(c, state * F, F), n, F)
+            ask_for(matrix(h, state * F, F), n, F)
         first, n, start, state, above = _diagonal(t, H, W, B)
-        _gather(x, S, above, first, t, reverse, inputs, 0, n)
-        np.dot(inputs[:n], K, Z[start : start + n])
+        z = matrix(gates, start * G, G)
+        multiply(z, matrix(x, 0, 0), inputs, n, G, a_rows=rows)
+        multiply_taps(z, matrix(h, above * F, F), taps, states, n, G, plus=z)
         cell_forward(
-            matrix(Z, start * 4 * F, 4 * F), bias, scale, matrix(C, (above + B) * F, F),
-            matrix(C, state * F, F), matrix(S, state * F, F), n, F,
+            z, bias, matrix(c, (above + B) * F, F), matrix(c, state * F, F),
+            matrix(h, state * F, F), n, F, y=y, places=places, adds=shifted,
         )  # fmt: skip
         for border in (state - B, state + n):
-            fill_rows(C, border, B, c0, F)
-            fill_rows(S, border, B, h0, F)
-        _emit(S, state, first, n, t, reverse, shifted, y)
+            fill_rows(c, border, B, c0, F)
+            fill_rows(h, border, B, h0, F)
 
 
 @kernel
@@ -114,106 +126,84 @@ def diagonal_lstm_backward(
     Written: dK_is, dK_ss, db, dh0, dc0, shaped as the parameters. Added to: dx, (B, H, W, I).
     """
     B, H, W, I = x.shape
-    F = dh0.size
-    K, K_t = _stack(K_is, K_ss), np.empty((4 * F, I + 2 * F), x.dtype)
-    fill_panels(K_t, I + 2 * F, I + 2 * F, K, 0, 1, 4 * F, 0, 1, 4 * F)  # one panel: the transpose
-    Z, C, S = gates.reshape(-1, 4 * F), c.reshape(-1, F), h.reshape(-1, F)
-    longest = min(H, W) * B
-    rows = max(longest, block_rows(I + 2 * F, 4 * F))
-    inputs, dz = np.empty((rows, I + 2 * F), x.dtype), np.empty((rows, 4 * F), x.dtype)
-    dinputs = np.empty((longest, I + 2 * F), x.dtype)
+    F, G, longest = dh0.size, db.size, min(H, W) * B
+    to_x, to_h = panels_of_transposed(K_is, 0, G), panels_of_transposed(K_ss, 0, G)
+    taps = _taps(B * G, 0)  # K_ss[0] sends what K_ss[1] sends B rows further down
+    rows, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
+    lower = 1 if shifted else 0
+    dz = np.empty(((longest + 2 * B), G), x.dtype)
     # The gradients of this diagonal's states and of those before, borders included.
     dh, dh_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
     dc, dc_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
-    dK, part = np.zeros((I + 2 * F, 4 * F), x.dtype), np.empty((I + 2 * F, 4 * F), x.dtype)
     for total in (db, dh0, dc0):
         clear(total, 0, total.size)
-    m = 0
-    for t in range(H + W - 2, -1, -1):
+    clear(dK_is, 0, dK_is.size)
+    clear(dK_ss, 0, dK_ss.size)
+    last = H + W - 2
+    _pixels(next_rows, H - 1, 1, last, reverse, B, H, W, I, 0)
+    _pixels(next_places, H - 1, 1, last, reverse, B, H, W, F, lower)
+    for t in range(last, -1, -1):
+        rows, next_rows, places, next_places = next_rows, rows, next_places, places
+        first, n, start, state, above = _diagonal(t - 1, H, W, B)
+        if t > 0:
+            _pixels(next_rows, first, n // B, t - 1, reverse, B, H, W, I, 0)
+            _pixels(next_places, first, n // B, t - 1, reverse, B, H, W, F, lower)
+            ask_for(matrix(x, 0, 0), n, I, next_rows)
+            ask_for(matrix(dx, 0, 0), n, I, next_rows)
+            ask_for(matrix(dy, 0, 0), n, F, next_places)
+            ask_for(matrix(gates, start * G, G), n, G)
+            ask_for(matrix(c, (above + B) * F, F), n, F)
+            ask_for(matrix(h, above * F, F), n + B, F)
         first, n, start, state, above = _diagonal(t, H, W, B)
-        if m + n > rows:
-            add_products(inputs[:m], dz[:m], part, dK, db)
-            m = 0
-        D = dz[m : m + n]
-        _gather(x, S, above, first, t, reverse, inputs, m, n)
-        _receive(dy, first, t, reverse, shifted, dh, n)
+        before, down = _diagonal(t - 1, H, W, B)[1], (first - max(0, t - W)) * B
+        sent = matrix(dz, B * G, G)
         cell_backward(
-            matrix(Z, start * 4 * F, 4 * F), matrix(C, state * F, F),
-            matrix(C, (above + B) * F, F), matrix(dh, B * F, F), matrix(dc, B * F, F), D, n, F,
+            matrix(gates, start * G, G), matrix(c, state * F, F), matrix(c, (above + B) * F, F),
+            matrix(dh, B * F, F), matrix(dc, B * F, F), matrix(dc_before, (down + B) * F, F), sent,
+            n, F, dy=dy, places=places,
         )  # fmt: skip
-        np.dot(D, K_t, dinputs[:n])
-        clear(dh_before, 0, dh_before.size)
-        clear(dc_before, 0, dc_before.size)
-        offset = (first - max(0, t - W)) * B
-        _spread(dinputs, dc, n, offset, first, t, reverse, dx, dh_before, dc_before)
+        _clear_around(dz, B, n, B, G)
+        add_outer(matrix(dK_is, 0, G), matrix(x, 0, 0), sent, n, I, G, total=db, a_rows=rows)
+        for v in range(2):
+            seen = matrix(h, (above + v * B) * F, F)
+            add_outer(matrix(dK_ss, v * F * G, G), seen, sent, n, F, G)
+        target = matrix(dx, 0, 0)
+        multiply(target, sent, to_x, n, I, plus=target, out_rows=rows)
+        multiply_taps(matrix(dh_before, down * F, F), matrix(dz, 0, G), taps, to_h, n + B, F)
+        _clear_around(dh_before, down, n + B, before + B - n - down, F)
+        _clear_around(dc_before, down + B, n, before + B - n - down, F)
         dh, dh_before, dc, dc_before = dh_before, dh, dc_before, dc
-        before = _diagonal(t - 1, H, W, B)[1]
         _add_borders(dh, before, B, dh0, F)
         _add_borders(dc, before, B, dc0, F)
-        m += n
-    add_products(inputs[:m], dz[:m], part, dK, db)
-    copy(dK_is, 0, dK, 0, dK_is.size)
-    copy(dK_ss, 0, dK, dK_is.size, dK_ss.size)
+
+
+@inlined
+def _taps(first, second):
+    taps = np.empty(2, np.int64)
+    taps[0], taps[1] = first, second
+    return taps
 
 
 @inner
-def _gather(x, S, above, first, t, reverse, inputs, start, n):
-    """inputs = [x | h above | h beside] of the n pixels of a diagonal, from row `start` on."""
-    B, H, W, I = x.shape
-    N, F = inputs.shape[1], S.shape[1]
-    for k in range(n // B):
+def _pixels(places, first, count, t, reverse, B, H, W, size, down):
+    """Where the pixels of a diagonal are in a map of `size` features, `down` rows further down.
+
+    count: of an image; -1 stands for a row below the image.
+    """
+    out = flat(places)
+    for k in range(count):
         r = first + k
         q = W - 1 - (t - r) if reverse else t - r
-        for image in range(B):
-            copy(inputs, (start + k * B + image) * N, x, ((image * H + r) * W + q) * I, I)
-    for m in range(n):
-        copy(inputs, (start + m) * N + I, S, (above + m) * F, F)
-        copy(inputs, (start + m) * N + I + F, S, (above + B + m) * F, F)
+        for n in range(B):
+            out[k * B + n] = ((n * H + r + down) * W + q) * size if r + down < H else -1
 
 
 @inlined
-def _spread(dinputs, dc, n, offset, first, t, reverse, dx, dh_before, dc_before):
-    """The adjoint of `_gather`, and the way of c; dx is added to."""
-    B, H, W, I = dx.shape
-    N, F = dinputs.shape[1], dh_before.shape[1]
-    for k in range(n // B):
-        r = first + k
-        q = W - 1 - (t - r) if reverse else t - r
-        for image in range(B):
-            accumulate(dx, ((image * H + r) * W + q) * I, dinputs, (k * B + image) * N, I)
-    for m in range(n):
-        accumulate(dh_before, (offset + m) * F, dinputs, m * N + I, F)
-        accumulate(dh_before, (offset + B + m) * F, dinputs, m * N + I + F, F)
-    copy(dc_before, (offset + B) * F, dc, B * F, n * F)
-
-
-@inlined
-def _emit(S, state, first, n, t, reverse, shifted, y):
-    """Puts h of one diagonal in y; `shifted`: adds it one row further down (§3.2)."""
-    B, H, W, F = y.shape
-    for k in range(n // B):
-        r = first + k
-        q = W - 1 - (t - r) if reverse else t - r
-        for image in range(B):
-            s = (state + k * B + image) * F
-            if not shifted:
-                copy(y, ((image * H + r) * W + q) * F, S, s, F)
-            elif r + 1 < H:
-                accumulate(y, ((image * H + r + 1) * W + q) * F, S, s, F)
-
-
-@inlined
-def _receive(dy, first, t, reverse, shifted, dh, n):
-    """The adjoint of `_emit`: dh += dy at the n pixels of one diagonal, or one row further down."""
-    B, H, W, F = dy.shape
-    for k in range(n // B):
-        r = first + k
-        q = W - 1 - (t - r) if reverse else t - r
-        if shifted:
-            r += 1
-        if r < H:
-            for image in range(B):
-                accumulate(dh, (B + k * B + image) * F, dy, ((image * H + r) * W + q) * F, F)
+def _clear_around(a, before, n, after, F):
+    """Zeros in the rows before and after n of them."""
+    clear(a, 0, before * F)
+    clear(a, (before + n) * F, after * F)
 
 
 @shared
@@ -238,13 +228,3 @@ def diagonal_row(z, K, h0, c0, h):
                 step[n, j] += z[q, n, j]
         lstm_step(step, c, c, beside)
         copy(h, q * B * F, beside, 0, B * F)
-
-
-@inlined
-def _stack(K_is, K_ss):
-    """[K_is; K_ss[0]; K_ss[1]]: (I + 2F, 4F)."""
-    I, G = K_is.shape
-    K = np.empty((I + 2 * K_ss.shape[1], G), K_is.dtype)
-    copy(K, 0, K_is, 0, K_is.size)
-    copy(K, K_is.size, K_ss, 0, K_ss.size)
-    return K

@@ -144,8 +144,8 @@ def _run(lines, first, last, q, M, taps, weights, memory):
                 )
         elif kind == CELL:
             cell_forward(
-                matrix(memory, a, 0), bias, matrix(weights, lines[t + K], 0),
-                matrix(memory, b, 0), target, matrix(memory, c, 0), rows, N,
+                matrix(memory, a, 0), None, matrix(memory, b, 0), target, matrix(memory, c, 0),
+                rows, N,
             )  # fmt: skip
         elif kind == SUM:
             _sum(target, matrix(memory, a, 0), matrix(memory, b, 0), rows * N)

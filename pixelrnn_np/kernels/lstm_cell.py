@@ -1,19 +1,17 @@
 """Equation (3) for a block of pixels at once; gates in the order o, f, i, g.
 
 σ(z) = ½ + ½ tanh(z/2). The halves of the arguments are put into the weights and the bias before
-the scan (`gate_scale`), so that all 4h gates of a row are one loop over tanh: 2.9 ns per pixel and
-feature at h = 16 (float32, AVX-512, in L2), where separate loops over σ, tanh, c and h took 6.1.
-The readable twin is reference/lstm_cell.py.
+the scan (`gate_scale`), so that all gates need a tanh and nothing else. `cell_forward` and
+`cell_backward` are NumPy, for runs without JIT; compiled kernels call the shared functions of
+tiles/cells.py in their place. The readable twin is reference/lstm_cell.py.
 """
 
 import numpy as np
 
-from .jit import QUICK, inlined, kernel
+from .jit import inlined, kernel
 from .runs import flat
-from .tiles.shared import Numbers, shared
-from .vector_math import tanh
-
-ONE = np.float32(1)  # of either dtype: it makes no float32 a float64
+from .tiles.cells import cell_gradients, cells
+from .tiles.shared import Numbers, answers, shared
 
 
 @inlined
@@ -40,30 +38,53 @@ def _scale(out: Numbers, K: Numbers, scale: Numbers, size: int, n: int):
             out[start + j] = K[start + j] * scale[j]
 
 
-@shared(fastmath=QUICK)
-def cell_forward(
-    z: Numbers,
-    b: Numbers,
-    scale: Numbers,
-    c_before: Numbers,
-    c: Numbers,
-    h: Numbers,
-    M: int,
-    F: int,
-):
-    """z: (M, 4F) becomes the gates in place; z and b are scaled; c_before, c, h: (M, F)."""
-    for m in range(M):
-        for j in range(4 * F):
-            k = m * 4 * F + j
-            z[k] = scale[j] * tanh(z[k] + b[j]) + (ONE - scale[j])
-    for m in range(M):
-        o = m * 4 * F  # where the gates of this pixel begin
-        f, i, g = o + F, o + 2 * F, o + 3 * F
-        for j in range(F):
-            k = m * F + j
-            c_now = z[f + j] * c_before[k] + z[i + j] * z[g + j]
-            c[k] = c_now
-            h[k] = z[o + j] * tanh(c_now)
+def cell_forward(z, b, c_before, c, h, M, F, y=None, places=None, adds=None):
+    """z: (M, 4F), scaled like its bias b, (4F,) or None, becomes the gates; c_before, c, h: (M, F).
+
+    y: None, or an array in which row m of h is put too, from number places[m] on, below 0 nowhere;
+    adds: 1 if it is added to what is there.
+    """
+    gates = _block(z, M, 4 * F)
+    if b is not None:
+        gates += _block(b, 1, 4 * F)
+    gates[...] = np.tanh(gates)
+    gates[:, : 3 * F] = 0.5 * gates[:, : 3 * F] + 0.5
+    o, f, i, g = np.split(gates, 4, axis=1)
+    now = f * _block(c_before, M, F) + i * g
+    _block(c, M, F)[...] = now
+    _block(h, M, F)[...] = o * np.tanh(now)
+    for m in range(0 if y is None else M):
+        if places[m] >= 0:
+            row = y.reshape(-1)[places[m] : places[m] + F]
+            row[...] = _block(h, M, F)[m] + (row if adds else 0)
+
+
+def cell_backward(gates, c, c_before, dh, dc, dc_before, dz, M, F, dy=None, places=None):
+    """dz: (M, 4F) and dc_before, which may be dc: (M, F), from dh and dc of this cell.
+
+    dy: None, or an array whose F numbers from places[m] on, below 0 none, are added to row m of dh.
+    """
+    o, f, i, g = np.split(_block(gates, M, 4 * F), 4, axis=1)
+    d = _block(dh, M, F).copy()
+    for m in range(0 if dy is None else M):
+        if places[m] >= 0:
+            d[m] += dy.reshape(-1)[places[m] : places[m] + F]
+    t = np.tanh(_block(c, M, F))
+    do, d = d * t, _block(dc, M, F) + d * o * (1 - t * t)
+    df, di, dg = d * _block(c_before, M, F), d * g, d * i
+    parts = [do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g * g)]
+    _block(dz, M, 4 * F)[...] = np.concatenate(parts, axis=1)
+    _block(dc_before, M, F)[...] = d * f
+
+
+def _block(a, M, N):
+    """The M rows of N numbers with which an array, or a matrix of tiles/multiply.py, begins."""
+    array, start = a[:2] if isinstance(a, tuple) else (a, 0)
+    return array.reshape(-1)[start : start + M * N].reshape(M, N)
+
+
+answers(cells, cell_forward)
+answers(cell_gradients, cell_backward)
 
 
 @kernel
@@ -73,28 +94,4 @@ def lstm_step(z, c_before, c, h):
     for m in range(M):
         for j in range(4 * F):
             numbers[m * 4 * F + j] *= scale[j]
-    cell_forward(z, np.zeros(4 * F, z.dtype), scale, c_before, c, h, M, F)
-
-
-@shared(fastmath=QUICK)
-def cell_backward(
-    gates: Numbers, c: Numbers, c_before: Numbers, dh: Numbers, dc: Numbers, dz: Numbers, M: int,
-    F: int,
-):  # fmt: skip
-    """dz: (M, 4F) from dh and dc; dc: (M, F) enters from the next cell, leaves as dc_before."""
-    for m in range(M):
-        o, k = m * 4 * F, m * F  # where the gates and the states of this pixel begin
-        f, i, g = o + F, o + 2 * F, o + 3 * F
-        for j in range(F):
-            t, gate = tanh(c[k + j]), gates[o + j]
-            dz[o + j] = dh[k + j] * t * gate * (ONE - gate)
-            dc[k + j] += dh[k + j] * gate * (ONE - t * t)
-        for j in range(F):
-            gate = gates[f + j]
-            dz[f + j] = dc[k + j] * c_before[k + j] * gate * (ONE - gate)
-        for j in range(F):
-            gate, content, d = gates[i + j], gates[g + j], dc[k + j]
-            dz[i + j] = d * content * gate * (ONE - gate)
-            dz[g + j] = d * gate * (ONE - content * content)
-        for j in range(F):
-            dc[k + j] *= gates[f + j]
+    cell_forward(z, None, c_before, c, h, M, F)

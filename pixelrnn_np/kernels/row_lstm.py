@@ -4,7 +4,8 @@ Gates and c are stored row after row, (H, B, W, F), so that a row is one contigu
     z = Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     products in registers
     gates, c, h = cell(z + b)                                      vectorised, in place
 What the taps read, a row of x and the row of h above, is copied between zeros; there a tap is one
-distance for all pixels of a row, and nothing is gathered (see tiles/multiply.py). Backward keeps dz
+distance for all pixels of a row, and nothing is gathered: a table says where the pixels of all
+images are (see tiles/multiply.py). Backward keeps dz
 of a row between zeros: what a pixel is sent back is read from it at the mirrored taps, without a
 scatter. The readable twin is reference/row_lstm.py.
 """
@@ -15,7 +16,7 @@ from .jit import inlined, kernel
 from .lstm_cell import cell_backward, cell_forward, gate_scale, scaled
 from .products import add_rows
 from .runs import accumulate, clear, copy, fill_rows
-from .taps import distances
+from .taps import distances, places_of
 from .tiles.multiply import add_outer, matrix, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 
@@ -28,7 +29,7 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
     Written: gates: (H, B, W, 4F); c: (H, B, W, F); h: (B, H, W, F).
     """
     B, H, W, I = x.shape
-    F, V, M = h0.size, K_ss.shape[0], B * W
+    F, G, V, M = h0.size, b.size, K_ss.shape[0], B * W
     scale, reach = gate_scale(b), _reach(taps, V)
     bias, inputs, states = (
         scaled(b, scale),
@@ -36,19 +37,19 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
         panels(scaled(K_ss, scale)),
     )
     is_taps, ss_taps = distances(taps, I), distances(_centred(V), F)
-    Z, C = gates.reshape((H, M, 4 * F)), c.reshape((H, M, F))
+    Z, C = gates.reshape((H, M, G)), c.reshape((H, M, F))
     x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
+    x_at, h_at = places_of(B, W, I, (W + reach) * I), places_of(B, W, F, (W + reach) * F)
     c_before, h_now = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     fill_rows(c_before, 0, M, c0, F)
     fill_rows(h_now, 0, M, h0, F)
     for r in range(H):
         _put(x, H, r, x_row, reach)
         _put(h_now, 1, 0, h_row, reach)
-        for n in range(B):
-            z = matrix(Z, (r * M + n * W) * 4 * F, 4 * F)
-            multiply_taps(z, _at(x_row, n, reach), is_taps, inputs, W, 4 * F)
-            multiply_taps(z, _at(h_row, n, reach), ss_taps, states, W, 4 * F, plus=z)
-        cell_forward(Z[r], bias, scale, c_before, C[r], h_now, M, F)
+        z, seen, above = matrix(Z, r * M * G, G), _inside(x_row, reach), _inside(h_row, reach)
+        multiply_taps(z, seen, is_taps, inputs, M, G, a_rows=x_at)
+        multiply_taps(z, above, ss_taps, states, M, G, plus=z, a_rows=h_at)
+        cell_forward(Z[r], bias, c_before, C[r], h_now, M, F)
         c_before = C[r]
         for n in range(B):
             copy(h, (n * H + r) * W * F, h_now, n * W * F, W * F)
@@ -65,6 +66,8 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
     Z, C = gates.reshape((H, M, N)), c.reshape((H, M, F))
     x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
     d_row = _between_zeros(B, W, reach, N, x)
+    x_at, h_at = places_of(B, W, I, (W + reach) * I), places_of(B, W, F, (W + reach) * F)
+    d_at, dx_at = places_of(B, W, N, (W + reach) * N), places_of(B, W, I, H * W * I)
     c_first, top = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     fill_rows(c_first, 0, M, c0, F)
     fill_rows(top, 0, M, h0, F)
@@ -77,26 +80,28 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
     for r in range(H - 1, -1, -1):
         for n in range(B):
             accumulate(dh_now, n * W * F, dh, (n * H + r) * W * F, W * F)
-        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dz, M, F)
-        add_rows(dz, M, N, db)
+        cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dc, dz, M, F)
         _put(x, H, r, x_row, reach)
         _put(dz, 1, 0, d_row, reach)
         if r > 0:
             _put(h, H, r - 1, h_row, reach)
         else:
             _put(top, 1, 0, h_row, reach)
-        # The zeros between the rows take part: they add nothing to what is summed here.
-        d, rows = _at(d_row, 0, reach), B * (W + reach) - reach
+        d = matrix(dz, 0, N)
         for t in range(T):
-            left = matrix(x_row, (reach + taps[t]) * I, I)
-            add_outer(matrix(dK_is, t * I * N, N), left, d, rows, I, N)
+            left, target = matrix(x_row, (reach + taps[t]) * I, 0), matrix(dK_is, t * I * N, N)
+            if t == 0:
+                add_outer(target, left, d, M, I, N, total=db, a_rows=x_at)
+            else:
+                add_outer(target, left, d, M, I, N, a_rows=x_at)
         for v in range(V):
-            left = matrix(h_row, (reach + ss_taps[v]) * F, F)
-            add_outer(matrix(dK_ss, v * F * N, N), left, d, rows, F, N)
-        for n in range(B):
-            d, target = _at(d_row, n, reach), matrix(dx, (n * H + r) * W * I, I)
-            multiply_taps(target, d, is_mirrored, to_x, W, I, plus=target)
-            multiply_taps(matrix(dh_now, n * W * F, F), d, ss_mirrored, to_h, W, F)
+            left = matrix(h_row, (reach + ss_taps[v]) * F, 0)
+            add_outer(matrix(dK_ss, v * F * N, N), left, d, M, F, N, a_rows=h_at)
+        sent, target = _inside(d_row, reach), matrix(dx, r * W * I, 0)
+        multiply_taps(
+            target, sent, is_mirrored, to_x, M, I, plus=target, a_rows=d_at, out_rows=dx_at
+        )
+        multiply_taps(matrix(dh_now, 0, F), sent, ss_mirrored, to_h, M, F, a_rows=d_at)
     add_rows(dh_now, M, F, dh0)
     add_rows(dc, M, F, dc0)
 
@@ -129,9 +134,9 @@ def _between_zeros(B, W, reach, I, like):
 
 
 @inlined
-def _at(row, n, reach):
-    """The pixels of image n in such a row, as a matrix."""
-    return matrix(row, (reach + n * row.shape[1]) * row.shape[2], row.shape[2])
+def _inside(row, reach):
+    """The pixels of such a row as a matrix, for a table of places_of."""
+    return matrix(row, reach * row.shape[2], 0)
 
 
 @inlined

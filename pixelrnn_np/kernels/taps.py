@@ -37,6 +37,19 @@ def distances(taps, stride):
     return out
 
 
+@inner
+def places_of(rows, W, size, wide):
+    """How far the pixels of such rows, `size` numbers each, are from the first, row after row.
+
+    wide: how far rows are apart.
+    """
+    places = np.empty(rows * W, np.int64)
+    for r in range(rows):
+        for q in range(W):
+            places[r * W + q] = r * wide + q * size
+    return places
+
+
 @shared
 def copy_rows(
     source: Numbers, s: int, source_stride: int, target: Numbers, t: int, target_stride: int,

@@ -25,7 +25,8 @@ class Product(NamedTuple):
     """out = max(plus + [gate > 0] ⊙ (bias + Σ_t a_t K_t), low), with matrices as in multiply.py.
 
     bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; K: panels of R
-    rows of L weights, R / T of them for each tap; out: (M, N).
+    rows of L weights, R / T of them for each tap; out: (M, N). Row m of a is moved by a_rows[m],
+    that of out and of plus by out_rows[m], unless these are null.
     """
 
     out: object
@@ -38,6 +39,8 @@ class Product(NamedTuple):
     low: float
     a: object
     a_stride: int
+    a_rows: object
+    out_rows: object
     taps: object
     T: int
     K: object
@@ -50,14 +53,17 @@ class Product(NamedTuple):
 class Outer(NamedTuple):
     """out (I, N) += aᵀ b, of M rows; total: (N,) += the sum of b's rows, or null.
 
-    columns: (I,) distances of a's columns, or null if they are side by side. The first tile makes
-    `total`, on units which its multiply-adds leave idle.
+    columns: (I,) distances of a's columns, or null if they are side by side. Row m of a is moved by
+    number a_step · m of a_rows. The first tile makes `total`, on units which its multiply-adds
+    leave idle.
     """
 
     out: object
     out_stride: int
     a: object
     a_stride: int
+    a_rows: object
+    a_step: int
     columns: object
     b: object
     b_stride: int
@@ -85,14 +91,16 @@ def product_tiles(lanes, rows, partly=False):
             low, weights = e.splat(p.low), e.moved(p.K, w)
 
             def tile(m, count):
-                def rows_of(matrix):
-                    return e.rows(*p.matrix(matrix), m, column, rows, count)
+                def rows_of(matrix, places=None):
+                    return e.rows(*p.matrix(matrix), m, column, rows, count, places)
 
-                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count)
+                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
                 sums = _sums(e, p, sources, weights, [bias] * rows)
                 sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
-                sums = e.when(e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus")))
-                for total, target in zip(sums, rows_of("out"), strict=True):
+                sums = e.when(
+                    e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows))
+                )
+                for total, target in zip(sums, rows_of("out", p.out_rows), strict=True):
                     below = builder.fcmp_ordered("<", total, low)  # this way round NaN is kept
                     e.store(builder.select(below, low, total), target)
 
@@ -193,13 +201,15 @@ def _add_rows(e, p, left, right, targets):
     """Adds all rows' products to the tile's rows and, where it is a target, b's to `total`."""
 
     def one_row(carried):
-        n, right, *sums = carried
+        n, place, right, *sums = carried
         v = e.load(right)
-        x = [e.broadcast(e.moved(address, n)) for address in left]
+        here = e.builder.add(n, e.builder.load(place))
+        x = [e.broadcast(e.moved(address, here)) for address in left]
         rest = [e.builder.fadd(t, v) for t in sums[len(left) :]]
         sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums[: len(left)], strict=True)]
-        return [e.builder.add(n, p.a_stride), e.moved(right, p.b_stride), *sums, *rest]
+        n, place = e.builder.add(n, p.a_stride), e.moved(place, p.a_step)
+        return [n, place, e.moved(right, p.b_stride), *sums, *rest]
 
-    start = [e.constant(0), right, *map(e.load, targets)]
-    for value, target in zip(e.loop(p.M, start, one_row)[2:], targets, strict=True):
+    start = [e.constant(0), p.a_rows, right, *map(e.load, targets)]
+    for value, target in zip(e.loop(p.M, start, one_row)[3:], targets, strict=True):
         e.store(value, target)

@@ -64,17 +64,35 @@ class Emitter:
 
     def row_distances(self, stride, rows, count):
         """Of `rows` rows from the first; from row `count` on they are the last one again."""
-        distances = [self.constant(0)]
-        for m in range(1, rows):
-            inside = self.builder.icmp_signed("<", self.constant(m), count)
-            step = self.builder.select(inside, stride, self.constant(0))
-            distances.append(self.builder.add(distances[-1], step))
-        return distances
+        b, distances = self.builder, [self.constant(0)]
+        for _ in range(1, rows):
+            distances.append(b.add(distances[-1], stride))
 
-    def rows(self, address, stride, first, column, rows, count):
-        """Addresses of such rows, from row `first` on, of a matrix, at one of its columns."""
+        def clipped(distances):
+            return [distances[0], *(self._clipped(m, stride, count) for m in range(1, rows))]
+
+        return self.when(b.icmp_signed("<", count, self.constant(rows)), distances, clipped)
+
+    def _clipped(self, m, stride, count):
+        last = self.builder.sub(count, self.constant(1))
+        return self.builder.mul(stride, self.smaller(self.constant(m), last))
+
+    def rows(self, address, stride, first, column, rows, count, places=None):
+        """Addresses of such rows, from row `first` on, of a matrix, at one of its columns.
+
+        places: None, or the address, which may be null, of a distance for each row beside that.
+        """
         start = self.moved(address, self.builder.mul(stride, first), column)
-        return [self.moved(start, d) for d in self.row_distances(stride, rows, count)]
+        addresses = [self.moved(start, d) for d in self.row_distances(stride, rows, count)]
+        if places is None:
+            return addresses
+
+        def elsewhere(addresses):
+            numbers = self.row_distances(self.constant(1), rows, count)
+            moves = [self.builder.load(self.moved(places, first, n)) for n in numbers]
+            return [self.moved(a, d) for a, d in zip(addresses, moves, strict=True)]
+
+        return self.when(self.given(places), addresses, elsewhere)
 
     def load(self, address, whole=False):
         """The vector at an address; `whole`: beyond the part as well."""
@@ -133,6 +151,10 @@ class Emitter:
         phi.add_incoming(first, after_first)
         phi.add_incoming(second, after_second)
         return phi
+
+    def number(self, value):
+        """A vector of this number, known beforehand, in every lane."""
+        return ir.Constant(self.vector, [value] * self.lanes)
 
     def loop(self, count, carried, body):
         """carried = body(carried), `count` times, count > 0; returns the last values."""

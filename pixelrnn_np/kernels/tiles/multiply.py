@@ -9,8 +9,10 @@ EPYC with AVX-512 that ran at 105 to 115 GFLOP/s for the shapes of these models,
 rows at 92 to 115 with the gathering not counted (benchmarks/README.md).
 
 A matrix is (array, start, stride): an array, taken as flat, where the first row begins in it, and
-how far rows are apart (0: all rows are the first). The functions below are NumPy, for runs without
-JIT; compiled kernels call the shared functions of products.py in their place.
+how far rows are apart (0: all rows are the first). Rows that are not equally far apart, such as the
+pixels of a diagonal, get a table of distances besides (a_rows, out_rows). The functions below are
+NumPy, for runs without JIT; compiled kernels call the shared functions of products.py in their
+place.
 """
 
 import numpy as np
@@ -35,17 +37,30 @@ def _rows(m, M, N):
     return as_strided(array.reshape(-1)[start:], (M, N), (stride * size, size))
 
 
-def multiply(out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None):
+def _numbers(m, rows, M, N):
+    """Where the numbers of such a matrix are in its array, (M, N); rows: how far they are moved."""
+    _, start, stride = m
+    first = start + stride * np.arange(M) + (0 if rows is None else rows[:M])
+    return first[:, None] + np.arange(N)
+
+
+def multiply(
+    out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None, out_rows=None
+):
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
     bias: (N,) or longer, or a matrix of one row; at_least: a number, 0 for a ReLU. NaN survives.
-    out may be plus.
+    out may be plus. a_rows, out_rows: None, or (M,) distances by which each row of a, or of out and
+    plus, is moved.
     """
-    multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least)
+    multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least, a_rows, out_rows)
 
 
-def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None):
+def multiply_taps(
+    out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None,
+    out_rows=None,
+):  # fmt: skip
     """The same with Σ_t a_t K_t for a K, where a_t is a moved by taps[t], (T,) distances.
 
     K: `panels` of the T·I by N weights. taps may also be a part of an array, (array, start, T), and
@@ -61,7 +76,8 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
     I = len(weights) // len(taps)
     array, start, stride = a
     total = sum(
-        _rows((array, start + t, stride), M, I) @ weights[k * I : (k + 1) * I]
+        array.reshape(-1)[_numbers((array, start + t, stride), a_rows, M, I)]
+        @ weights[k * I : (k + 1) * I]
         for k, t in enumerate(taps)
     )
     if bias is not None:
@@ -69,22 +85,22 @@ def multiply_taps(out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_lea
     if gate is not None:
         total = np.where(_rows(gate, M, N) > 0, total, 0)
     if plus is not None:
-        total = total + _rows(plus, M, N)
+        total = total + plus[0].reshape(-1)[_numbers(plus, out_rows, M, N)]
     if at_least is not None:
         total = np.where(total < at_least, at_least, total)
-    _rows(out, M, N)[...] = total
+    out[0].reshape(-1)[_numbers(out, out_rows, M, N)] = total
 
 
-def add_outer(out, a, b, M, I, N, total=None, columns=None):
+def add_outer(out, a, b, M, I, N, total=None, columns=None, a_rows=None):
     """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns.
 
     total: None, or the (N,) or more numbers to which the rows of b are added on the way; columns:
-    None, or the (I,) distances of a's columns, where these are not side by side.
+    None, or the (I,) distances of a's columns, where these are not side by side; a_rows: None, or
+    (M,) distances by which each row of a is moved.
     """
     if columns is None:
         columns = np.arange(I)
-    array, start, stride = a
-    left = array.reshape(-1)[start + stride * np.arange(M)[:, None] + columns]
+    left = a[0].reshape(-1)[_numbers(a, a_rows, M, 1) + columns]
     _rows(out, I, N)[...] += left.T @ _rows(b, M, N)
     if total is not None:
         total[:N] += _rows(b, M, N).sum(axis=0)

@@ -4,7 +4,7 @@ from numba import types
 
 from .columns import OUTER_ROWS, PRODUCT_ROWS, WIDEST, Outer, Product, outer_tiles, product_tiles
 from .internals import intrinsic, ir
-from .shared import Implied, Integers, Matrix, Number, Numbers, Panels, Taps, shared
+from .shared import Implied, Integers, Matrix, Number, Numbers, Panels, Rows, Taps, shared
 
 _product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST])
 _product_16 = product_tiles(16, PRODUCT_ROWS[16])
@@ -29,13 +29,14 @@ def _given(typing, address):
 @shared
 def product(
     out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
-    plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied, taps: Taps,
-    T: Implied, K: Panels, R: Implied, L: Implied, M: int, N: int,
+    plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied,
+    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, K: Panels, R: Implied, L: Implied,
+    M: int, N: int,
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
-        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, taps, T,
-        K, R, L, M, N,
+        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, a_rows,
+        out_rows, taps, T, K, R, L, M, N,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:
@@ -50,11 +51,14 @@ def product(
 
 @shared
 def outer(
-    out: Matrix, out_stride: Implied, a: Matrix, a_stride: Implied, columns: Integers, b: Matrix,
-    b_stride: Implied, total: Numbers, M: int, I: int, N: int,
+    out: Matrix, out_stride: Implied, a: Matrix, a_stride: Implied, a_rows: Rows,
+    a_step: Implied, columns: Integers, b: Matrix, b_stride: Implied, total: Numbers, M: int,
+    I: int, N: int,
 ):  # fmt: skip
     """See Outer in columns.py."""
-    p = Outer(out, out_stride, a, a_stride, columns, b, b_stride, total, M, I, N)
+    p = Outer(
+        out, out_stride, a, a_stride, a_rows, a_step, columns, b, b_stride, total, M, I, N
+    )  # fmt: skip
     column = 0
     whole = not _given(columns) and I % WIDEST_ROWS == 0
     while whole and N - column >= WIDEST:

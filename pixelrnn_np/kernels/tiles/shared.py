@@ -45,6 +45,13 @@ class Taps:
     """
 
 
+class Rows:
+    """A contiguous array of 64-bit integers, one for each row, or None: 0 for all of them.
+
+    Within the function: the address; and 1, or 0 where all rows have the first.
+    """
+
+
 class Panels:
     """Weights as of panels.py, or (array, start, rows, width): some that begin there in an array.
 
@@ -110,7 +117,8 @@ class Shared:
                 return
             numbers, integers = types.CPointer(dtype), types.CPointer(types.int64)
             kinds = {Numbers: numbers, Matrix: numbers, Panels: numbers, Number: dtype}
-            kinds |= {Integers: integers, Taps: integers, int: types.int64, Implied: types.int64}
+            kinds |= {Integers: integers, Rows: integers, Taps: integers}
+            kinds |= {int: types.int64, Implied: types.int64}
             arguments = tuple(kinds[p.annotation] for p in self.parameters.values())
             self.kernel.compile(arguments)
             compiled = self.kernel.overloads[arguments]
@@ -167,7 +175,7 @@ def _dtype(name, wanted, kinds):
         array = kind.types[0] if isinstance(kind, types.BaseTuple) else kind
         if not isinstance(array, types.CPointer) and getattr(array, "layout", "") != "C":
             raise TypingError(f"{name} takes contiguous arrays, not {array}")
-        if want not in (Integers, Taps):
+        if want not in (Integers, Rows, Taps):
             if not isinstance(array.dtype, types.Float):
                 raise TypingError(f"{name} takes floating-point numbers, not {array}")
             dtypes.append(array.dtype)
@@ -185,14 +193,17 @@ class Convert:
         self.context, self.builder, self.dtype = context, builder, dtype
 
     def __call__(self, wanted, kind, value):
+        if wanted is int and _absent(kind):
+            return [ir.Constant(ir.IntType(64), 0)]
         if wanted is int:
             return [self.context.cast(self.builder, value, kind, types.int64)]
         if wanted is Number:
             if _absent(kind):
                 return [self.context.get_constant(self.dtype, -float("inf"))]
             return [self.context.cast(self.builder, value, kind, self.dtype)]
-        if wanted in (Matrix, Taps, Panels):
-            return {Matrix: self.matrix, Taps: self.taps, Panels: self.panels}[wanted](kind, value)
+        made = {Matrix: self.matrix, Rows: self.rows, Taps: self.taps, Panels: self.panels}
+        if wanted in made:
+            return made[wanted](kind, value)
         return [self.address(kind, value, types.int64 if wanted is Integers else self.dtype)]
 
     def matrix(self, kind, value):
@@ -209,10 +220,19 @@ class Convert:
         )
         return [self.builder.gep(self.address(kind.types[0], array, dtype), [start]), *numbers]
 
+    def rows(self, kind, value):
+        if _absent(kind):
+            return self.one_number(0)
+        return [self.address(kind, value, types.int64), ir.Constant(ir.IntType(64), 1)]
+
+    def one_number(self, step):
+        """The address of a 0, and this integer."""
+        here = ir.Constant(ir.IntType(64), 0)
+        return [cgutils.global_constant(self.builder, "here", here), ir.Constant(here.type, step)]
+
     def taps(self, kind, value):
         if _absent(kind):
-            here = ir.Constant(ir.IntType(64), 0)
-            return [cgutils.global_constant(self.builder, "here", here), ir.Constant(here.type, 1)]
+            return self.one_number(1)
         if isinstance(kind, types.BaseTuple):
             return self.part(kind, value, types.int64)
         array = make_array(kind)(self.context, self.builder, value)
