@@ -641,9 +641,11 @@ figures.Table(
 # Read the columns. For the sketch's 16 pixels two scales pay more than one scale does. Network 0 sees
 # nothing between them; one scale has seen what lies between when it comes to them. For the rest it is
 # the other way round: network 1 has been told the sketch. Both are chain rules, so in theory neither
-# order is better; a network may find one easier to learn. On images as small as these the raster
-# order is no hardship, and two scales come out a little *worse*, with twice as many numbers. What they
-# are meant for is in the figures further down.
+# order is better; a network may find one easier to learn. Where network 1 sees only its neighbours in
+# the sketch, two scales come out a little *worse* than one. Where it looks around they come out a little
+# better: it knows something of what lies below, which nobody knows who goes from the top to the bottom.
+# But they have twice as many numbers, so the table does not say that two scales are better. What they are
+# meant for is in the figures further down.
 #
 # What does the bound cost? Its network is asked for the fixed pixels too, and has to learn what it
 # could have been told: that they are copies. Here is what each pixel of three test images cost it.
@@ -816,8 +818,10 @@ course.interactive(draw_both, digit=(0, len(originals) - 1), static=[{"digit": k
 # - The networks' nats added up are an upper bound, since pairs that disagree have probability too.
 #   If the fixed pixels are copied and cost nothing, the nats are exact and the sum over images is
 #   1.
-# - Here the likelihood gains nothing by a second scale. What changes is *when* things are decided: the
-#   sketch settles the strokes, all over the image, before any detail is drawn.
+# - What a conditional network sees of the small image decides how much it is worth: looking around in it
+#   took more nats off than all else.
+# - The likelihood gains little by a second scale, or nothing. What changes is *when* things are decided:
+#   the sketch settles the strokes, all over the image, before any detail is drawn.
 #
 # In the package: `models/multi_scale.py`, `layers/upsample.py` (with this derivation in its
 # docstring), `reference/upsample.py` (the loops), `kernels/upsample.py` (compiled).
