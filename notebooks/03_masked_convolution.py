@@ -469,7 +469,7 @@ check.input_gradient(input_gradient)
 # %%
 networks = {
     "PixelCNN": "binarized_mnist-pixelcnn-15x48",
-    "Row LSTM": "binarized_mnist-row_lstm-7x24",
+    "Row LSTM": "binarized_mnist-row_lstm-12x20",
     "Diagonal BiLSTM": "binarized_mnist-diagonal_bilstm-7x16",
 }
 first = {}

@@ -803,7 +803,7 @@ results.curve(name)
 
 # %% [markdown]
 # (These minutes are by the clock on the wall, those of the tables above of one core's work. "Train" is
-# the mean of some batches with the weights as they were, smoothed; "valid" is the whole set with their
+# the mean of some batches with the weights as they were; "valid" is the whole set with their
 # moving average, so it can lie lower.)
 #
 # A curve that still falls at its right end asks for more training; one that rises on validation

@@ -22,7 +22,7 @@ from pixelrnn_np.pages.drawing import drawing_page
 
 TRAINED = {
     "pixelcnn": "binarized_mnist-pixelcnn-15x48",
-    "row_lstm": "binarized_mnist-row_lstm-7x24",
+    "row_lstm": "binarized_mnist-row_lstm-12x20",
     "diagonal_bilstm": "binarized_mnist-diagonal_bilstm-7x16",
 }
 HOSTILE = (

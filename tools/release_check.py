@@ -23,7 +23,7 @@ IN_SDIST = (
     "LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "requirements.txt", "tests/conftest.py",
     "tests/test_models.py", "tests/golden/pixelcnn_binary.safetensors", "tests/soak/run.py",
     "tools/ship.py", "benchmarks/report.py", "docs/conf.py", "notebooks/05_row_lstm.ipynb",
-    "notebooks/solutions/05_row_lstm.py", "training/README.md",
+    "notebooks/solutions/05_row_lstm.py",
 )  # fmt: skip
 IN_WHEEL = (
     "pixelrnn_np/__init__.py", "pixelrnn_np/pretrained/digits-diagonal_bilstm.safetensors",

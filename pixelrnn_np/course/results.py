@@ -1,8 +1,6 @@
 """For notebook 09: the paper's tables, races, and what the package ships, read from its cards."""
 
-import csv
 import math
-from pathlib import Path
 
 from .. import data, figures, pretrained
 from ..data import mnist5k
@@ -23,7 +21,7 @@ OWN_4 = (
 )  # fmt: skip
 
 # Validation nats on binarised MNIST after each epoch, Diagonal BiLSTM 1×32, batch 16, averaged
-# weights; one run each (training/, benchmarks/curves.json). Adam's rate falls along a cosine of 17
+# weights; one run each (benchmarks/curves.json). Adam's rate falls along a cosine of 17
 # epochs; SOAP's is constant.
 RACE = {
     "Adam, 0.004": [
@@ -217,29 +215,5 @@ def nats_on_mnist5k(count):
 
 
 def curve(name):
-    """The training curve of a shipped model: from its metrics where the repository has them,
-    cut so that the end can be read; else the card's picture."""
-    metrics = Path(pretrained.__file__).parents[2] / "training" / name / "metrics.csv"
-    if not metrics.exists():
-        return figures.picture(pretrained.path_of(name, ".png"))
-    with metrics.open(encoding="utf-8") as f:
-        rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(f)]
-    named, late = {}, []
-    for key in ("train", "valid"):
-        points = [(row["images"], row[key]) for row in rows if not math.isnan(row[key])]
-        points = smooth(points)
-        named[key] = tuple(zip(*points, strict=True)) or ((), ())
-        late += [y for x, y in points if x >= 0.1 * rows[-1]["images"]]
-    figure = figures.lines(named, "images seen", "nats per image", markers=False)
-    if late:
-        margin = 0.05 * (max(late) - min(late)) or 1.0
-        figure.axes[0].set_ylim(min(late) - margin, max(late) + margin)
-    figure.axes[0].xaxis.set_major_formatter("{x:,.0f}")
-    return figure
-
-
-def smooth(points, most=60):
-    """Means of as many neighbours [(x, y)] as leave at most `most` points; few stay as they are."""
-    width = -(-len(points) // most)
-    parts = [points[k : k + width] for k in range(0, len(points), max(width, 1))]
-    return [tuple(sum(v) / len(part) for v in zip(*part, strict=True)) for part in parts]
+    """The training curve of a shipped model, as its card has it."""
+    return figures.picture(pretrained.path_of(name, ".png"))

@@ -87,8 +87,19 @@ class Soap:
         self.order = np.concatenate([taken, np.setdiff1d(np.arange(size), taken)])
         self.back = np.argsort(self.order)
         self.turns = turns(self.shapes, every)
+        self._clear_scratch()
+
+    def _clear_scratch(self):
+        m = self.arrays["m"]
         largest = [2 * n * max(rows, cols) ** 2 for n, rows, cols in self.shapes]
-        self.scratch = np.empty((4, size), dtype), np.empty(max(largest, default=0), dtype)
+        self.scratch = np.empty((4, m.size), m.dtype), np.empty(max(largest, default=0), m.dtype)
+
+    def __getstate__(self):
+        return {k: value for k, value in self.__dict__.items() if k != "scratch"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._clear_scratch()
 
     def update(self, w, g, lr, step):
         m, v = self.arrays["m"], self.arrays["v"]
