@@ -1039,9 +1039,10 @@ figures.skewed([list("abcd"), list("efgh"), list("ijkl")])
 
 # %% [markdown]
 # Taken literally, that is an array of $H \times (H + W - 1)$ positions, and the dots are computed
-# too. The kernels of this package take it as an *order*: pixels are stored diagonal by diagonal,
-# *a*, *b e*, *c f i*, … A diagonal is then one piece of memory, which a column of the padded map is
-# not, and there are no dots.
+# too. The kernels of this package take it as an *order*, diagonal by diagonal: *a*, *b e*, *c f i*, …
+# Gates and states are stored like this. A diagonal of them is then one piece of memory, which a column
+# of the padded map is not, and there are no dots. The input stays where it is; a table says where the
+# pixels of a diagonal lie.
 
 # %%
 K = p["K_is"][0, 1]
