@@ -48,10 +48,15 @@ def results(cards):
 
 
 def recipes(cards):
-    """How each was trained."""
-    names = ("optimizer", "lr", "batch_size", "schedule", "warmup", "ema", "epochs")
-    rows = [[link(c, whole=True), *(str(c["recipe"].get(n, "")) for n in names)] for c in cards]
-    return markdown_table(["weights", *names], rows) + "\n"
+    """How each was trained: what all have in common in a sentence, the rest in a table."""
+    names = ("optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay",
+             "dropout", "ema", "epochs")  # fmt: skip
+    values = {n: [str(c["recipe"].get(n) or 0) for c in cards] for n in names}
+    common = [f"{n} {found[0]}" for n, found in values.items() if len(set(found)) == 1]
+    own = [n for n in names if len(set(values[n])) > 1]
+    rows = [[link(c, whole=True), *(values[n][k] for n in own)] for k, c in enumerate(cards)]
+    all_have = f"All have: {', '.join(common)}.\n\n" if common else ""
+    return all_have + markdown_table(["weights", *own], rows) + "\n"
 
 
 def link(card, whole=False):
