@@ -1,9 +1,9 @@
 """§3.6 Multi-Scale PixelRNN: a small image first, then each larger one given the next smaller.
 
 Network 0 is unconditional and sees every f^(scales-1)-th row and column of the image; network s is
-conditional on what network s-1 generates. An upsampler makes features of that image, after
-`around` unmasked layers of 3×3, and an
-unmasked 1×1 adds them to the input-to-state map of every layer (to a PixelCNN's 3×3 maps).
+conditional on what network s-1 generates. `around` unmasked layers of 3×3 and an upsampler make
+features of that image. An unmasked 1×1 adds them to the input-to-state map of every layer (to a
+PixelCNN's 3×3 maps).
 
 Subsampling is strided, x[:, ::f, ::f], so that the small image's pixels are pixels of the large one
 (Figure 2). Then p(small) · p(large | small) is the probability of a pair. Only pairs that agree are
