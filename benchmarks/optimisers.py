@@ -173,14 +173,11 @@ def draw():
     """docs/optimisers-MODEL.png, docs/optimisers_table.md."""
     named = timed(read())
     for model, curves in named.items():
+        low = min(min(nats) for _, nats in curves.values())
         figure = figures.lines(
             dict(sorted(curves.items())), "CPU minutes of one core", "validation nats per image",
-            legend="above",
+            legend="above", logx=True, ylim=(low - 0.5, low + 8),
         )  # fmt: skip
-        axes = figure.axes[0]
-        axes.set_xscale("log")
-        low = min(min(nats) for _, nats in curves.values())
-        axes.set_ylim(low - 0.5, low + 8)
         figure.savefig(ROOT / "docs" / f"optimisers-{model}.png", dpi=130)
     (ROOT / "docs" / "optimisers_table.md").write_text(table(named) + "\n", encoding="utf-8")
     print(table(named))
