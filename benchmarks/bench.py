@@ -1,6 +1,6 @@
 """Training steps of this project, PyTorch and JAX on the same cores, in one run.
 
-    python benchmarks/bench.py            about 20 minutes; results.json and the table in README.md
+    python benchmarks/bench.py            about 30 minutes; results.json and the table in README.md
     python benchmarks/bench.py --quick    under five: h = 16, batch 16; README.md stays
     python benchmarks/bench.py --quick --vector-bits 256    all of them without AVX-512
 
@@ -30,7 +30,7 @@ from pixelrnn_np.parallel.threads import available_threads
 MODELS = ("pixelcnn", "row_lstm", "diagonal_bilstm")
 TORCH = ("usual", "well", "compiled")
 EXACT = ("usual", "well", "jax")  # those that are checked in float64 too
-COMPILED_H = 16  # wider, products dominate, and compiling takes minutes for each size and batch
+NARROW_H = 16  # wider, compiling takes minutes, and a step as usually written up to a minute
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -84,8 +84,9 @@ class Bench:
         """One line of the main table: all contenders on one model, size and batch."""
         label = f"{model}, h = {h}, batch {batch}"
         setup = prepare(self.folder, model, h, self.options.layers, batch)
-        compiled = h <= COMPILED_H and not self.options.no_compile
-        variants = [v for v in (*TORCH, *self.jax) if v != "compiled" or compiled]
+        left_out = {"compiled"} if self.options.no_compile else set()
+        left_out |= {"usual", "compiled"} if h > NARROW_H else set()
+        variants = [v for v in (*TORCH, *self.jax) if v not in left_out]
         names = {"ours": self.threads, "ours, 1 thread": 1} | dict.fromkeys(variants, self.threads)
         failures, ready, errors = {}, {}, {}
         with contextlib.ExitStack() as stack:
@@ -226,7 +227,7 @@ def arguments(argv=None):
     add(
         "--no-compile",
         action="store_true",
-        help=f"leave torch.compile out; it is tried up to h = {COMPILED_H}",
+        help=f"leave torch.compile out; it is tried up to h = {NARROW_H}",
     )
     add(
         "--compile-limit",

@@ -4,7 +4,12 @@ import statistics
 
 NOISY = 0.10  # a spread between rounds above which the run is called noisy
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
-COLUMNS = ("ours", "usual", "well", "compiled")
+PEERS = ("usual", "well", "compiled", "jax")
+TITLES = {
+    "pixelcnn": "PixelCNN",
+    "row_lstm": "Row LSTM",
+    "diagonal_bilstm": "Diagonal BiLSTM",
+}
 
 
 def peak_summary(gflops):
@@ -51,29 +56,31 @@ def span(s, digits=2):
     return f"{s['median']:.{digits}f} ({s['low']:.{digits}f} to {s['high']:.{digits}f})"
 
 
-def cell(step, name):
-    """Milliseconds of a contender with the range of its rounds, or why there are none."""
+def ours(step):
+    """Milliseconds of this project's step, with the range of its rounds."""
+    found = step["contenders"]["ours"]
+    return f"{number(found['median'])} ({number(found['low'])} to {number(found['high'])})"
+
+
+def peer(step, name):
+    """Milliseconds of another's step, or why there are none."""
     if name in step["contenders"]:
-        found = step["contenders"][name]
-        return f"{number(found['median'])} ({number(found['low'])} to {number(found['high'])})"
-    return "did not compile" if name in step["failures"] else "not run"
+        return number(step["contenders"][name]["median"])
+    return "did not compile" if name in step["failures"] else "–"
 
 
 def case(step):
-    return [step["model"], str(step["h"]), str(step["batch"])]
+    return [TITLES[step["model"]], str(step["h"]), str(step["batch"])]
 
 
 def steps_table(steps):
-    head = ["model", "h", "batch", "here, ms", "PyTorch usual, ms", "PyTorch well, ms",
-            "torch.compile, ms", "ratio to the best PyTorch", "JAX, ms",
-            "ratio to JAX"]  # fmt: skip
+    head = ["model", "h", "batch", "here, ms", "PyTorch usual", "PyTorch well", "torch.compile",
+            "JAX", "best PyTorch / here", "JAX / here"]  # fmt: skip
     rows = [
-        case(s)
-        + [cell(s, name) for name in COLUMNS]
-        + [f"{span(s['ratio'], 1)}×, {s['best_torch']}"]
-        + [cell(s, "jax"), f"{span(s['jax_ratio'], 1)}×" if "jax_ratio" in s else ""]
+        [*case(s), ours(s), *(peer(s, name) for name in PEERS), span(s["ratio"], 1),
+         span(s["jax_ratio"], 1) if "jax_ratio" in s else "–"]
         for s in steps
-    ]
+    ]  # fmt: skip
     return table(head, rows)
 
 
@@ -83,12 +90,12 @@ def machine_table(steps):
             "one thread / all"]  # fmt: skip
     rows = []
     for s in steps:
-        ours, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
+        here, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
         rows.append(
             [
-                *case(s), number(ours["images_per_s"]), f"{s['macs'] / 1e9:.2f} G",
-                number(ours["gflops"]), f"{ours['share_of_peak']:.0%}",
-                f"{best['share_of_peak']:.0%}", number(ours["peak_mib"]),
+                *case(s), number(here["images_per_s"]), f"{s['macs'] / 1e9:.2f} G",
+                number(here["gflops"]), f"{here['share_of_peak']:.0%}",
+                f"{best['share_of_peak']:.0%}", number(here["peak_mib"]),
                 number(best["peak_mib"]), span(s["threads_ratio"]),
             ]
         )  # fmt: skip
@@ -102,13 +109,14 @@ def growth_table(growth, key, unit):
     for g in growth:
         found = g[key]
         cells = [number(found[label]["per"]["median"]) for label in labels]
-        rows.append([g["model"], *cells, span(found[labels[-1]]["against_first"])])
+        rows.append([TITLES[g["model"]], *cells, span(found[labels[-1]]["against_first"])])
     return table(head, rows)
 
 
 def startup_table(startup):
     rows = [
-        [s["model"], f"{s['first']:.1f}", f"{statistics.median(s['later']):.2f}"] for s in startup
+        [TITLES[s["model"]], f"{s['first']:.1f}", f"{statistics.median(s['later']):.2f}"]
+        for s in startup
     ]
     return table(["`sample`, 16 images", "first start, s", "later starts, s"], rows)
 
@@ -187,20 +195,17 @@ def summary(result):
     head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "JAX, ms", "times as fast",
             "share of the cores' peak"]  # fmt: skip
     rows = []
-    for s in result["steps"]:
-        if (s["h"], s["batch"]) == (16, 16):
-            ours, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
-            jax = s["contenders"].get("jax")
-            rows.append(
-                [
-                    s["model"], number(ours["median"]),
-                    f"{number(best['median'])} ({s['best_torch']})",
-                    f"{s['ratio']['median']:.1f}",
-                    number(jax["median"]) if jax else "not run",
-                    f"{s['jax_ratio']['median']:.1f}" if jax else "",
-                    f"{ours['share_of_peak']:.0%}",
-                ]
-            )  # fmt: skip
+    for s in (s for s in result["steps"] if (s["h"], s["batch"]) == (16, 16)):
+        here, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
+        rows.append(
+            [
+                TITLES[s["model"]], number(here["median"]),
+                f"{number(best['median'])} ({s['best_torch']})",
+                f"{s['ratio']['median']:.1f}",
+                peer(s, "jax"), f"{s['jax_ratio']['median']:.1f}" if "jax_ratio" in s else "–",
+                f"{here['share_of_peak']:.0%}",
+            ]
+        )  # fmt: skip
     return table(head, rows)
 
 
