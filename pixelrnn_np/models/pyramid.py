@@ -154,4 +154,8 @@ class Pyramid(Model):
         return [network.draw_keep(rng, rate) for network in self.networks]
 
     def receptive_field(self) -> str:
-        return f"the whole smaller image, and: {self.networks[-1].receptive_field()}"
+        n = 2 + 2 * self.config["around"]
+        own = self.networks[-1].receptive_field()
+        return (
+            f"{n}x{n} pixels of the smaller image at (r, q) and, at most, at each of these: {own}"
+        )
