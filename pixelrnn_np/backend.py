@@ -10,6 +10,7 @@ import functools
 import importlib
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from .arguments import BadVariable, choose
 BACKENDS = ("kernels", "compiled", "reference")
 
 _name = contextvars.ContextVar("pixelrnn_backend", default="kernels")
+_one_at_a_time = threading.RLock()
 
 
 def ops(cache=None):
@@ -35,8 +37,14 @@ def ops(cache=None):
     return _module(_name.get()) if cache is None else cache[0]
 
 
-@functools.cache
 def _module(name):
+    """To a thread that waits for another's import, what fails there is a module without names."""
+    with _one_at_a_time:
+        return _found(name)
+
+
+@functools.cache
+def _found(name):
     if name == "kernels" and (fault := fault_of_kernels()):
         name = "compiled"
         print(

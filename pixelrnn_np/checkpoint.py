@@ -17,6 +17,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from .arguments import shown
+
 FORMAT = "pixelrnn_np 1"
 CHECKSUM = "sha256"
 # Parsed text takes up to a hundred times its size. A header of 10,000 arrays has about 1 MiB, the
@@ -24,10 +26,10 @@ CHECKSUM = "sha256"
 LARGEST_HEADER, LARGEST_TEXT = 2**24, 2**20
 
 
-def as_path(path):
+def as_path(path, argument="path"):
     """`path` as a Path; ValueError unless it is a str or a path without a zero byte."""
     if not isinstance(path, (str, os.PathLike)) or "\0" in str(path):
-        raise ValueError(f"path is {path!r}; it has to be a str or a Path")
+        raise ValueError(f"{argument} is {shown(path)}; it has to be a str or a Path")
     return Path(path)
 
 
@@ -152,9 +154,11 @@ def _check_header(path):
 def as_json(argument, value):
     """`value` as JSON gives it back, NumPy's numbers as Python's; else ValueError."""
     try:
+        if not isinstance(value, dict):
+            raise TypeError(f"it is a {type(value).__name__}")
         return json.loads(json.dumps(value, default=lambda v: v.item(), allow_nan=False))
     except (TypeError, ValueError, AttributeError, RecursionError) as e:
         raise ValueError(
-            f"{argument} is {value!r}; it has to be a dict of what JSON can hold: text, numbers, "
-            f"lists and dicts ({e})"
+            f"{argument} is {shown(value)}; it has to be a dict of what JSON can hold: text, "
+            f"numbers, lists and dicts ({e})"
         ) from None

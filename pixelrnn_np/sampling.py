@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from tqdm.auto import tqdm
 
-from .arguments import check_int, check_number
+from .arguments import check_int, check_number, shown
 from .likelihood import draw, probabilities
 from .models import is_bound
 from .models.base import Model, require_model
@@ -200,7 +200,7 @@ def _draw(model, x, known, seed, temperature, progress, on_row, threads, ranks):
     """Fills x part by part, and in each a multi-scale model's networks one after the other."""
     temperature = check_number("temperature", temperature, 0, np.inf)
     if on_row is not None and not callable(on_row):
-        raise ValueError(f"on_row is {on_row!r}; it has to be a function or None")
+        raise ValueError(f"on_row is {shown(on_row)}; it has to be a function or None")
     if seed is None and ranks.size > 1:
         raise ValueError("seed is None; several ranks need the same one")
     rng, pool = generator(seed), Pool(threads)

@@ -32,8 +32,8 @@ import pixelrnn_np as pr
 from pixelrnn_np import backend
 backend.announce_compiling(print)
 model = pr.build_model("pixelcnn", (3, 2, 1), h=2, layers=1, head=2, dtype="float64")
-x = np.ones((2, 3, 2, 1), np.uint8)
-loss, grads = model.loss_and_grads(x, threads=2)
+x = np.ones((200, 3, 2, 1), np.uint8)
+loss, grads = model.loss_and_grads(x, threads=4)
 assert "compiled, numba" in backend.target()
 assert backend.ops().__name__ == "pixelrnn_np.compiled"
 assert hasattr(backend.ops().conv_forward, "py_func") != numba_is_off

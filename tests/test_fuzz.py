@@ -163,6 +163,17 @@ def test_a_configuration_that_claims_more_than_the_file_holds(tmp_path, name, mi
         pr.load(path)
 
 
+@pytest.mark.parametrize("base", ["pixelcnn", "row_lstm", "diagonal_bilstm"])
+def test_layers_that_look_around_are_counted_too(tmp_path, base):
+    path, shape = tmp_path / "m", (8, 8, 1)
+    model = pr.build_model("multi_scale", shape, 2, h=4, layers=0, head=1, base=base, around=1)
+    claim = {**model.config, "h": 500, "around": 64}
+    ballast = {"ballast": np.zeros(2**20, np.float32)}
+    checkpoint.save(path, {**model.params, **ballast}, {"model": claim})
+    with fails(path, "differ in size"), little_memory():
+        pr.load(path)
+
+
 def test_a_thousand_blocks_of_nothing(tmp_path):
     path = tmp_path / "m"
     model = pr.build_model("pixelcnn", (8, 8, 1), 2, h=1, layers=1, head=1)

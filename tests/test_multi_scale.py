@@ -9,6 +9,7 @@ from pixelrnn_np.inspection.checks import all_images, small_model, total_probabi
 from pixelrnn_np.inspection.gradcheck import check_layer, check_model, randomise, redraw
 from pixelrnn_np.layers.upsample import ConditionalConv, Upsample
 from pixelrnn_np.models import BASES
+from pixelrnn_np.training.optim import OPTIMIZERS
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -132,6 +133,39 @@ def test_what_a_pixel_sees_of_the_small_image(rng, around):
     np.testing.assert_array_equal(seen, wanted)
 
 
+@pytest.mark.parametrize("around", [0, 1, 3])
+def test_the_receptive_field_says_what_is_seen_of_the_small_image(rng, around):
+    """One block reads the features of its own pixel alone, so the logits see one such square."""
+    options = {"base": "pixelcnn", "layers": 1, "around": around}
+    model = small_model("multi_scale", rng, (24, 24, 1), 2, **options)
+    x, n = np.ones((1, 24, 24, 1), np.uint8), 2 + 2 * around
+    small, seen = model.given(x), np.zeros((12, 12), bool)
+    was = model.logits(x)[0, 11, 12]
+    for place in np.ndindex(12, 12):
+        other = small.copy()
+        other[0, *place] = 0
+        seen[place] = (model.logits(x, given=other)[0, 11, 12] != was).any()
+    assert seen.sum() == n * n
+    assert model.receptive_field().startswith(f"{n}x{n} pixels of the smaller image at (r, q)")
+
+
+@pytest.mark.parametrize("around", [0, 2])
+@pytest.mark.parametrize("base", BASES)
+def test_the_smallest_network_and_the_prior_see_no_later_pixel(rng, base, around):
+    """A large pixel tells the smallest network nothing; the next one only what comes after it."""
+    options = {"base": base, "layers": 2, "around": around}
+    model = small_model("multi_scale", rng, (5, 6, 1), 2, **options)
+    x = rng.integers(0, 2, (1, 5, 6, 1)).astype(np.uint8)
+    given, logits = model.given(x), model.logits(x).reshape(-1)
+    for at, (r, q) in enumerate(np.ndindex(5, 6)):
+        other = x.copy()
+        other[0, r, q] ^= 1
+        changed = model.logits(other, given=given).reshape(-1) != logits
+        assert not changed[: at + 1].any(), (r, q)
+        if r % 2 or q % 2:
+            np.testing.assert_array_equal(model.stage_nats(0, other), model.stage_nats(0, x))
+
+
 @pytest.mark.parametrize("only", [0, 1])
 def test_one_scale_at_a_time(rng, only):
     model = pr.build_model("multi_scale", (4, 4, 1), h=4, layers=1, base="row_lstm")
@@ -144,6 +178,21 @@ def test_one_scale_at_a_time(rng, only):
         changed = (array != model.params[key]).any()
         assert changed <= key.startswith(f"networks.{only}.")
     assert (model.flat != before).any()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("only", [0, 1])
+def test_the_other_networks_do_not_move(rng, only, optimizer):
+    """Neither by weight decay, which has no need of a gradient, nor by what an optimiser keeps."""
+    model = pr.build_model("multi_scale", (4, 4, 1), h=4, layers=1, base="pixelcnn", around=1)
+    settings = {"weight_decay": 0.5, "dropout": 0.2, "ema": 0.9}
+    trainer = pr.Trainer(model, optimizer, 0.01, scale=only, **settings)
+    before = {k: a.copy() for k, a in model.params.items()}
+    x = rng.integers(0, 2, (8, 4, 4, 1)).astype(np.uint8)
+    for _ in range(12):
+        trainer.step(x)
+    moved = {k for k, a in model.params.items() if (a != before[k]).any()}
+    assert moved and all(k.startswith(f"networks.{only}.") for k in moved)
 
 
 def model_stage_nats(model, flat, s, x):

@@ -3,6 +3,7 @@
 The draws are the same every time.
 """
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -204,6 +205,8 @@ def test_what_a_configuration_claims_is_near_what_it_makes(config):
     assert weights <= sum(a.size for k, a in model.params.items() if k.split(".")[-1][0] == "K")
     assert blocks * 4 <= len(model.params)
     large = {**config, "h": 40, "head": 40}
+    if config["name"] == "multi_scale":
+        large["around"] = 30
     assert claimed(large)[0] >= pr.build_model(**large).flat.size / 3
 
 
@@ -294,6 +297,39 @@ EITHER = {("build_model", "seed"): [None], ("Trainer", "seed"): [None],
           ("sample", "on_row"): [object], ("complete", "on_row"): [object],
           ("sample", "temperature"): [True], ("complete", "temperature"): [True],
           ("save", "path"): ["x", "ü\n"]}  # fmt: skip
+
+
+def test_an_array_in_the_wrong_place_is_shown_in_a_line(tmp_path):
+    """Where arguments are mixed up, pages of numbers would hide what is wrong."""
+    many = np.arange(4000).reshape(20, 10, 20)
+    for call in (
+        lambda: pr.sample(MODEL, many), lambda: pr.sample(MODEL, 1, many),
+        lambda: pr.sample(MODEL, 1, on_row=many), lambda: MODEL.nll(X, many),
+        lambda: pr.build_model(many), lambda: pr.build_model("pixelcnn", many),
+        lambda: pr.load(many), lambda: pr.Trainer(MODEL, many), lambda: pr.Trainer(MODEL, lr=many),
+        lambda: pr.Run(many), lambda: pr.Run(tmp_path, many), lambda: pr.Run(tmp_path, {}, many),
+        lambda: train(run=many), lambda: pr.load_data(many), lambda: pr.load_data("digits", many),
+        lambda: backend(many), lambda: pr.load_pretrained(many),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as e:
+            call()
+        assert "\n" not in str(e.value) and len(str(e.value)) < 600
+
+
+def test_what_a_tired_user_mixes_up():
+    for call, message in [
+        (lambda: pr.build_model("PixelCNN"), "(did you mean 'pixelcnn'?)"),
+        (lambda: pr.Trainer(MODEL, "SOAP"), "(did you mean 'soap'?)"),
+        (lambda: pr.sample(MODEL, 1, np.random.RandomState(0)), "a numpy.random.Generator or None"),
+        (lambda: pr.Run(None), "folder is None; it has to be a str or a Path"),
+        (lambda: pr.Run("x", [1]), "about is [1]; it has to be a dict"),
+        (lambda: pr.Run("x", {}, {"a": "b"}), "baselines['a'] is 'b'; it has to be a number"),
+        (lambda: SCALES.stage_nats(2, X), "s is 2; it has to be from 0 to 1"),
+        (lambda: SCALES.stage_nats(-1, X), "s is -1; it has to be from 0 to 1"),
+        (lambda: SCALES.fixed("0"), "s is '0'; it has to be an int"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call()
 
 
 def same(a, b):

@@ -195,10 +195,14 @@ def test_threads_change_no_bit():
     assert weights(1) == weights(2) == weights(3)
 
 
-def test_state_goes_on_bit_for_bit():
+@pytest.mark.parametrize("steps", [0, 1, 9, 10, 13])
+def test_state_goes_on_bit_for_bit(monkeypatch, steps):
+    """Also in the middle of the turns, of which there are several here."""
+    monkeypatch.setattr(optim, "SMALLEST_TURN", 1)
     first, second = (Trainer(build(), "soap", dropout=0.3) for _ in range(2))
+    assert sum(any(range(9)[own[t]] for own in first.optimizer.turns) for t in range(10)) > 1
     x = images(4)
-    for _ in range(13):
+    for _ in range(steps):
         first.step(x)
     second.model.flat[...] = first.model.flat
     arrays, meta = first.state()
@@ -206,6 +210,21 @@ def test_state_goes_on_bit_for_bit():
     for _ in range(9):
         assert first.step(x) == second.step(x)
     assert first.model.flat.tobytes() == second.model.flat.tobytes()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 90)])
+def test_thin_matrices_and_gradients_of_zero(rng, dtype, shape):
+    """All is zero at first, for ever, or from some update on; the bases stay orthogonal."""
+    for first, last in ((12, 30), (30, 30), (0, 3)):
+        gradients = np.zeros((30, *shape), dtype)
+        gradients[first:last] = rng.standard_normal((last - first, *shape))
+        drawn, soap = iter(gradients), Soap(np.prod(shape), dtype, places(*shape))
+        path = run(soap, np.zeros(shape, dtype), lambda _, drawn=drawn: next(drawn), 0.01, 30)
+        assert np.isfinite(path).all() and (path[:first] == 0).all()
+        for Q in (soap.arrays["Q_L0"][0], soap.arrays["Q_R0"][0]):
+            np.testing.assert_allclose(Q.T @ Q, np.eye(len(Q)), atol=1e-5)
 
 
 def test_the_update_runs_blas_on_one_thread(monkeypatch):

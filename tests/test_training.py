@@ -1,5 +1,6 @@
 """§5.2: the Trainer: what it counts and records, what it refuses, and where it stops by itself."""
 
+import contextlib
 import math
 import re
 import time
@@ -175,6 +176,28 @@ def test_a_huge_learning_rate_leaves_the_last_good_checkpoint(tmp_path, optimize
     Trainer(kept, **state["settings"]).restore(arrays, state)
     run.close()
     assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
+def test_a_gradient_whose_square_overflows_is_said_to_diverge(optimizer):
+    """Or the optimiser bears it; LAPACK's error would be no word on the run."""
+    trainer = Trainer(build(), optimizer, clip=1e30)
+    trainer.model.flat *= 1e5
+    before = trainer.model.flat.copy()
+    with contextlib.suppress(Diverged):
+        trainer.step(images(4))
+        before = trainer.model.flat
+    np.testing.assert_array_equal(trainer.model.flat, before)
+    assert np.isfinite(before).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_clip_beyond_the_dtype_clips_nothing(dtype):
+    trainers = [Trainer(build(dtype=dtype), clip=clip) for clip in (1e300, 1e30)]
+    for trainer in trainers:
+        trainer.step(images(4))
+    assert_same(*trainers)
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):

@@ -121,3 +121,27 @@ def test_what_has_no_meaning_is_refused(tmp_path, bits, code, words, backend):
     assert done.returncode and done.stderr.splitlines()[-1].startswith(
         f"pixelrnn_np.arguments.BadVariable: {words}"
     )
+
+
+AT_ONCE = """
+from threading import Barrier, Thread
+from pixelrnn_np import backend
+
+gate = Barrier(8)
+
+def one():
+    gate.wait()
+    try:
+        backend.ops()
+    except Exception as e:
+        print(f"{type(e).__name__}\\n", end="")
+
+threads = [Thread(target=one) for _ in range(8)]
+[t.start() for t in threads], [t.join() for t in threads]
+"""
+
+
+def test_many_threads_say_the_same_of_it(tmp_path):
+    """One imports the kernels and fails; for the others there once was no module of that name."""
+    done = python(AT_ONCE, tmp_path, "300")
+    assert (done.stdout.split(), done.stderr) == (8 * ["BadVariable"], "")

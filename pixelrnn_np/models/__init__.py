@@ -202,4 +202,7 @@ def claimed(config):
         return network, layers
     scales = check_int("scales", chosen["scales"], 2, 8)
     factor = check_int("factor", chosen["factor"], 2, 64)
-    return scales * network + (scales - 1) * 4 * factor**2 * C * h, scales * layers
+    around = check_int("around", chosen["around"], 0, 64)
+    read = [C, *around * [h]]  # features that each layer before the blocks reads
+    given = 4 * factor**2 * read[-1] * h + sum(9 * n * h for n in read[:-1])
+    return scales * network + (scales - 1) * given, scales * layers

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import check_int
+from ..arguments import check_int, shown
 
 
 class NotFinite(ValueError):
@@ -24,7 +24,9 @@ def check_shape(image_shape):
     except TypeError:
         shape = ()
     if len(shape) != 3:
-        raise ValueError(f"image_shape is {image_shape!r}; it has to be (height, width, channels)")
+        raise ValueError(
+            f"image_shape is {shown(image_shape)}; it has to be (height, width, channels)"
+        )
     return tuple(
         check_int(f"image_shape[{i}]", n, 1, top)
         for i, (n, top) in enumerate(zip(shape, (4096, 4096, 64), strict=True))

@@ -15,6 +15,7 @@ cost. Then the sum is 1: it is a distribution.
 import numpy as np
 
 from .. import likelihood
+from ..arguments import check_int
 from ..console import plural
 from ..layers.base import prefixed
 from .checks import check_images
@@ -209,7 +210,7 @@ class MultiScale(Pyramid):
         Raises
         ------
         ValueError
-            As `nll`.
+            As `nll`, or there is no network s.
 
         Examples
         --------
@@ -219,7 +220,7 @@ class MultiScale(Pyramid):
         >>> np.allclose(parts, model.nll(x))
         True
         """
-        x = self.check_images(x)
+        x, s = self.check_images(x), check_int("s", s, 0, len(self.networks) - 1)
         return self._mapped("nats", lambda i: self.stage_nll(s, x[i])[0], len(x), threads)
 
     def nll_forward(

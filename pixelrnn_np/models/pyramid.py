@@ -83,12 +83,18 @@ class Pyramid(Model):
         ndarray, bool (H, W, C) of that network, or None
             True where the smaller image fixes the value. None if every sub-pixel counts.
 
+        Raises
+        ------
+        ValueError
+            There is no network s.
+
         Examples
         --------
         >>> model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, exact=True)
         >>> int(model.fixed(1).sum())
         4
         """
+        s = check_int("s", s, 0, len(self.networks) - 1)
         if not self.exact or s == 0:
             return None
         mask = np.zeros(self.shapes[s], bool)
@@ -154,4 +160,8 @@ class Pyramid(Model):
         return [network.draw_keep(rng, rate) for network in self.networks]
 
     def receptive_field(self) -> str:
-        return f"the whole smaller image, and: {self.networks[-1].receptive_field()}"
+        n = 2 + 2 * self.config["around"]
+        own = self.networks[-1].receptive_field()
+        return (
+            f"{n}x{n} pixels of the smaller image at (r, q) and, at most, at each of these: {own}"
+        )

@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from .. import memory
-from ..arguments import check_int
+from ..arguments import check_int, shown
 
 MOST_THREADS = 1024
 
@@ -55,7 +55,8 @@ class Pool:
             self.threads = check_int("threads", wanted, 1, MOST_THREADS)
         except ValueError:
             raise ValueError(
-                f"threads is {threads!r}; it has to be an int from 1 to {MOST_THREADS}, or None"
+                f"threads is {shown(threads)}; it has to be an int from 1 to "
+                f"{MOST_THREADS}, or None"
             ) from None
         self._spaces = [memory.Workspace() for _ in range(self.threads)]
         self._executors, self._process = [], os.getpid()  # executors of one thread each

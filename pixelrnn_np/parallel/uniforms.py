@@ -11,6 +11,10 @@ def generator(seed):
     """The Generator of an int seed, of None (new every time), or `seed` itself if it is one."""
     if seed is None or isinstance(seed, np.random.Generator):
         return np.random.default_rng(seed)
+    if isinstance(seed, np.random.RandomState):
+        raise ValueError(
+            "seed is a RandomState; it has to be an int, a numpy.random.Generator or None"
+        )
     return np.random.default_rng(check_int("seed", seed, 0, 2**63))
 
 

@@ -4,14 +4,15 @@ import csv
 import gc
 import io
 import json
+import math
 import os
 import sys
 import weakref
-from pathlib import Path
 
 from tqdm import tqdm
 
 from .. import checkpoint, figures
+from ..arguments import check_number
 from ..console import brief
 from ..training import session as training_session
 from ..training.state import COLUMNS
@@ -58,7 +59,7 @@ class Run:
     OSError
         The folder cannot be made or written to.
     ValueError
-        Another run is writing there, or JSON cannot hold `about`.
+        Another run is writing there, JSON cannot hold `about`, or a baseline is no number.
 
     Examples
     --------
@@ -78,8 +79,12 @@ class Run:
         about: dict | None = None,
         baselines: dict[str, float] | None = None,
     ) -> None:
-        self.folder, self.about = Path(folder), checkpoint.as_json("about", about or {})
-        self.baselines, self._in_block = baselines or {}, False
+        self.folder = checkpoint.as_path(folder, "folder")
+        self.about = checkpoint.as_json("about", {} if about is None else about)
+        self.baselines = checkpoint.as_json("baselines", {} if baselines is None else baselines)
+        for name, nats in self.baselines.items():
+            check_number(f"baselines[{name!r}]", nats, -math.inf, math.inf)
+        self._in_block = False
         self.sessions = []
         self.unwritten = {}  # of what is made from the checkpoint: {name: OSError}
         self._drawn, self._undrawable = -1, False  # records in loss.png; whether drawing failed

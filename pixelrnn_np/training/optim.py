@@ -141,7 +141,7 @@ class Soap:
             own = every or self.turns[i][step % self.every]
             if step == 0:
                 for S, Q in pairs:
-                    Q[...] = np.linalg.eigh(scaled(S))[1][..., ::-1]
+                    Q[...] = eigenvectors(S)
             elif len(U[own]):
                 rows, cols = (turn(S[own], Q[own]) for S, Q in pairs)
                 n = np.arange(len(rows))[:, None, None]
@@ -199,6 +199,18 @@ def scaled(S):
     S = S.astype(np.float64)
     size = np.maximum(np.trace(S, axis1=1, axis2=2), 1e-300)[:, None, None]
     return S / size + 1e-9 * np.eye(S.shape[1])
+
+
+def eigenvectors(S):
+    """Of S (n, k, k), as columns, the largest eigenvalue first; NaN for what has overflowed.
+
+    LAPACK would raise an error of its own where the trainer is to say that the run diverged.
+    """
+    A = scaled(S)
+    finite = np.isfinite(A).all(axis=(1, 2))
+    Q = np.full_like(A, np.nan)
+    Q[finite] = np.linalg.eigh(A[finite])[1][..., ::-1]
+    return Q
 
 
 def turn(S, Q):

@@ -7,6 +7,8 @@ import contextlib
 import os
 from typing import Protocol
 
+from ..arguments import shown
+
 open_run = None
 
 
@@ -30,7 +32,9 @@ def opened(run, trainer, epochs):
     """
     if run is not None and not isinstance(run, (str, os.PathLike)):
         if not hasattr(run, "save_checkpoint"):
-            raise ValueError(f"run is {run!r}; it has to be a Run, the path of a folder, or None")
+            raise ValueError(
+                f"run is {shown(run)}; it has to be a Run, the path of a folder, or None"
+            )
         if hasattr(run, "begin"):
             run.begin(trainer, epochs)
         yield run

@@ -104,8 +104,9 @@ class Update:
     def _update(self, g):
         """Clips the gradient per dimension, moves the weights, and the average after them."""
         w, before = self.model.flat, self.model.flat.copy()
-        g = np.clip(g / self.model.dimensions, -self.settings["clip"], self.settings["clip"])
+        clip = self.settings["clip"]
         with np.errstate(all="ignore"), one_blas_thread():
+            g = np.clip(g / self.model.dimensions, -clip, clip)
             self.optimizer.update(w, g, self.lr, self.step_count)
             self._decay_kernels(before)
             if not np.isfinite(w).all():
@@ -117,9 +118,11 @@ class Update:
     def _decay_kernels(self, before):
         """w ← w - lr · weight_decay · w, beside the gradient (Loshchilov and Hutter, 2019)."""
         share = self.model.dtype.type(self.lr * self.settings["weight_decay"])
+        scale = self.settings["scale"]
+        trained = "" if scale is None else f"networks.{scale}."
         old = self.model.unflatten(before) if share else {}
         for name, array in self.model.params.items() if share else ():
-            if array.ndim > 1:  # biases and initial states stay
+            if array.ndim > 1 and name.startswith(trained):  # biases and initial states stay
                 array -= share * old[name]
 
     def _update_average(self):
