@@ -4,7 +4,7 @@ One visual language for all of them: see palette.py.
 """
 
 from .blocks import block_sketch, conditional_sketch
-from .charts import Table, bars, curves, lines
+from .charts import Table, bars, curves, dumbbells, lines
 from .compare import sheets
 from .course_map import you_are_here
 from .diagonals import letters, states_kept, wavefront
@@ -44,6 +44,7 @@ __all__ = [
     "decided",
     "diagonals_scanned",
     "distributions",
+    "dumbbells",
     "enlarged",
     "feature_maps",
     "field_growing",

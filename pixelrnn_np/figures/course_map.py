@@ -12,7 +12,7 @@ COURSE = {
     "02": ("softmax", "the end of the head: a softmax", 25),
     "02b": ("networks", "what a network is", 10),
     "03": ("mask A", "the first layer, and all masks", 20),
-    "04": ("convolution", "the PixelCNN's block", 45),
+    "04": ("PixelCNN", "the PixelCNN's block", 45),
     "05": ("Row LSTM", "the Row LSTM's block", 30),
     "06": ("two scans", "the Diagonal BiLSTM's block", 40),
     "07": ("sums", "the sums around the blocks", 30),
@@ -43,7 +43,7 @@ def you_are_here(number):
         plan.box(name, x, y, f"{name}\n{COURSE[name][0]}", width, 1.15, colour)
         if name == number:
             plan.axes.texts[-1].set(color="white", fontweight="bold")
-            if len(COURSE[name][0]) > 10:  # bold letters are wider
+            if len(COURSE[name][0]) > 7:  # bold letters are wider
                 plan.axes.texts[-1].set_fontsize(8.5)
 
     plan.say(0.1, 4.9, f"You are here: {number}, {what}", 10, BLACK, fontweight="bold")
@@ -53,12 +53,12 @@ def you_are_here(number):
     plan.box("image", 0.75, 3.2, "image", 1.5, 0.6, "none")
     plan.box("block", 8.05, 3.2, "", 7.1, 1.6, "white")
     plan.say(8.05, 4.25, "the blocks, one of three kinds")
-    for name, x in zip(STAGES, (2.8, 5.75, 8.05, 10.35, 13.3, 15.5, 17.7), strict=True):
-        box(name, x, 3.2, 2.1 if name in ("04", "05", "06") else 1.7)
+    for name, x in zip(STAGES, (2.85, 5.75, 8.05, 10.35, 13.3, 15.5, 17.75), strict=True):
+        box(name, x, 3.2, 2.15 if name in ("04", "05", "06") else 1.85)
     for first, last in pairwise(["image", "03", "block", "07", "02", "01"]):
         plan.arrow(first, last)
     for k, name in enumerate(AROUND):
-        box(name, 1.25 + 2.36 * k, 0.8, 2.1)
+        box(name, 1.2 + 2.37 * k, 0.8, 2.22)
     plan.say(9.5, 1.75, "around the network")
     plan.figure.alt = (
         f"Map of the course, with notebook {number} in orange: {what}. The network: an image, 03 "
