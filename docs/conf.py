@@ -36,7 +36,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "commands",
 ]
-exclude_patterns = ["_build", "generated", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "generated", "optimisers_table.md", "**/.ipynb_checkpoints"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r".*")]  # docstrings name types in words
 
@@ -69,6 +69,8 @@ html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "navigation_with_keys": False,
+    "navbar_persistent": [],  # the sidebar has the search
+    "footer_content_items": ["copyright.html"],
 }
 
 

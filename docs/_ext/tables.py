@@ -122,6 +122,11 @@ def write_tables(root, docs):
     """docs/generated/*.md."""
     generated = docs / "generated"
     cards = [pr.pretrained_card(name) for name in pr.list_pretrained()]
+    course_map = figures.you_are_here(None)
+    shown = picture(
+        course_map, generated / "map.png", "Above, the way of an image through a network."
+    )
+    write(generated / "map.md", shown)
     write(generated / "cards.md", "\n".join(card(c["name"]) for c in cards))
     write(generated / "pretrained.txt", pretrained.table() + "\n")
     shown = against_the_paper(cards, generated / "results.png")

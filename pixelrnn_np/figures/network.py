@@ -193,7 +193,7 @@ def lstm_sketch(back=False):
         plan.box(name, x, y, name, 1.25, 0.7, "none")
     for name, x, y, text in (("below c", 18.0, 6.1, "row r+1"), ("below h", 18.0, 2.1, "row r+1"),
                              ("above", 17.6, 4.9, "layer above")):  # fmt: skip
-        plan.box(name, x, y, text, 1.9, 0.7, "none")
+        plan.box(name, x, y, text, 2.4 if name == "above" else 1.9, 0.7, "none")
     plan.box("K_ss", 4.15, 2.5, "$K^{ss}$, 1×k", 1.9, 0.85)
     plan.box("K_is", 4.15, 0.8, "$K^{is}$, B, 1×k", 2.25, 0.85)
     for name, x, y, text in (("sum", 6.0, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
