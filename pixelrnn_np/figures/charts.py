@@ -96,7 +96,7 @@ def spread(places):
 def plain_numbers(axis):
     """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
     low, high = axis.get_view_interval()
-    if high < 300 * low:
+    if high < 100 * low:
         steps = (1, 2, 5) if high > 20 * low else (1, 2, 3, 5)
         steps = steps if high > 4 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
         axis.set_major_locator(LogLocator(subs=steps))
