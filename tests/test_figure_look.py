@@ -121,3 +121,10 @@ def test_dumbbells_say_both_numbers():
     shown = {t.get_text() for t in figure.axes[0].texts}
     assert shown == {"81.30", "82.76", "the paper", "here"}
     assert "81.30 and 82.76" in figure.alt
+
+
+def test_a_tile_of_registers_loads_less_than_it_multiplies():
+    figure = figures.register_tile(4, 4)
+    figure.draw_without_rendering()
+    assert len(figure.axes[0].patches) == 16 + 8
+    assert "8 numbers are loaded for 16 products" in figure.alt

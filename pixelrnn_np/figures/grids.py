@@ -152,3 +152,29 @@ def _frame(axes, shape, title, labels):
         axes.set_yticks(range(len(labels)), labels)
         axes.tick_params(length=0)
         axes.set(xlabel="input", ylabel="output")
+
+
+@drawn
+def register_tile(pixels=4, outputs=4):
+    """A tile of registers: numbers of `pixels` by weights of `outputs`, and a sum for each pair."""
+    figure = new(0.5 * (pixels + 2), 0.62 * (outputs + 4.2))
+    axes = figure.subplots()
+    for q in range(outputs):
+        cell(axes, -1.3, q, SEEN, f"$k_{{{q}}}$")
+    for r in range(pixels):
+        cell(axes, r, -1.3, SEEN, f"$x_{{{r}}}$")
+        for q in range(outputs):
+            cell(axes, r, q, "#F6DFC8", f"$x_{{{r}}}k_{{{q}}}$")
+    axes.text(outputs - 0.35, -1.3, "a weight of\neach output", va="center", fontsize=9.5)
+    axes.text(outputs - 0.35, (pixels - 1) / 2, "a sum for each:\nthese stay in\nregisters",
+              va="center", fontsize=9.5)  # fmt: skip
+    axes.text(-2.0, (pixels - 1) / 2, "a number of\neach pixel", va="center", ha="right",
+              fontsize=9.5)  # fmt: skip
+    axes.set(xlim=(-4.3, outputs + 2.1), ylim=(pixels - 0.4, -1.95), aspect="equal")
+    bare(axes)
+    figure.alt = (
+        f"{pixels} numbers, one of each pixel, beside {outputs} weights, one of each output. "
+        f"{pixels + outputs} numbers are loaded for {pixels * outputs} products, each of which is "
+        "added to a sum of its own that stays in a register."
+    )
+    return figure
