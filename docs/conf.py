@@ -14,6 +14,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(p) for p in (DOCS / "_ext", ROOT, ROOT / "tools", ROOT / "benchmarks")]
 
 import course  # noqa: E402
+import formulas  # noqa: E402
 import sources  # noqa: E402
 import tables  # noqa: E402
 import tryout  # noqa: E402
@@ -91,4 +92,5 @@ tryout.write_pages(DOCS)
 def setup(app):
     app.connect("doctree-read", sources.link_names)
     app.connect("doctree-read", course.describe_pictures)
+    app.connect("doctree-read", formulas.keep_punctuation)
     return {"parallel_read_safe": True}

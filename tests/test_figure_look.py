@@ -128,3 +128,11 @@ def test_a_tile_of_registers_loads_less_than_it_multiplies():
     figure.draw_without_rendering()
     assert len(figure.axes[0].patches) == 16 + 8
     assert "8 numbers are loaded for 16 products" in figure.alt
+
+
+def test_a_curve_without_points_has_no_name_at_its_end():
+    figure = figures.lines({"train": ([1, 20_000], [3, 2]), "valid": ([], [])}, "x", "y")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.texts] == ["train"]
+    assert "20,000" in {t.get_text() for t in axes.get_xticklabels()}

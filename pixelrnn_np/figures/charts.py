@@ -41,12 +41,14 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.0, markers=Tru
         axes.set_ylim(ylim)
     for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
         plain_numbers(axis)
+    if not logx and axes.get_xlim()[1] >= 1e4:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     if logx and len(tried := {float(v) for x, _ in named.values() for v in x}) <= 6:
         axes.set_xticks(sorted(tried))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y")
     plain(axes)
-    ends = {label: (x[-1], y[-1]) for label, (x, y) in named.items()} if legend == "ends" else {}
+    ends = {k: (x[-1], y[-1]) for k, (x, y) in named.items() if len(x) and legend == "ends"}
     if len({float(x) for x, _ in ends.values()}) > 1:
         ends = {}  # curves that end elsewhere: names above
     if len(named) > 1 and not ends:
