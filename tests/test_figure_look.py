@@ -84,6 +84,11 @@ def test_a_thing_has_one_colour_in_every_figure():
     assert (
         first["adam, 0.010"] == second["adam, 0°"] == of("SOAP, 1×32", "Adam, 1×32")["Adam, 1×32"]
     )
+    kinds = ("neither", "skip", "residual", "both")
+    assert of("both", "skip")["both"] == of(*kinds)["both"] != of(*kinds)["neither"]
+    biases = of("plain", "LSTM, forget bias 0", "LSTM, forget bias 1")
+    assert biases["LSTM, forget bias 1"] == of("forget bias 0", "forget bias 1")["forget bias 1"]
+    assert colour_of("PyTorch, Adam, 1×32") != colour_of("Adam, 1×32")
     shapes = ("softmax", "a bell, cut off", "a bell, gathered")
     p = np.full(17, 1 / 17)
     image = np.zeros((8, 8, 1), np.uint8)

@@ -11,10 +11,7 @@ THIS, NEXT = "$x_l$", "$x_{l+1}$"
 def _flow(plan, first, last, label="", size="", back=False, colour=None):
     """An arrow along a row of boxes, its words in the middle of the gap between them."""
     plan.arrow(first, last, back=back, colour=colour)
-    ends = [plan.patches[name] for name in (first, last)]
-    ends = [p.get_patch_transform().transform_path(p.get_path()).get_extents() for p in ends]
-    left, right = sorted(ends, key=lambda box: box.x0)
-    x, y = (left.x1 + right.x0) / 2, plan.places[first][1]
+    x, y = plan.between(first, last), plan.places[first][1]
     plan.say(x, y + 0.34, label, 9.5, CURRENT if back else BLACK)
     plan.say(x, y - 0.34, size)
 

@@ -44,7 +44,7 @@ def you_are_here(number):
         plan.box(name, x, y, f"{name}\n{COURSE[name][0]}", width, 1.15, colour)
         if name == number:
             plan.axes.texts[-1].set(color="white", fontweight="bold")
-            if len(COURSE[name][0]) > 7:  # bold letters are wider
+            if len(COURSE[name][0]) > 6:  # bold letters are wider
                 plan.axes.texts[-1].set_fontsize(8.5)
 
     if number:

@@ -56,11 +56,19 @@ class Diagram:
                 "patchB": self.patches[last],
             },
         )  # fmt: skip
-        x, y = ((a + b) / 2 for a, b in zip(start, end, strict=True))
+        x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        x = self.between(first, last) if start[1] == end[1] else x
         if label:
             self.axes.text(x, y + lift, label, ha="center", va="bottom", fontsize=9.5, color=colour)
         if size:
             self.axes.text(x, y - lift, size, ha="center", va="top", fontsize=9, color="#666666")
+
+    def between(self, first, last):
+        """The middle of the gap between two things in a row: where an arrow's words stand."""
+        ends = [self.patches[name] for name in (first, last)]
+        ends = [p.get_patch_transform().transform_path(p.get_path()).get_extents() for p in ends]
+        left, right = sorted(ends, key=lambda box: box.x0)
+        return (left.x1 + right.x0) / 2
 
     def corner(self, points, last, colour=BLACK, back=False):
         """A line along `points`, ending with an arrowhead at the edge of a box."""
@@ -194,9 +202,9 @@ def lstm_sketch(back=False):
     for name, x, y, text in (("below c", 18.0, 6.1, "row r+1"), ("below h", 18.0, 2.1, "row r+1"),
                              ("above", 17.6, 4.9, "layer above")):  # fmt: skip
         plan.box(name, x, y, text, 2.4 if name == "above" else 1.9, 0.7, "none")
-    plan.box("K_ss", 4.15, 2.5, "$K^{ss}$, 1×k", 1.9, 0.85)
-    plan.box("K_is", 4.15, 0.8, "$K^{is}$, B, 1×k", 2.25, 0.85)
-    for name, x, y, text in (("sum", 6.0, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
+    plan.box("K_ss", 4.0, 2.5, "$K^{ss}$, 1×k", 1.9, 0.85)
+    plan.box("K_is", 4.05, 0.8, "$K^{is}$, B, 1×k", 2.25, 0.85)
+    for name, x, y, text in (("sum", 5.75, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
                              ("put", 10.5, 4.9, "⊙"), ("add", 10.5, 6.1, "+"),
                              ("show", 14.7, 3.5, "⊙")):  # fmt: skip
         plan.node(name, x, y, text)

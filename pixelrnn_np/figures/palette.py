@@ -20,9 +20,11 @@ WAITING = (0.0, 0.27, 0.42)
 GENERATED = AMBER
 
 MODELS = {"pixelcnn": GREEN, "row_lstm": BLUE, "diagonal_bilstm": ORANGE, "multi_scale": PURPLE}
-OPTIMISERS = {"plain descent": GREY, "rmsprop": AMBER, "adam": BLUE, "soap": PURPLE,
-              "pytorch": BLACK}  # fmt: skip
+OPTIMISERS = {"pytorch": BLACK, "plain descent": GREY, "rmsprop": AMBER, "adam": BLUE,
+              "soap": PURPLE}  # fmt: skip
 SHAPES = {"softmax": BLUE, "a bell, cut off": ORANGE, "a bell, gathered": GREEN}  # §5.3's contest
+CONNECTIONS = {"neither": BLUE, "skip": ORANGE, "residual": GREEN, "both": PURPLE}  # §3.3
+MEMORIES = {"plain": BLUE, "forget bias 0": ORANGE, "forget bias 1": GREEN, "forget bias 4": PURPLE}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)
 PALE = "#9EC5DE"  # BLUE, lighter: bars behind lines
 QUIET, FAINT = "#555555", "#E6E6E6"  # words and frames of axes; lines behind curves
@@ -88,12 +90,13 @@ def bare(axes):
 
 
 def colour_of(label, place=0):
-    """A thing's own colour, if `label` is or begins with its name; else that of its place."""
-    own = MODELS | SHAPES | OPTIMISERS
-    if label in own:
-        return own[label]
-    known = [c for name, c in OPTIMISERS.items() if f"{label}".lower().startswith(f"{name}, ")]
-    return known[0] if known else SERIES[place % len(SERIES)]
+    """A thing's own colour, if `label` is, begins or ends with its name; else that of its place."""
+    own = MODELS | SHAPES | OPTIMISERS | CONNECTIONS | MEMORIES
+    text = f"{label}".lower()
+    for name, colour in own.items():
+        if text == name or text.startswith(f"{name}, ") or text.endswith(f", {name}"):
+            return colour
+    return SERIES[place % len(SERIES)]
 
 
 def plain(axes):
