@@ -175,7 +175,8 @@ def draw():
     for model, curves in named.items():
         low = min(min(nats) for _, nats in curves.values())
         figure = figures.lines(
-            dict(sorted(curves.items())), "CPU minutes of one core", "validation nats per image",
+            dict(sorted(curves.items())), f"CPU minutes of one core: {TITLES[model]}",
+            "validation nats per image",
             legend="above", logx=True, ylim=(low - 0.5, low + 8),
         )  # fmt: skip
         figure.savefig(ROOT / "docs" / f"optimisers-{model}.png", dpi=130)

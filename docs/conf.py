@@ -14,6 +14,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(p) for p in (DOCS / "_ext", ROOT, ROOT / "tools", ROOT / "benchmarks")]
 
 import course  # noqa: E402
+import formulas  # noqa: E402
 import sources  # noqa: E402
 import tables  # noqa: E402
 import tryout  # noqa: E402
@@ -36,7 +37,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "commands",
 ]
-exclude_patterns = ["_build", "generated", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "generated", "optimisers_table.md", "**/.ipynb_checkpoints"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r".*")]  # docstrings name types in words
 
@@ -69,6 +70,8 @@ html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "navigation_with_keys": False,
+    "navbar_persistent": [],  # the sidebar has the search
+    "footer_content_items": ["copyright.html"],
 }
 
 
@@ -89,4 +92,5 @@ tryout.write_pages(DOCS)
 def setup(app):
     app.connect("doctree-read", sources.link_names)
     app.connect("doctree-read", course.describe_pictures)
+    app.connect("doctree-read", formulas.keep_punctuation)
     return {"parallel_read_safe": True}

@@ -64,6 +64,8 @@ DRAWN = {
     "field_growing": lambda r: figures.field_growing({"a": np.tri(3)}, (2, 2)).picture(),
     "rows_scanned": lambda r: figures.rows_scanned(2, 3).picture(),
     "diagonals_scanned": lambda r: figures.diagonals_scanned(2, 3).picture(),
+    "dumbbells": lambda r: figures.dumbbells({"a": (1.0, 2.0)}, ("one", "other"), "nats"),
+    "register_tile": lambda r: figures.register_tile(),
     "distributions": lambda r: figures.distributions({"a": np.ones(4) / 4}),
     "gallery": lambda r: figures.gallery({"a": image()[0]}, 4),
     "raster": lambda r: figures.raster({"a": np.arange(6).reshape(2, 3)}, 4),

@@ -36,7 +36,7 @@ decompressed and compared. Bits per image; the file's header and its checksum co
 
 {table}
 
-What the columns mean. *Nats in bits*: the model's −ln p over ln 2, by its ordinary forward pass.
+What the lines mean. *Nats in bits*: the model's −ln p over ln 2, by its ordinary forward pass.
 *The file*: all that `compress` wrote. *Raw*: the values packed, one bit for two levels, five for
 seventeen, eight for 256. gzip and xz were given all images in one run, packed or a byte per value,
 whichever came out smaller. PNG, lossless WebP and CCITT Group 4 (Pillow has no JBIG2) were given
@@ -47,7 +47,7 @@ What they do not say. The model's own size is not counted, nor are the compresso
 model was trained on images of the same kind, the general compressors were not. It takes each image
 for itself, where compressors that get all images at once find again what another image had. That is
 why gzip, xz and the sheets do so well on `photos16`: its images are crops of two photographs, and
-overlap. Only the columns *a file each* compare there.
+overlap. Only the lines *a file each* compare there.
 
 {runs}
 
@@ -85,14 +85,14 @@ def measure(name, run=None, threads=None):
 def page(figures):
     """The text of docs/compression.md."""
     others = list(dict.fromkeys(name for f in figures for name in f["others"]))
-    head = ["images", "nats in bits", "the file", *others]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    columns = [["bits per image", "---", "nats in bits", "**the file**", *others]]
     for f in figures:
         bits = [f["nats"] / np.log(2), 8 * f["file"], *(8 * f["others"].get(o, 0) for o in others)]
         cells = [f"{b / f['images']:,.1f}" if b else "" for b in bits]
         cells[1] = f"**{cells[1]}**"
-        what = f"{f['data']}, {'×'.join(map(str, f['shape']))}, {f['levels']} levels"
-        lines.append([f"{what} ({f['model']})", *cells])
+        size = f"{'×'.join(map(str, f['shape']))}, {f['levels']} levels"
+        columns.append([f"{f['data']}<br>{size}<br>{f['model']}", "---:", *cells])
+    lines = list(zip(*columns, strict=True))
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return TEXT.format(table=table, runs="\n".join(map(sentence, figures)))
 

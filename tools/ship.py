@@ -189,11 +189,12 @@ def curve(history, paper=None):
         named[key] = list(zip(*points, strict=True)) or [(), ()]
         scale += [y for x, y in points if x >= 0.1 * history[-1]["images"]]
     levels = {} if paper is None else {"the paper's test": paper}
-    figure = figures.lines(named, "images seen", "nats per image", levels=levels, markers=False)
     low, high = min([*scale, *levels.values()]), max([*scale, *levels.values()])
-    figure.axes[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    margin = 0.05 * (high - low)
+    figure = figures.lines(named, "images seen", "nats per image", levels=levels, markers=False,
+                           ylim=(low - margin, high + margin))  # fmt: skip
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format="png", dpi=100)
     return buffer.getvalue()
 
 

@@ -44,7 +44,7 @@ def example_text(example):
     parts = [f"```shell\n{folded(example['command'])}\n```"]
     if not example.get("shows"):
         parts.append(f"```{{literalinclude}} /guide/examples/{example['name']}.txt\n"
-                     ":language: none\n```")  # fmt: skip
+                     ":language: text\n```")  # fmt: skip
     for k, shown in enumerate(example.get("shows", ())):
         picture = f"/guide/examples/{example['name']}-{k + 1}.{shown.rsplit('.', 1)[1]}"
         parts.append(f":::{{figure}} {picture}\n:alt: {example['alt'][k]}\n\n"

@@ -8,7 +8,7 @@ import table4
 from files import write
 
 import pixelrnn_np as pr
-from pixelrnn_np import pretrained
+from pixelrnn_np import figures, pretrained
 
 
 def card(name):
@@ -33,17 +33,42 @@ Nats per image during the training.
 """
 
 
+def against_the_paper(cards, path):
+    """Draws the test nats of the paper's Table 4 beside those of the weights. Returns Markdown."""
+    pairs = {}
+    for c in sorted(cards, key=table4.place_of):
+        nats = table4.papers_nats(c)
+        if nats is not None:
+            size = f"{c['model']['layers']}×{c['model']['h']}"
+            pairs[f"{c['model']['name']}, {size}"] = (nats, c["nats"]["test"])
+    figure = figures.dumbbells(pairs, ("the paper", "here"), "test nats per image; less is better")
+    return picture(figure, path, "Grey: the paper's Table 4. In colour: weights of the package.")
+
+
+def picture(figure, path, caption):
+    """Saves a figure of the site, twice as fine as it is shown. Returns its Markdown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width = round(figure.get_figwidth() * figure.dpi)
+    figure.savefig(path, format="png", dpi=2 * figure.dpi)
+    return (f":::{{figure}} /generated/{path.name}\n:alt: {figure.alt}\n:width: {width}px\n\n"
+            f"{caption}\n:::\n")  # fmt: skip
+
+
 def results(cards):
-    """What the weights of the package reach: one table for each data set."""
+    """What the weights of the package reach: one table for the paper's data, one for the rest."""
     parts = []
-    for data in sorted({c["data"]["name"] for c in cards}):
-        mine = [c for c in cards if c["data"]["name"] == data]
+    ours = "binarized_mnist"
+    for title, among in (
+        (ours, {ours}),
+        ("Other data", {c["data"]["name"] for c in cards} - {ours}),
+    ):
+        mine = [c for c in cards if c["data"]["name"] in among]
         mine.sort(key=lambda c: (table4.place_of(c), c["name"]))
         head = ["weights", *table4.HEAD[2:]]
-        rows = [[link(c), *table4.row(c)[2:]] for c in mine]
-        if not any(row[-1] for row in rows):  # the paper has no number for this set
-            head, rows = head[:-1], [row[:-1] for row in rows]
-        parts += [f"## {data}", markdown_table(head, rows)]
+        rows = [[link(c, whole=title != ours), *table4.row(c)[2:]] for c in mine]
+        kept = [k for k in range(len(head)) if any(row[k] for row in rows)]  # the paper has few
+        head, *rows = ([row[k] for k in kept] for row in (head, *rows))
+        parts += [f"## {title}", markdown_table(head, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -71,10 +96,19 @@ def markdown_table(head, rows):
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def speed(root):
-    """The tables of `make bench`, from its results."""
+def speed(root, drawn):
+    """A figure and the tables of `make bench`, from its results; ranges stand below medians."""
     path = root / "benchmarks" / "results.json"
-    return report.markdown(json.loads(path.read_text(encoding="utf-8"))) + "\n"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    ratios = {f"{s['model']}, h = {s['h']}, batch {s['batch']}": s["ratio"]["median"]
+              for s in found["steps"]}  # fmt: skip
+    figure = figures.bars(ratios, "times as fast as the fastest PyTorch", form="{:.1f}×")
+    shown = picture(figure, drawn, "A training step, against the fastest of three ways in PyTorch.")
+    lines = [
+        line.replace(" (", "<br>(") if line.startswith("| ") else line
+        for line in report.markdown(found).splitlines()
+    ]
+    return "\n".join([shown, *lines]) + "\n"
 
 
 def rest_of_api(docs):
@@ -92,9 +126,15 @@ def write_tables(root, docs):
     """docs/generated/*.md."""
     generated = docs / "generated"
     cards = [pr.pretrained_card(name) for name in pr.list_pretrained()]
+    course_map = figures.you_are_here(None)
+    shown = picture(
+        course_map, generated / "map.png", "Above, the way of an image through a network."
+    )
+    write(generated / "map.md", shown)
     write(generated / "cards.md", "\n".join(card(c["name"]) for c in cards))
     write(generated / "pretrained.txt", pretrained.table() + "\n")
-    write(generated / "results.md", results(cards))
+    shown = against_the_paper(cards, generated / "results.png")
+    write(generated / "results.md", shown + "\n" + results(cards))
     write(generated / "recipes.md", recipes(cards))
-    write(generated / "speed.md", speed(root))
+    write(generated / "speed.md", speed(root, generated / "speed.png"))
     write(generated / "api.md", rest_of_api(docs))

@@ -4,14 +4,14 @@ One visual language for all of them: see palette.py.
 """
 
 from .blocks import block_sketch, conditional_sketch
-from .charts import Table, bars, curves, lines
+from .charts import Table, bars, curves, dumbbells, lines
 from .compare import sheets
 from .course_map import you_are_here
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
 from .gates import gate_lines, gate_maps
-from .grids import convolution, masks, numbers, skewed
+from .grids import convolution, masks, numbers, register_tile, skewed
 from .guesses import colour_guess, opinions
 from .intervals import intervals
 from .likelihood import distributions, gallery, raster
@@ -44,6 +44,7 @@ __all__ = [
     "decided",
     "diagonals_scanned",
     "distributions",
+    "dumbbells",
     "enlarged",
     "feature_maps",
     "field_growing",
@@ -69,6 +70,7 @@ __all__ = [
     "opinions",
     "picture",
     "raster",
+    "register_tile",
     "roofline",
     "row_taps",
     "rows_scanned",

@@ -11,10 +11,7 @@ THIS, NEXT = "$x_l$", "$x_{l+1}$"
 def _flow(plan, first, last, label="", size="", back=False, colour=None):
     """An arrow along a row of boxes, its words in the middle of the gap between them."""
     plan.arrow(first, last, back=back, colour=colour)
-    ends = [plan.patches[name] for name in (first, last)]
-    ends = [p.get_patch_transform().transform_path(p.get_path()).get_extents() for p in ends]
-    left, right = sorted(ends, key=lambda box: box.x0)
-    x, y = (left.x1 + right.x0) / 2, plan.places[first][1]
+    x, y = plan.between(first, last), plan.places[first][1]
     plan.say(x, y + 0.34, label, 9.5, CURRENT if back else BLACK)
     plan.say(x, y - 0.34, size)
 
@@ -75,19 +72,19 @@ def conditional_sketch(back=False):
     Numbers in brackets are the steps of notebook 08.
     """
     plan = Diagram(19, 5.4)
-    for name, x, y, text, width in (("small", 1.3, 4.6, "small image", 2.5),
-                                    ("e", 9.2, 4.6, "e", 0.7),
+    for name, x, y, text, width in (("small", 1.4, 4.6, "small image", 2.7),
+                                    ("e", 10.4, 4.6, "e", 0.7),
                                     ("x", 1.1, 0.8, "x", 0.7)):  # fmt: skip
         plan.box(name, x, y, text, width, 0.7, "none")
-    plan.box("stamps", 4.5, 4.6, "stamps, 2f×2f", 2.8, 0.9)
-    plan.box("ReLU", 7.3, 4.6, "ReLU", 1.2, 0.8, PLAIN)
-    plan.box("first", 4.5, 0.8, "7×7, mask A", 2.5, 0.9)
-    columns = (9.2, 12.6)
+    plan.box("stamps", 5.2, 4.6, "stamps, 2f×2f", 3.2, 0.9)
+    plan.box("ReLU", 8.4, 4.6, "ReLU", 1.3, 0.85, PLAIN)
+    plan.box("first", 5.2, 0.8, "7×7, mask A", 2.8, 0.9)
+    columns = (10.4, 13.6)
     for k, x in enumerate(columns, 1):
         plan.box(f"K{k}", x, 2.8, f"$K^{{fs({k})}}$, 1×1", 2.9, 0.9)
         plan.box(f"layer{k}", x, 0.8, f"layer {k}", 1.8, 0.9)
-    plan.box("head", 15.5, 0.8, "head", 1.5, 0.9)
-    plan.box("logits", 18.1, 0.8, "logits", 1.4, 0.7, "none")
+    plan.box("head", 16.1, 0.8, "head", 1.4, 0.9)
+    plan.box("logits", 18.2, 0.8, "logits", 1.5, 0.7, "none")
     if back:
         road = ["logits", "head", "layer2", "layer1", "first"]
         for a, b in pairwise(road):
@@ -96,12 +93,12 @@ def conditional_sketch(back=False):
             plan.arrow(f"layer{k}", f"K{k}", back=True)
             plan.say(x + 0.8, 1.75, f"$dz_{k}$", 10, CURRENT)
         plan.arrow("K1", "e", back=True)
-        plan.say(9.65, 3.7, "(1)")
-        plan.corner([(12.6, 3.25), (12.6, 4.6)], "e", CURRENT, back=True)
-        plan.say(11.1, 4.9, "de, a sum (1)", 9.5, CURRENT)
+        plan.say(10.85, 3.7, "(1)")
+        plan.corner([(13.6, 3.25), (13.6, 4.6)], "e", CURRENT, back=True)
+        plan.say(12.2, 4.9, "de, a sum (1)", 9.5, CURRENT)
         plan.arrow("e", "ReLU", back=True)
         _flow(plan, "ReLU", "stamps", "dy", "(2)", back=True)
-        plan.say(4.5, 3.8, "dK, db (3)", 9.5, CURRENT)
+        plan.say(5.2, 3.8, "dK, db (3)", 9.5, CURRENT)
         plan.figure.alt = (
             "From right to left: the gradient comes from the logits through head and layers. Each "
             "layer sends its dz through its own K_fs to e, where the two are added to de. It goes "
@@ -112,8 +109,8 @@ def conditional_sketch(back=False):
     _flow(plan, "stamps", "ReLU", "y", "h")
     plan.arrow("ReLU", "e")
     plan.arrow("e", "K1")
-    plan.say(9.5, 3.7, "h")
-    plan.corner([(9.55, 4.6), (12.6, 4.6)], "K2")
+    plan.say(10.7, 3.7, "h")
+    plan.corner([(10.75, 4.6), (13.6, 4.6)], "K2")
     for k, x in enumerate(columns, 1):
         plan.arrow(f"K{k}", f"layer{k}")
         plan.say(x + 0.75, 1.75, "+ 4h")

@@ -1,31 +1,35 @@
 """Curves, bars and tables: few marks, labels beside what they name."""
 
+import re
+from numbers import Real
+from textwrap import wrap
+
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..console import shown
-from .palette import BLACK, BLUE, GREY, MODELS, SERIES, drawn, new, plain
+from .palette import BLACK, BLUE, FAINT, GREY, MODELS, QUIET, colour_of, drawn, new, plain
 from .words import listed, sentence, words
 
 
 @drawn
-def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=True, legend="inside",
+def lines(named, xlabel, ylabel, log=False, levels=None, height=3.0, markers=True, legend="ends",
           logx=False, ylim=None):  # fmt: skip
-    """Curves {label: (x, y)}; levels: {label: y}, dashed. A model's name gives its own colour.
+    """Curves {label: (x, y)}; levels: {label: y}, dashed. A known thing has its own colour.
 
-    legend: "inside" the axes where there is room, or "above" them; log, logx: powers of ten along
-    an axis; ylim: None or (low, high).
+    legend: names stand at the curves' "ends", in their colours, or "above" the axes, as they do
+    where curves end at different places; log, logx: powers of ten along an axis; ylim: None or
+    (low, high).
     """
     figure = new(height)
     axes = figure.subplots()
+    colours = {label: colour_of(label, k) for k, label in enumerate(named)}
     for k, (label, (x, y)) in enumerate(named.items()):
-        colour = MODELS.get(label, SERIES[k % len(SERIES)])
-        axes.plot(x, y, "o-" if markers else "-", color=colour, label=label, markersize=4)
-    for label, y in (levels or {}).items():
+        alike = list(colours.values())[:k].count(colours[label])  # of one colour: dashed, dotted
+        axes.plot(x, y, ("-", "--", ":")[alike % 3], marker="o" if markers else None, markersize=4,
+                  color=colours[label], label=label)  # fmt: skip
+    for y in (levels or {}).values():
         axes.axhline(y, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(label, (1, y), xycoords=("axes fraction", "data"), xytext=(0, 2),
-                      textcoords="offset points", ha="right", va="bottom", fontsize=9,
-                      color="#555555")  # fmt: skip
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if all(isinstance(v, (int, np.integer)) for x, _ in named.values() for v in x):
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -37,22 +41,66 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.2, markers=Tru
         axes.set_ylim(ylim)
     for axis in [axes.yaxis] * log + [axes.xaxis] * logx:
         plain_numbers(axis)
+    if not logx and axes.get_xlim()[1] >= 1e4:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     if logx and len(tried := {float(v) for x, _ in named.values() for v in x}) <= 6:
         axes.set_xticks(sorted(tried))
         axes.xaxis.set_minor_locator(NullLocator())
-    if len(named) > 1 or levels:
-        above = {"ncols": 2, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
-        axes.legend(frameon=False, **(above if legend == "above" else {}))
+    axes.grid(axis="y")
     plain(axes)
+    ends = {k: (x[-1], y[-1]) for k, (x, y) in named.items() if len(x) and legend == "ends"}
+    if len({float(x) for x, _ in ends.values()}) > 1:
+        ends = {}  # curves that end elsewhere: names above
+    if len(named) > 1 and not ends:
+        axes.legend(frameon=False, ncols=2 if len(named) < 5 else 3, loc="lower center",
+                    bbox_to_anchor=(0.5, 1.0))  # fmt: skip
+    _name_ends(axes, ends if len(named) > 1 or levels else {}, levels or {}, colours)
     figure.alt = words(figure) + (f" Dashed: {listed(levels)}." if levels else "")
     return figure
+
+
+def _name_ends(axes, ends, levels, colours):
+    """Names at the right of curves {label: (x, y)} and levels {label: y}, none over another."""
+    shown = {label: "\n".join(wrap(label, 24)) for label in (*ends, *levels)}
+    line = 0.185 / (axes.figure.get_size_inches()[1] - 0.65)  # of text, part of the axes' height
+    places = []
+    for label, y in [*((k, y) for k, (_, y) in ends.items()), *levels.items()]:
+        to_axes = axes.transData + axes.transAxes.inverted()
+        height = to_axes.transform((axes.get_xlim()[1], y))[1]
+        places.append((label, min(max(height, 0.0), 1.0), line * (shown[label].count("\n") + 1)))
+    for label, height in spread(places).items():
+        axes.annotate(shown[label], (1, height), xycoords="axes fraction", xytext=(6, 0),
+                      textcoords="offset points", va="center", ha="left", fontsize=9.5,
+                      color=colours.get(label, QUIET), linespacing=1.05)  # fmt: skip
+
+
+def spread(places):
+    """Heights of labels [(label, height, size)] moved as little as keeps them apart: {label: …}."""
+    groups = []  # of neighbours that touch: (middle, size, members)
+    for label, height, size in sorted(places, key=lambda place: place[1]):
+        groups.append([height, size, [(label, size)], [height]])
+        while len(groups) > 1 and (
+            groups[-1][0] - groups[-2][0] < (groups[-1][1] + groups[-2][1]) / 2
+        ):
+            _, size, members, heights = groups.pop()
+            groups[-1][1] += size
+            groups[-1][2] += members
+            groups[-1][3] += heights
+            groups[-1][0] = float(np.mean(groups[-1][3]))
+    found = {}
+    for middle, size, members, _ in groups:
+        at = middle - size / 2
+        for label, own in members:
+            found[label], at = at + own / 2, at + own
+    return found
 
 
 def plain_numbers(axis):
     """A logarithmic axis says 0.1, 1 and 1,000 where powers of ten are not needed; never 6×10⁰."""
     low, high = axis.get_view_interval()
-    if high < 20 * low:
-        steps = (1, 2, 3, 5) if high > 4 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
+    if high < 100 * low:
+        steps = (1, 2, 5) if high > 20 * low else (1, 2, 3, 5)
+        steps = steps if high > 4 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)
         axis.set_major_locator(LogLocator(subs=steps))
     if low >= 5e-4 and high <= 1e6:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v >= 10 else f"{v:g}"))
@@ -81,9 +129,10 @@ def bars(named, xlabel, highlight=(), form="{:.4g}", log=False):
 
     log: whether lengths are logarithms, from the power of ten below the least number.
     """
-    figure = new(0.42 * len(named) + 0.8)
+    figure = new(0.36 * len(named) + 0.7)
     axes = figure.subplots()
-    colours = [MODELS.get(k, BLUE if not highlight or k in highlight else GREY) for k in named]
+    plain_bar = [BLUE if not highlight or k in highlight else GREY for k in named]
+    colours = [MODELS.get(k.split(",")[0], c) for k, c in zip(named, plain_bar, strict=True)]
     values = np.array(list(named.values()), float)
     low = 10 ** np.floor(np.log10(values.min())) if log else 0
     drawn = axes.barh(list(named), values - low, left=low, color=colours, height=0.65)
@@ -99,6 +148,43 @@ def bars(named, xlabel, highlight=(), form="{:.4g}", log=False):
     plain(axes)
     figure.alt = sentence(
         f"{xlabel}: " + "; ".join(f"{k} {form.format(v)}" for k, v in named.items())
+    )
+    return figure
+
+
+def _counts(value, shown):
+    """Whether a cell of a table is a number, the text of one, or empty."""
+    return isinstance(value, Real) or not re.sub(r"[-−+≤]?[\d.,]*\d(e[-+]?\d+)? ?[%×]?", "", shown)
+
+
+@drawn
+def dumbbells(named, ends, xlabel):
+    """Two numbers in each line, {label: (one, other)}, as points with a line between them.
+
+    ends: what the two are called; the second has the colour of its line's model.
+    """
+    figure = new(0.42 * len(named) + 1.05)
+    axes = figure.subplots()
+    for k, (label, (one, other)) in enumerate(named.items()):
+        axes.plot([one, other], [k, k], color=FAINT, lw=4, zorder=1, solid_capstyle="round")
+        axes.plot(one, k, "o", color=GREY, markersize=9)
+        axes.plot(other, k, "o", color=MODELS.get(label.split(",")[0], BLUE), markersize=9)
+        for x, from_other in ((one, other), (other, one)):
+            left = x < from_other
+            axes.annotate(f"{x:.2f}", (x, k), xytext=(-9 if left else 9, 0), va="center",
+                          textcoords="offset points", ha="right" if left else "left")  # fmt: skip
+    for name, x in zip(ends, next(iter(named.values())), strict=True):
+        axes.annotate(name, (x, -0.32), ha="center", va="bottom", color=QUIET, fontsize=9.5)
+    axes.set(xlabel=xlabel, ylim=(len(named) - 0.5, -0.95))
+    axes.set_yticks(range(len(named)), list(named))
+    axes.tick_params(axis="y", length=0)
+    axes.margins(x=0.15)
+    axes.grid(axis="x")
+    plain(axes)
+    axes.spines["left"].set_visible(False)
+    figure.alt = sentence(
+        f"{xlabel}, {ends[0]} and {ends[1]}: "
+        + "; ".join(f"{k} {a:.2f} and {b:.2f}" for k, (a, b) in named.items())
     )
     return figure
 
@@ -121,7 +207,10 @@ class Table:
             for row in self.values
         ]
         self.right = [
-            all(isinstance(row[k], (int, float)) for row in self.values)
+            any(row[k] for row in self.rows)
+            and all(
+                _counts(row[k], shown[k]) for row, shown in zip(self.values, self.rows, strict=True)
+            )
             for k in range(len(self.headers))
         ]
 

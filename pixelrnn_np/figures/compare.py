@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .palette import bare, drawn, panels
+from .palette import WIDTH, bare, drawn, panels
 from .tiles import finer, tile
 from .words import pictures, titles
 
@@ -18,7 +18,7 @@ def sheets(named, levels, columns=4, across=None, waiting=None):
     lines = max(title.count("\n") for title in named)
     ratio = rows * first.shape[1] / (columns * first.shape[2])
     per_row = across or len(named)
-    side = min(7.6 / per_row, 3.4)
+    side = min(WIDTH / per_row, 3.4)
     height = -(-len(named) // per_row) * (side * ratio + 0.35 + 0.17 * lines)
     figure, axes = panels(len(named), height=height, columns=per_row)
     for a, (title, images) in zip(axes, named.items(), strict=True):

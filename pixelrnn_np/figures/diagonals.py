@@ -3,7 +3,7 @@
 import numpy as np
 
 from .grids import _frame, _ratio, cell, outline, rows_of_words
-from .palette import CURRENT, FUTURE, SEEN, colour_legend, drawn, new, panels
+from .palette import CURRENT, FUTURE, SEEN, WIDTH, colour_legend, drawn, new, panels
 
 
 @drawn
@@ -62,7 +62,7 @@ def wavefront(height, width, t, mirrored=False):
     Arrows lead from the two states that one of the pixels of the diagonal reads, where it has them.
     mirrored: from right to left, where the map is flipped before it is skewed.
     """
-    figure = new(0.62 * 7.6 * height / (height + width) + 0.75)
+    figure = new(0.62 * WIDTH * height / (height + width) + 0.75)
     left, right = figure.subplots(1, 2, width_ratios=[width, height + width - 1])
     for r, q in np.ndindex(height, width):
         ground = SEEN if r + q < t else CURRENT if r + q == t else FUTURE

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoint import write_atomically
-from .palette import BLUE, GREY, ORANGE, drawn, new
+from .palette import BLUE, GREY, ORANGE, QUIET, drawn, new, plain
 from .tiles import enlarged, tile, to_rgb
 
 
@@ -95,9 +95,12 @@ def save_loss_curve(path, history, baselines=None):
             axes.plot(*zip(*points, strict=True), style, color=colour, label=key, markersize=4)
     for name, nats in (baselines or {}).items():
         axes.axhline(nats, color=GREY, linestyle="--", linewidth=1)
-        axes.text(axes.get_xlim()[0], nats, f" {name}", color="#555555", va="bottom", fontsize=9)
+        axes.annotate(name.replace(" ", "\n", 1), (1, nats), xycoords=("axes fraction", "data"),
+                      xytext=(6, 0), textcoords="offset points", va="center", color=QUIET,
+                      fontsize=9.5, linespacing=1.0)  # fmt: skip
     axes.set(xlabel="update", ylabel="nats per image")
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y")
+    plain(axes)
     if axes.get_legend_handles_labels()[0]:
         # The best place takes a search, and matplotlib warns if a busy machine makes it slow.
         axes.legend(frameon=False, loc="upper right")

@@ -138,7 +138,7 @@ def rows_scanned(height=5, width=7, k=3):
             film.arrow(x + q + v + 0.5, 1.5 + r, x + q + 0.5 + 0.22 * v, 2.05 + r)
         film.words(
             film.width / 2, height + 2.6,
-            f"step {r}: all of row {r} at once. K_is reads row {r} of x, K_ss "
+            f"step {r}: all of row {r} at once. Kⁱˢ reads row {r} of x, Kˢˢ "
             + (f"row {r - 1} of h" if r else "the learned h0"), 11,
         )  # fmt: skip
         film.legend(

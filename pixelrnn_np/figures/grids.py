@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, bare, drawn, new, panels
+from .palette import BLACK, CURRENT, FUTURE, SEEN, SIGNED, WIDTH, bare, drawn, new, panels
 from .words import rows_of, written
 
 
@@ -13,7 +13,7 @@ def masks(named, labels=None, centre=True):
     labels: names of the rows and columns, such as ("R", "G", "B"), for masks between features
     (row: output, column: input); centre: outline the middle, the pixel itself.
     """
-    figure, axes = panels(len(named), ratio=_ratio(named))
+    figure, axes = panels(len(named), ratio=_ratio(named), cells=_cells(named))
     for a, (title, mask) in zip(axes, named.items(), strict=True):
         mask = np.asarray(mask)
         for (r, q), value in np.ndenumerate(mask):
@@ -33,7 +33,7 @@ def numbers(named, form="{:.2g}", current=None, labels=None, columns=None):
     form: how a number is written; current: None or (row, col), outlined; columns: arrays in a row.
     """
     top = max(max(np.abs(np.asarray(a)).max(initial=0) for a in named.values()), 1e-12)
-    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
+    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named), cells=_cells(named))
     for a, (title, values) in zip(axes, named.items(), strict=True):
         values = np.asarray(values)
         _signed(a, values, top, form)
@@ -85,7 +85,7 @@ def _signed(axes, values, top, form):
     from matplotlib import colormaps
 
     for (r, q), value in np.ndenumerate(values):
-        colour = colormaps[SIGNED](0.5 + 0.5 * value / top)
+        colour = colormaps[SIGNED](0.5 + 0.43 * value / top)
         cell(axes, r, q, colour, written(value, form), abs(value) > 0.5 * top)
 
 
@@ -97,7 +97,7 @@ def skewed(letters):
     letters = np.asarray(letters)
     H, W = letters.shape
     shades = colormaps["Blues"](0.12 + 0.5 * np.arange(H + W - 1) / max(1, H + W - 2))
-    figure = new(0.62 * 7.6 * H / (H + 2 * W - 1) + 0.5)
+    figure = new(0.62 * WIDTH * H / (H + 2 * W - 1) + 0.5)
     left, right = figure.subplots(1, 2, width_ratios=[W, H + W - 1])
     for (r, q), name in np.ndenumerate(letters):
         cell(left, r, q, shades[r + q], name)
@@ -135,6 +135,10 @@ def outline(axes, r, q):
     )
 
 
+def _cells(named):
+    return max(np.shape(a)[1] for a in named.values())
+
+
 def _ratio(named):
     return max(np.shape(a)[0] / max(np.shape(a)[1], 1) for a in named.values())
 
@@ -148,3 +152,29 @@ def _frame(axes, shape, title, labels):
         axes.set_yticks(range(len(labels)), labels)
         axes.tick_params(length=0)
         axes.set(xlabel="input", ylabel="output")
+
+
+@drawn
+def register_tile(pixels=4, outputs=4):
+    """A tile of registers: numbers of `pixels` by weights of `outputs`, and a sum for each pair."""
+    figure = new(0.5 * (pixels + 2), 0.62 * (outputs + 4.2))
+    axes = figure.subplots()
+    for q in range(outputs):
+        cell(axes, -1.3, q, SEEN, f"$k_{{{q}}}$")
+    for r in range(pixels):
+        cell(axes, r, -1.3, SEEN, f"$x_{{{r}}}$")
+        for q in range(outputs):
+            cell(axes, r, q, "#F6DFC8", f"$x_{{{r}}}k_{{{q}}}$")
+    axes.text(outputs - 0.35, -1.3, "a weight of\neach output", va="center", fontsize=9.5)
+    axes.text(outputs - 0.35, (pixels - 1) / 2, "a sum for each:\nthese stay in\nregisters",
+              va="center", fontsize=9.5)  # fmt: skip
+    axes.text(-2.0, (pixels - 1) / 2, "a number of\neach pixel", va="center", ha="right",
+              fontsize=9.5)  # fmt: skip
+    axes.set(xlim=(-4.3, outputs + 2.1), ylim=(pixels - 0.4, -1.95), aspect="equal")
+    bare(axes)
+    figure.alt = (
+        f"{pixels} numbers, one of each pixel, beside {outputs} weights, one of each output. "
+        f"{pixels + outputs} numbers are loaded for {pixels * outputs} products, each of which is "
+        "added to a sum of its own that stays in a register."
+    )
+    return figure

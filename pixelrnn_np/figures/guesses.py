@@ -3,11 +3,10 @@
 import numpy as np
 
 from .grids import outline
-from .palette import BLUE, CURRENT, SERIES, WAITING, bare, drawn, new, plain
+from .palette import BLUE, CURRENT, PALE, WAITING, bare, colour_of, drawn, new, plain
 from .tiles import to_rgb
 from .words import listed
 
-BAR = "#9EC5DE"  # BLUE, lighter: lines are seen before it
 COLOURS = ("red", "green", "blue")
 
 
@@ -33,10 +32,10 @@ def opinions(image, named, levels, top=None):
                      bbox={"boxstyle": "round,pad=0.15", "fc": "#333", "ec": "none"})  # fmt: skip
         for k, (name, p) in enumerate(said.items()):
             if k == 0:
-                a.bar(range(levels), p, width=0.9, color=BAR, label=name)
+                a.bar(range(levels), p, width=0.9, color=PALE, label=name)
             else:
                 style = ("-", "--", ":")[(k - 1) % 3]
-                a.plot(range(levels), p, style, color=SERIES[k], lw=2, label=name)
+                a.plot(range(levels), p, style, color=colour_of(name, k), lw=2, label=name)
         _truth(a, truth)
         a.set(xlim=(-0.7, levels - 0.3), ylim=(0, top), xlabel="value", ylabel="p")
         a.set_xticks(range(0, levels, max(1, levels // 4)))

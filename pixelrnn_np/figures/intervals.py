@@ -1,6 +1,6 @@
 """Arithmetic coding as a picture: an interval within an interval within an interval."""
 
-from .palette import CURRENT, SEEN, drawn, new
+from .palette import BLACK, CURRENT, SEEN, drawn, new
 from .words import listed
 
 
@@ -11,7 +11,7 @@ def intervals(steps, titles=None):
     steps: [(parts, chosen)], parts {label: share}, the shares sum to 1; chosen: a label of it.
     titles: a text for each step, at its left.
     """
-    figure = new(0.85 * len(steps) + 0.2)
+    figure = new(0.72 * len(steps) + 0.1)
     axes = figure.subplots()
     for k, (parts, chosen) in enumerate(steps):
         left = 0.0
@@ -19,13 +19,14 @@ def intervals(steps, titles=None):
             colour = CURRENT if label == chosen else SEEN
             axes.barh(-k, share, left=left, height=0.42, color=colour, edgecolor="white")
             if share > 0.035:
-                axes.text(left + share / 2, -k, f"{label}", ha="center", va="center", fontsize=9)
+                axes.text(left + share / 2, -k, f"{label}", ha="center", va="center", fontsize=10,
+                          color="white" if label == chosen else BLACK)  # fmt: skip
             if label == chosen and k + 1 < len(steps):
                 for near, far in ((left, 0), (left + share, 1)):
                     axes.plot([near, far], [-k - 0.21, -k - 0.79], color="#777777", lw=0.8)
             left += share
         if titles:
-            axes.text(-0.02, -k, titles[k], ha="right", va="center", fontsize=9)
+            axes.text(-0.02, -k, titles[k], ha="right", va="center", fontsize=9.5)
     axes.set(xlim=(-0.02, 1.02), ylim=(0.4 - len(steps), 0.35))
     axes.axis("off")
     last = f" The last bar is the interval {titles[-1]}." if titles else ""

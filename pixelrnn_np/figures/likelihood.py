@@ -9,10 +9,11 @@ from .palette import (
     CURRENT,
     FUTURE,
     GREY,
+    PALE,
     SEEN,
-    SERIES,
     WIDTH,
     bare,
+    colour_of,
     drawn,
     panels,
     plain,
@@ -66,19 +67,19 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
     """
     figure, axes = panels(len(named), columns=columns, ratio=0.72)
     if len(named) == 1:
-        figure.set_size_inches(WIDTH, 2.7)
+        figure.set_size_inches(WIDTH, 2.6)
     labelled = False
     for a, (title, panel) in zip(axes, named.items(), strict=True):
         panel = panel if isinstance(panel, dict) else {None: panel}
         for k, (label, p) in enumerate(panel.items()):
-            colour = BLUE if len(panel) == 1 else SKIN
+            colour = BLUE if len(panel) == 1 else PALE
             if k == 0 and len(p) > 64:  # bars as thin as a pixel would be drawn pale
                 a.fill_between(np.arange(len(p) + 1) - 0.5, np.append(p, p[-1]), step="post",
                                color=colour, lw=0.5, label=label)  # fmt: skip
             elif k == 0:
                 a.bar(np.arange(len(p)), p, width=1.0, color=colour, label=label)
             else:
-                a.plot(np.arange(len(p)), p, color=SERIES[k], lw=1.6, label=label)
+                a.plot(np.arange(len(p)), p, color=colour_of(label, k), lw=1.8, label=label)
             labelled |= label is not None
         if values is not None and title in values:
             a.plot(values[title], -0.07, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
@@ -111,6 +112,3 @@ def _peak(title, panel, values):
     ]
     truth = f", the mark is at {int(values[title])}" if title in values else ""
     return sentence(f"{title}: {listed(peaks)}{truth}")
-
-
-SKIN = "#9EC5DE"  # bars behind lines: BLUE, lighter

@@ -32,7 +32,8 @@ def fields(named, pixel, columns=None, own=False, places=False):
     own: whether seeing the pixel itself is no leak, as inside the network, after a mask B.
     places: whether rows and columns are numbered.
     """
-    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named))
+    extra = 0.35 + 0.45 * places
+    figure, axes = panels(len(named), columns=columns, ratio=_ratio(named), extra=extra)
     for a, (title, reach) in zip(axes, named.items(), strict=True):
         _field(a, np.asarray(reach) != 0, pixel, own)
         a.set_title(title, fontsize=10)
@@ -84,7 +85,7 @@ def _field(axes, seen, pixel, own):
 def _number(axes, height, width):
     """Numbers at the first, the last and some rows and columns between, and what they count."""
     for axis, count, name in ((axes.yaxis, height, "row"), (axes.xaxis, width, "column")):
-        axis.set_ticks(range(0, count, -(-count // 8)))
+        axis.set_ticks(range(0, count, -(-count // 5)))
         axis.set_label_text(name, fontsize=9)
     axes.tick_params(length=0, labelsize=9)
 
@@ -110,7 +111,8 @@ def feature_maps(named, columns=None, signed=True, pixel=None, label=None, place
             _number(a, *np.shape(values))
         if pixel is not None:
             outline(a, *pixel)
-    figure.colorbar(shown, ax=axes, label=label, fraction=0.04, pad=0.02)
+    bar = figure.colorbar(shown, ax=axes, label=label, fraction=0.04, pad=0.02)
+    bar.outline.set_visible(False)
     size = "{}×{}".format(*np.shape(values))
     figure.alt = sentence(
         f"{len(named)} map{'s' * (len(named) > 1)} of {size} on one scale, "
@@ -139,12 +141,12 @@ def nats(images, per_pixel, levels, titles=None, top=None):
     """
     top = top or per_pixel.max() or 1
     n = len(images)
-    side = 6.8 / max(n, 3)
+    side = (WIDTH - 0.8) / max(n, 3)
     if n == 1:  # beside each other
-        figure = new(side + 0.5, 2 * side + 0.8)
+        figure = new(side + 0.5, 2 * side + 0.8, "compressed")
         axes = figure.subplots(1, 2).reshape(2, 1)
     else:
-        figure = new(2 * side + 0.5, n * side + 0.8)
+        figure = new(2 * side + 0.5, n * side + 0.8, "compressed")
         axes = figure.subplots(2, n, squeeze=False)
     for i in range(n):
         axes[0, i].imshow(to_rgb(images[i : i + 1], levels)[0], interpolation="nearest")
@@ -154,7 +156,9 @@ def nats(images, per_pixel, levels, titles=None, top=None):
         bare(axes[0, i])
         bare(axes[1, i])
     more = "max" if per_pixel.max() > top else "neither"
-    figure.colorbar(shown, ax=axes[1].tolist(), label="nats", extend=more, fraction=0.05, pad=0.02)
+    bar = figure.colorbar(shown, ax=axes[1].tolist(), label="nats", extend=more, fraction=0.05,
+                          pad=0.02)  # fmt: skip
+    bar.outline.set_visible(False)
     totals = (
         f"{t} {p.sum():.1f}".strip() for t, p in zip(titles or [""] * n, per_pixel, strict=True)
     )

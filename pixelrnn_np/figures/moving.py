@@ -10,11 +10,11 @@ from html import escape
 
 from PIL import Image
 
-from .palette import BLACK, CURRENT, WIDTH, drawn
+from .palette import BLACK, CURRENT, DPI, WIDTH, drawn
 from .style import OwnFigure
 from .words import sentence
 
-PIXELS = 100 * WIDTH  # the width of all figures
+PIXELS = DPI * WIDTH  # the width of all figures
 FONT = "DejaVu Sans, Verdana, sans-serif"
 LAST = """<style>@media print, (prefers-reduced-motion: reduce) {
 .stage-gone {visibility: hidden !important} .stage-last {visibility: visible !important}}</style>"""
@@ -57,7 +57,7 @@ class Moving:
 
     def legend(self, colours, y):
         """A square of each colour and what it means, {label: colour}, centred in a line."""
-        letter = 7.4 * self.width / PIXELS  # its mean width at this size
+        letter = 8.4 * self.width / PIXELS  # its mean width at this size
         lengths = [0.55 + letter * (len(label) + 3) for label in colours]
         x = (self.width - sum(lengths) + 3 * letter) / 2
         for (label, colour), length in zip(colours.items(), lengths, strict=True):
@@ -113,7 +113,7 @@ class Moving:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         still, buffer = io.BytesIO(), io.BytesIO()
-        self.picture().savefig(still, format="png", dpi=200, metadata={"Software": None})
+        self.picture().savefig(still, format="png", dpi=2 * DPI, metadata={"Software": None})
         colours = Image.open(still).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT)
         colours.save(buffer, "PNG", optimize=True)
         size = {"width": round(PIXELS), "height": round(PIXELS * self.height / self.width)}
@@ -169,7 +169,7 @@ def _frame(scale, x, y, width, height, colour):
 
 
 def _words(scale, x, y, text, size, ink, middle):
-    pixels = size / 72 * 100 / scale
+    pixels = size / 72 * DPI / scale
     anchor = ' text-anchor="middle"' if middle else ""
     return (
         f'<text x="{x:g}" y="{y + 0.36 * pixels:.3f}" font-size="{pixels:.3g}" fill="{ink}"'

@@ -5,7 +5,7 @@ Boxes compute, a name on an arrow is a tensor, the grey word beside it its size.
 
 from itertools import pairwise
 
-from .palette import BLACK, BLUE, CURRENT, GATES, GREY, drawn, new
+from .palette import BLACK, BLUE, CURRENT, GATES, GREY, WIDTH, drawn, new
 
 LAYER, PLAIN = "#DCEBF5", "#F2F2F2"  # what has weights, what has none
 
@@ -14,7 +14,7 @@ class Diagram:
     """Boxes and arrows in units of which the figure's width has `width`; y upwards."""
 
     def __init__(self, width, height):
-        self.figure = new(7.6 * height / width)
+        self.figure = new(WIDTH * height / width)
         self.axes = self.figure.subplots()
         self.axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
         self.axes.axis("off")
@@ -56,11 +56,19 @@ class Diagram:
                 "patchB": self.patches[last],
             },
         )  # fmt: skip
-        x, y = ((a + b) / 2 for a, b in zip(start, end, strict=True))
+        x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        x = self.between(first, last) if start[1] == end[1] else x
         if label:
             self.axes.text(x, y + lift, label, ha="center", va="bottom", fontsize=9.5, color=colour)
         if size:
             self.axes.text(x, y - lift, size, ha="center", va="top", fontsize=9, color="#666666")
+
+    def between(self, first, last):
+        """The middle of the gap between two things in a row: where an arrow's words stand."""
+        ends = [self.patches[name] for name in (first, last)]
+        ends = [p.get_patch_transform().transform_path(p.get_path()).get_extents() for p in ends]
+        left, right = sorted(ends, key=lambda box: box.x0)
+        return (left.x1 + right.x0) / 2
 
     def corner(self, points, last, colour=BLACK, back=False):
         """A line along `points`, ending with an arrowhead at the edge of a box."""
@@ -90,7 +98,7 @@ def conv_block(back=False):
     plan.box("x", 0.5, 1.0, "x", 0.6, 0.6, "none")
     for key, text, x in zip(keys, names, xs, strict=True):
         plain = text == "ReLU"
-        plan.box(key, x, 1.0, text, 1.05, 0.8, PLAIN if plain else LAYER)
+        plan.box(key, x, 1.0, text, 1.2, 0.85, PLAIN if plain else LAYER)
     plan.node("+", 14.2, 1.0, "+")
     plan.box("y", 15.85, 1.0, "y", 0.6, 0.6, "none")
     road = ["x", *keys, "+", "y"]
@@ -129,13 +137,13 @@ def network(block, blocks=3, skip=False):
     block to the output (§3.3).
     """
     plan = Diagram(17.6, 5.4)
-    plan.box("image", 0.95, 4.0, "image\nB×H×W×1", 1.9, 0.9, "none")
+    plan.box("image", 1.1, 4.0, "image\nB×H×W×1", 2.2, 0.9, "none")
     plan.box("first", 3.5, 4.0, "7×7\nmask A", 1.5, 1.0)
     plan.arrow("image", "first")
     before = "first"
     for k in range(blocks):
         x = 6.5 + 3.2 * k
-        plan.box(f"b{k}", x, 4.0, block, 1.9, 1.0)
+        plan.box(f"b{k}", x, 4.0, block, 2.0, 1.05)
         plan.node(f"+{k}", x + 1.6, 4.0, "+")
         plan.arrow(before, f"b{k}", "", "2h" if k == 0 else "")
         plan.arrow(f"b{k}", f"+{k}")
@@ -152,11 +160,11 @@ def network(block, blocks=3, skip=False):
         plan.say(8.2, 2.45, "skip connections", 9, BLUE)
         plan.arrow(before, "skips")
         before = "skips"
-    xs = [14.6, 11.7, 8.8, 6.2, 4.0, 1.2]
+    xs = [14.6, 11.7, 8.8, 6.3, 4.2, 1.3]
     words = ["ReLU\n1×1", "ReLU\n1×1", "ReLU\n1×1", "logit", "σ", "p(pixel = 1)"]
     for k, (x, text) in enumerate(zip(xs, words, strict=True)):
         colour = LAYER if k < 3 else "none" if k in (3, 5) else PLAIN
-        plan.box(f"h{k}", x, 0.9, text, 2.2 if k == 5 else 1.2, 0.95, colour)
+        plan.box(f"h{k}", x, 0.9, text, 2.6 if k == 5 else 1.3, 1.0, colour)
     plan.axes.plot([end, end, 16.5, 16.5], [2.48 if skip else 3.73, 1.9, 1.9, 0.9],
                    color=BLACK, lw=1.4, zorder=1)  # fmt: skip
     plan.corner([(16.5, 0.9)], "h0")
@@ -175,7 +183,7 @@ def network(block, blocks=3, skip=False):
 # The LSTM's arrows: from, to, what goes forward, its size, its gradient with the step.
 CELL = [
     ("h[r-1]", "K_ss", "", "h", "dh (5)"), ("x[r]", "K_is", "", "2h", "dx (5)"),
-    ("K_ss", "sum", "", "4h", "dz"), ("K_is", "sum", "", "4h", "dz"),
+    ("K_ss", "sum", "", "4h", ""), ("K_is", "sum", "", "4h", ""),
     ("sum", "zf", "z", "4h", "dz"), ("c[r-1]", "keep", "", "h", "dc (3)"),
     ("keep", "add", "", "h", "dc"), ("put", "add", "", "", "dc"), ("add", "c[r]", "", "h", "dc"),
     ("c[r]", "tanh", "", "", "(2)"), ("tanh", "show", "", "", ""),
@@ -189,14 +197,14 @@ def lstm_sketch(back=False):
     """Equation (3) in one row of the Row LSTM, with its operators; back: the gradient's way."""
     plan = Diagram(19, 6.9)
     for name, x, y in (("c[r-1]", 0.8, 6.1), ("h[r-1]", 0.8, 2.5), ("x[r]", 0.8, 0.8),
-                       ("c[r]", 14.7, 6.1), ("h[r]", 16.4, 3.5)):  # fmt: skip
-        plan.box(name, x, y, name, 1.1, 0.7, "none")
+                       ("c[r]", 14.7, 6.1), ("h[r]", 16.9, 3.5)):  # fmt: skip
+        plan.box(name, x, y, name, 1.25, 0.7, "none")
     for name, x, y, text in (("below c", 18.0, 6.1, "row r+1"), ("below h", 18.0, 2.1, "row r+1"),
-                             ("above", 17.9, 4.9, "layer above")):  # fmt: skip
-        plan.box(name, x, y, text, 1.5, 0.7, "none")
-    plan.box("K_ss", 3.95, 2.5, "K_ss, 1×k", 2.1, 0.8)
-    plan.box("K_is", 3.95, 0.8, "K_is, B, 1×k", 2.2, 0.8)
-    for name, x, y, text in (("sum", 5.8, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
+                             ("above", 17.6, 4.9, "layer above")):  # fmt: skip
+        plan.box(name, x, y, text, 2.4 if name == "above" else 1.9, 0.7, "none")
+    plan.box("K_ss", 4.0, 2.5, "$K^{ss}$, 1×k", 1.9, 0.85)
+    plan.box("K_is", 4.05, 0.8, "$K^{is}$, B, 1×k", 2.25, 0.85)
+    for name, x, y, text in (("sum", 5.75, 1.65, "Σ"), ("keep", 8.1, 6.1, "⊙"),
                              ("put", 10.5, 4.9, "⊙"), ("add", 10.5, 6.1, "+"),
                              ("show", 14.7, 3.5, "⊙")):  # fmt: skip
         plan.node(name, x, y, text)
@@ -224,7 +232,7 @@ def lstm_sketch(back=False):
             plan.arrow(last, first, gradient if flat else "", back=True)
             if not flat and gradient:
                 (x, y), (u, v) = plan.places[first], plan.places[last]
-                aside = 1.0 if last == "above" else 0.55
+                aside = 1.1 if last == "above" else 0.7
                 plan.say((x + u) / 2 + aside, (y + v) / 2, gradient, 9.5, CURRENT)
         else:
             plan.arrow(first, last, label, size if flat else "")

@@ -20,12 +20,19 @@ WAITING = (0.0, 0.27, 0.42)
 GENERATED = AMBER
 
 MODELS = {"pixelcnn": GREEN, "row_lstm": BLUE, "diagonal_bilstm": ORANGE, "multi_scale": PURPLE}
+OPTIMISERS = {"pytorch": BLACK, "plain descent": GREY, "rmsprop": AMBER, "adam": BLUE,
+              "soap": PURPLE}  # fmt: skip
+SHAPES = {"softmax": BLUE, "a bell, cut off": ORANGE, "a bell, gathered": GREEN}  # §5.3's contest
+CONNECTIONS = {"neither": BLUE, "skip": ORANGE, "residual": GREEN, "both": PURPLE}  # §3.3
+MEMORIES = {"plain": BLUE, "forget bias 0": ORANGE, "forget bias 1": GREEN, "forget bias 4": PURPLE}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)
+PALE = "#9EC5DE"  # BLUE, lighter: bars behind lines
+QUIET, FAINT = "#555555", "#E6E6E6"  # words and frames of axes; lines behind curves
 
 SIZES = "cividis"  # for numbers from 0 up
 SIGNED = "PuOr"  # for numbers of both signs: orange below zero, white at zero, purple above
 
-WIDTH = 7.6  # inches, at 100 dots each: what a notebook shows without scaling
+WIDTH, DPI = 6.6, 115  # inches, and dots in each: 759, what a page shows without scaling
 
 
 def drawn(function):
@@ -51,22 +58,25 @@ def drawn(function):
     return draw
 
 
-def new(height, width=WIDTH):
+def new(height, width=WIDTH, layout="constrained"):
     """An empty figure of reading width; drawn without pyplot, so that nothing is kept."""
     from .style import OwnFigure
 
-    return OwnFigure(figsize=(width, height), layout="constrained")
+    return OwnFigure(figsize=(width, height), layout=layout)
 
 
-def panels(count, height=None, columns=None, width=WIDTH, ratio=1.0):
+def panels(count, height=None, columns=None, width=WIDTH, ratio=1.0, cells=10, extra=0.0):
     """A figure with `count` axes in a row (or in `columns`), and the list of axes.
 
-    ratio: height of a panel by its width, for the figure's height if none is given.
+    ratio: height of a panel by its width, for the figure's height if none is given; cells: squares
+    in a row of a panel, which few do not make huge; extra: inches below all, for a legend.
     """
     columns = min(count, columns or count)
     rows = -(-count // columns)
-    side = min(width / columns, 3.4)
-    figure = new(height or rows * (side * ratio + 0.35), min(width, columns * side))
+    side = min(width / columns, 3.4, 0.78 * cells)
+    height = height or rows * (side * ratio + 0.35) + extra
+    # Compressed: pictures stand close to each other, and a colour bar is as high as they are.
+    figure = new(height, min(width, columns * side), "compressed")
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for a in axes[count:]:
         a.axis("off")
@@ -77,6 +87,16 @@ def bare(axes):
     """No ticks and no frame: for pictures."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def colour_of(label, place=0):
+    """A thing's own colour, if `label` is, begins or ends with its name; else that of its place."""
+    own = MODELS | SHAPES | OPTIMISERS | CONNECTIONS | MEMORIES
+    text = f"{label}".lower()
+    for name, colour in own.items():
+        if text == name or text.startswith(f"{name}, ") or text.endswith(f", {name}"):
+            return colour
+    return SERIES[place % len(SERIES)]
 
 
 def plain(axes):
@@ -90,5 +110,6 @@ def colour_legend(figure, colours):
 
     figure.legend(
         handles=[Patch(facecolor=c, edgecolor="#777777", label=k) for k, c in colours.items()],
-        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9,
+        loc="outside lower center", ncols=len(colours), frameon=False, fontsize=9.5,
+        handlelength=1.0, columnspacing=1.4,
     )  # fmt: skip

@@ -14,7 +14,7 @@ def ladder(named, work=None, peak=None):
     work: floating-point operations of each; peak: operations per second that the machine reaches:
     with both, each bar also says its share of that.
     """
-    figure = new(0.42 * len(named) + 0.8)
+    figure = new(0.36 * len(named) + 0.75)
     axes = figure.subplots()
     labels, times = list(named), list(named.values())
     best = min(times)
@@ -28,7 +28,7 @@ def ladder(named, work=None, peak=None):
     axes.bar_label(drawn, texts, padding=4, color=BLACK)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set(xlim=(low, high * (high / low) ** 0.45), xlabel="time, on a logarithmic axis")
+    axes.set(xlim=(low, high * (high / low) ** 0.55), xlabel="time, on a logarithmic axis")
     axes.xaxis.set_major_formatter(lambda seconds, _: _time(seconds))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", length=0)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .grids import outline
 from .maps import feature_maps, sheet
-from .palette import BLUE, CURRENT, WAITING, bare, drawn, new, plain
+from .palette import BLUE, CURRENT, WAITING, WIDTH, bare, drawn, new, plain
 from .tiles import to_rgb
 from .words import listed
 
@@ -18,19 +18,23 @@ def guess(image, pixel, p, levels):
     H, W, _ = image.shape
     rgb = to_rgb(image[None], levels)[0]
     rgb[(np.arange(H * W) >= pixel[0] * W + pixel[1]).reshape(H, W)] = WAITING
-    figure = new(2.9)
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    figure = new(2.5)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
     left.imshow(rgb, interpolation="nearest")
     outline(left, *pixel)
     left.set_title(f"seen, and pixel {pixel}", fontsize=10)
     bare(left)
-    right.bar(range(levels), p, color=BLUE, width=0.8)
+    found = right.bar(range(levels), p, color=BLUE, width=0.8 if levels > 2 else 0.45)
+    if levels <= 4:
+        right.bar_label(found, [f"{v:.2f}" for v in p], padding=3)
     truth = int(image[(*pixel, 0)])
     right.plot(truth, -0.045, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
                transform=right.get_xaxis_transform())  # fmt: skip
     right.set_title(f"the truth is {truth}: {-np.log(p[truth]):.2f} nats", fontsize=10)
-    right.set(xlabel="value", ylabel="probability", ylim=(0, 1), xlim=(-0.6, levels - 0.4))
+    right.set(xlabel="value", ylabel="probability", xlim=(-0.6, levels - 0.4))
+    right.set_ylim(0, 1.12 if levels <= 4 else 1)  # room for the numbers
     right.tick_params(axis="x", pad=14)
+    right.set_yticks([0, 0.5, 1])
     if levels <= 20:
         right.set_xticks(range(0, levels, 1 if levels <= 8 else 2))
     plain(right)
@@ -47,7 +51,7 @@ def picture(path):
     from matplotlib.image import imread
 
     image = imread(path)
-    figure = new(7.6 * image.shape[0] / image.shape[1])
+    figure = new(WIDTH * image.shape[0] / image.shape[1])
     axes = figure.subplots()
     axes.imshow(image)
     bare(axes)
