@@ -186,9 +186,10 @@ per_pixel = explain.pixel_nats(model, several)
 assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
 figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 
-# %% [markdown] Below each image is what its pixels cost (the scale ends at 4 nats, though some of
-# the shuffled ones cost more). Black paper that goes on and strokes that go on are cheap. One pays
-# where something begins or ends: that is where the information is.
+# %% [markdown]
+# Below each image is what its pixels cost (the scale ends at 4 nats, though some of the shuffled
+# ones cost more). Black paper that goes on and strokes that go on are cheap. One pays where
+# something begins or ends: that is where the information is.
 #
 # Compare the others with the first. A move by one column is something that a hand might do. It
 # changes little, and here it even makes the image more probable. A mirrored or an upturned digit
@@ -213,11 +214,12 @@ figures.bars(
     form="{:.1f}",
 )
 
-# %% [markdown] The network's number here is *lower* than the one on its card, on images of a kind
-# that it has not learned from. Is it better than it says? No, the images are easier. Small digits,
-# enlarged, have shorter and smoother outlines than those that it learned from, and outlines are
-# what costs. Count the pairs of neighbouring pixels that differ, here and in the network's own
-# drawings, which are like what it learned from:
+# %% [markdown]
+# The network's number here is *lower* than the one on its card, on images of a kind that it has not
+# learned from. Is it better than it says? No, the images are easier. Small digits, enlarged, have
+# shorter and smoother outlines than those that it learned from, and outlines are what costs. Count
+# the pairs of neighbouring pixels that differ, here and in the network's own drawings, which are
+# like what it learned from:
 
 
 # %%
@@ -299,9 +301,10 @@ course.interactive(
     static=[{"temperature": 0.5}, {"temperature": 1.0}, {"temperature": 1.4}],
 )
 
-# %% [markdown] Images drawn at a low temperature cost the fewest nats, and are not the best. At 0.5
-# the die takes the likely way nearly every time: paper stays paper, and a stroke goes on as it was
-# going. Few kinds of digits are left, and some have hardly begun.
+# %% [markdown]
+# Images drawn at a low temperature cost the fewest nats, and are not the best. At 0.5 the die takes
+# the likely way nearly every time: paper stays paper, and a stroke goes on as it was going. Few
+# kinds of digits are left, and some have hardly begun.
 #
 # ## Exercise 0.2 · The weighted die
 #

@@ -268,9 +268,10 @@ assert np.allclose(fast, slow, rtol=0, atol=1e-12)
 assert np.allclose(np.exp(-fast), p, rtol=1e-12)
 print(f"slow and fast agree on all {len(fast)} images; {fast.min():.3f} to {fast.max():.3f} nats")
 
-# %% [markdown] Real networks are no different. Take a PixelCNN ([04](04_pixelcnn.ipynb)), one of
-# the paper's three kinds, with random weights. The probabilities that it gives to the 512 images
-# are arbitrary, and they sum to one:
+# %% [markdown]
+# Real networks are no different. Take a PixelCNN ([04](04_pixelcnn.ipynb)), one of the paper's
+# three kinds, with random weights. The probabilities that it gives to the 512 images are arbitrary,
+# and they sum to one:
 
 # %%
 network = checks.small_model("pixelcnn", rng, (3, 3, 1), 2)
@@ -345,8 +346,9 @@ assert np.array_equal(x, pr.sample(network, 1, seed=7))
 print(f"drawn in {passes} passes of the network; pr.sample gives the same image")
 print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 
-# %% [markdown] (`pr.sample` keeps what earlier pixels have computed, so that its 36 steps together
-# cost little more than a few passes. It draws the same images.)
+# %% [markdown]
+# (`pr.sample` keeps what earlier pixels have computed, so that its 36 steps together cost little
+# more than a few passes. It draws the same images.)
 #
 # ## Exercise 1.2 · Fill in
 #
@@ -568,9 +570,10 @@ kernel[3 + rows, 3 + columns] = w
 weights = {"by hand; bias −1.5": ours, f"learned; bias {b:.1f}".replace("-", "−"): kernel}
 figures.numbers(weights, form="{:.1f}", current=(3, 3))
 
-# %% [markdown] Our guess was not bad: above and left weigh most, and the bias is near $-1.5$. But
-# the second pixel to the left has a negative weight, which nobody thought of. Strokes are narrow:
-# one that is two pixels wide already is likely to end.
+# %% [markdown]
+# Our guess was not bad: above and left weigh most, and the bias is near $-1.5$. But the second
+# pixel to the left has a negative weight, which nobody thought of. Strokes are narrow: one that is
+# two pixels wide already is likely to end.
 #
 # Remember this picture. The same weights at every pixel, each times what lies under it, zero for
 # all that comes later: this is a *masked convolution*, 7×7, with mask A, the first layer of every
@@ -600,9 +603,10 @@ figures.Table(
     form="{:.1f}",
 )
 
-# %% [markdown] Two lessons. A weighted sum of 24 neighbours is worse than a table of 5: each
-# neighbour can only add its share, whatever the others are. And the right features are worth more
-# than many parameters: with the place, 89 numbers beat 16,384.
+# %% [markdown]
+# Two lessons. A weighted sum of 24 neighbours is worse than a table of 5: each neighbour can only
+# add its share, whatever the others are. And the right features are worth more than many
+# parameters: with the place, 89 numbers beat 16,384.
 #
 # ## Exercise 1.3 · Where does it rest?
 #
@@ -717,9 +721,10 @@ snake = order.copy()
 snake[1::2] = snake[1::2, ::-1]
 figures.raster({"raster": order, "columns": column_order, "snake": snake}, 18)
 
-# %% [markdown] The differences in the table above are small. Samples are another matter. In raster
-# order you can draw the lower half of an image below a given upper half, and not the upper one
-# above a given lower half: a pixel knows only what came before it.
+# %% [markdown]
+# The differences in the table above are small. Samples are another matter. In raster order you can
+# draw the lower half of an image below a given upper half, and not the upper one above a given
+# lower half: a pixel knows only what came before it.
 #
 # ## Three colours: equation (2)
 #
@@ -756,9 +761,10 @@ table = [
 table.append(["a pixel", sum(row[1] for row in table), sum(row[2] for row in table)])
 figures.Table(["", "each for itself, bits", "equation (2), bits"], table, form="{:.3f}")
 
-# %% [markdown] Green costs two fifths less once red is known. Blue, with both known, costs little
-# more than a third of what it costs alone. A model that predicted each colour for itself would pay
-# the left column for every pixel.
+# %% [markdown]
+# Green costs two fifths less once red is known. Blue, with both known, costs little more than a
+# third of what it costs alone. A model that predicted each colour for itself would pay the left
+# column for every pixel.
 #
 # And the order of the colours? Blue first gives other rows and the same sum, which is the price of
 # the joint table itself:

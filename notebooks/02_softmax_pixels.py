@@ -67,9 +67,10 @@ print(f"of the pixels, {marginal[0]:.1%} have no red at all")
 print(f"of the bell, {1 - smooth.sum():.1%} lie off the scale")
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
-# %% [markdown] The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have
-# no red at all. The bell is high where there is little, and a fifth of it lies off the scale, where
-# there is nothing.
+# %% [markdown]
+# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all.
+# The bell is high where there is little, and a fifth of it lies off the scale, where there is
+# nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
@@ -417,10 +418,11 @@ for name, last in LAST.items():
     assert error < 1e-6, name
 print("the ways back agree with finite differences")
 
-# %% [markdown] Why so carefully? With a free mean and width, a mean can run far off the scale,
-# where it hardly gets any gradient. The pixel stays flat, and one compares accidents of training
-# instead of shapes. In $a$ and $b$ the loss has a single valley; mean and width of the other bell
-# are kept within bounds by a tanh.
+# %% [markdown]
+# Why so carefully? With a free mean and width, a mean can run far off the scale, where it hardly
+# gets any gradient. The pixel stays flat, and one compares accidents of training instead of shapes.
+# In $a$ and $b$ the loss has a single valley; mean and width of the other bell are kept within
+# bounds by a tanh.
 #
 # Each is trained for the same number of epochs, from the same first weights, at a rate that falls
 # to zero. (Adam chooses the length of each weight's step; [09](09_training_and_results.ipynb) says
@@ -501,12 +503,13 @@ figures.Table(
     ["bits per pixel, test", "without a network", "with the network"], rows, form="{:.3f}"
 )
 
-# %% [markdown] All have passed, so the last column is about shapes. The bell that is cut off is an
-# eighth of a bit behind. What it lacks most is probability at the ends: nearly half of all pixels
-# are paper (0), and about a tenth are full ink (16). (The paper remarks something like it of its
-# photographs: 0 and 255 are more frequent than other values, and get more probability.) Gather the
-# bell's tails at the ends, and it comes close. The softmax is ahead of it by a hair, and nobody had
-# to tell it about ends.
+# %% [markdown]
+# All have passed, so the last column is about shapes. The bell that is cut off is an eighth of a
+# bit behind. What it lacks most is probability at the ends: nearly half of all pixels are paper
+# (0), and about a tenth are full ink (16). (The paper remarks something like it of its photographs:
+# 0 and 255 are more frequent than other values, and get more probability.) Gather the bell's tails
+# at the ends, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it
+# about ends.
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
@@ -525,10 +528,11 @@ for r, q in [(0, 0), (2, 5), (3, 3)]:
 course.show(figures.opinions(image[0], said, LEVELS, top=0.4))
 figures.Table(["bits of one pixel", *LAST], prices, form="{:.2f}")
 
-# %% [markdown] The corner is paper, and all know it. At (2, 5) the ring of a zero may come round,
-# or paper may go on. The softmax has one hill on paper and another between 12 and 15, and little in
-# between. The bells have to put most of their probability into that valley. At (3, 3) a bell is
-# luckier: the softmax cannot decide, and the gathered bell, which leans to ink, pays less.
+# %% [markdown]
+# The corner is paper, and all know it. At (2, 5) the ring of a zero may come round, or paper may go
+# on. The softmax has one hill on paper and another between 12 and 15, and little in between. The
+# bells have to put most of their probability into that valley. At (3, 3) a bell is luckier: the
+# softmax cannot decide, and the gathered bell, which leans to ink, pays less.
 #
 # ### Let them draw
 #
@@ -557,10 +561,11 @@ rows = [
 course.show(figures.sheets({name: x[:12] for name, x in drawn.items()}, LEVELS, columns=3))
 figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1%}")
 
-# %% [markdown] At a glance all three draw equally well. Count, and the bell that is cut off draws
-# too little paper, and full ink more than a quarter too seldom: whatever this bell puts on an end
-# it has to put beside it as well. The two others come close. An eye forgives such faults; a
-# likelihood pays for each of them at every pixel.
+# %% [markdown]
+# At a glance all three draw equally well. Count, and the bell that is cut off draws too little
+# paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
+# put beside it as well. The two others come close. An eye forgives such faults; a likelihood pays
+# for each of them at every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -584,9 +589,10 @@ print(f"red {bits[0]:.2f}, green given red {bits[1]:.2f}, blue given both {bits[
 
 figures.sheet(photos_test[:8], 256, title="test images 0 to 7")
 
-# %% [markdown] Three pixels: the first one of image 0, pixel (5, 4) of image 0, and pixel (4, 4) of
-# image 3. On the left is what the network saw before its guess; dark blue is hidden. Below each
-# axis stand the values as they look, and the triangle is at the one that came.
+# %% [markdown]
+# Three pixels: the first one of image 0, pixel (5, 4) of image 0, and pixel (4, 4) of image 3. On
+# the left is what the network saw before its guess; dark blue is hidden. Below each axis stand the
+# values as they look, and the triangle is at the one that came.
 
 
 # %%
@@ -606,10 +612,10 @@ course.interactive(
     ],
 )
 
-# %% [markdown] The first value of the image, red at the upper left, is predicted from nothing: the
-# network gives what it knows of red in general, with the spike at 0 and low hills elsewhere. Later
-# it depends. In a textured image red is one broad hill (image 0); in an even one it is nearly
-# certain (image 3).
+# %% [markdown]
+# The first value of the image, red at the upper left, is predicted from nothing: the network gives
+# what it knows of red in general, with the spike at 0 and low hills elsewhere. Later it depends. In
+# a textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
 #
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
 # narrower (image 0); where red is certain they are the wide ones (image 3). Over all test pixels

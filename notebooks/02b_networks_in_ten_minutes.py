@@ -43,11 +43,11 @@ x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)  # left, above
 v = np.array([[0], [1], [1], [0]], float)  # the pixel
 figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 
-# %% [markdown] No weights can do this. With a weight $w_1$ for the left, $w_2$ for the upper
-# neighbour and a bias $b$, the logit has to be below zero in the first case, so $b < 0$. It has to
-# be above zero in the next two: $w_1 + b > 0$ and $w_2 + b > 0$. Add these two, and
-# $w_1 + w_2 + b > -b > 0$: the last case is white as well. The best that a weighted sum can do is
-# to say $\tfrac12$ to everything.
+# %% [markdown]
+# No weights can do this. With a weight $w_1$ for the left, $w_2$ for the upper neighbour and a bias
+# $b$, the logit has to be below zero in the first case, so $b < 0$. It has to be above zero in the
+# next two: $w_1 + b > 0$ and $w_2 + b > 0$. Add these two, and $w_1 + w_2 + b > -b > 0$: the last
+# case is white as well. The best that a weighted sum can do is to say $\tfrac12$ to everything.
 #
 # What would help are other inputs. If one input said "at least one of the two is white" and another
 # "both are", the rule would be the first minus the second, a weighted sum again. Such inputs, made
@@ -158,8 +158,9 @@ errors = gradcheck.compare(lambda: nats(forward(x, **parameters)[1], v), paramet
 assert max(errors.values()) < 1e-6
 course.errors(errors, parameters)
 
-# %% [markdown] Now let both learn: the network, and the weighted sum alone, each by 2000 steps
-# against its gradient.
+# %% [markdown]
+# Now let both learn: the network, and the weighted sum alone, each by 2000 steps against its
+# gradient.
 
 # %%
 network, single = [], []
@@ -193,10 +194,11 @@ figures.Table(
     form=["{:.0f}"] * 2 + ["{:.2f}"] * 4,
 )
 
-# %% [markdown] Feature 0 says "neither of the two is white", feature 1 "both are", and the logit
-# takes both away from its bias. Feature 2 is 0 in all four cases. It has *died*: where a ReLU gives
-# 0 no gradient passes (step 4), so it will stay as it is. That is one reason why networks have more
-# features than their task needs; from other first weights these three do not always suffice.
+# %% [markdown]
+# Feature 0 says "neither of the two is white", feature 1 "both are", and the logit takes both away
+# from its bias. Feature 2 is 0 in all four cases. It has *died*: where a ReLU gives 0 no gradient
+# passes (step 4), so it will stay as it is. That is one reason why networks have more features than
+# their task needs; from other first weights these three do not always suffice.
 #
 # ## From a pixel to an image: convolution
 #
@@ -222,12 +224,13 @@ def convolve(image, kernel):
     return y
 
 
-# %% [markdown] At pixel (1, 2), the upper left corner of the white block, the kernel finds 1 under
-# its 2 and 0 under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at
-# (1, 3), the left neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are:
-# $2 - 1 - 1 = 0$. Just behind the block, at (2, 4), only the left neighbour is: $0 - 1 - 0 = -1$.
-# This kernel is positive where something begins, negative where it has ended. Below are the first,
-# the third and the fourth of these sums.
+# %% [markdown]
+# At pixel (1, 2), the upper left corner of the white block, the kernel finds 1 under its 2 and 0
+# under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at (1, 3), the
+# left neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are: $2 - 1 - 1 = 0$. Just
+# behind the block, at (2, 4), only the left neighbour is: $0 - 1 - 0 = -1$. This kernel is positive
+# where something begins, negative where it has ended. Below are the first, the third and the fourth
+# of these sums.
 
 # %%
 y = convolve(image, kernel)

@@ -51,8 +51,9 @@ figures.you_are_here("03")
 # %%
 figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for kind in "AB"})
 
-# %% [markdown] **Mask A** hides the pixel itself. The first layer needs it, because there the
-# middle of the window is the very value that is to be predicted.
+# %% [markdown]
+# **Mask A** hides the pixel itself. The first layer needs it, because there the middle of the
+# window is the very value that is to be predicted.
 #
 # **Mask B** shows it. From the second layer on, the middle of the window is a *feature* of that
 # pixel, and this feature was made by mask A from earlier pixels alone. To read it is harmless, and
@@ -360,8 +361,9 @@ assert np.allclose(sum(p[1] for p in parts), grads["K"], rtol=0, atol=1e-11)
 assert np.allclose(sum(p[2] for p in parts), grads["b"], rtol=0, atol=1e-11)
 print("slow and fast gradients agree for dx, dK and db")
 
-# %% [markdown] Step 3 in the loop is written from the reader's side: the output at $(r, q)$ sends
-# to the pixel that it has read. The sum is the same, and no sign can go wrong.
+# %% [markdown]
+# Step 3 in the loop is written from the reader's side: the output at $(r, q)$ sends to the pixel
+# that it has read. The sum is the same, and no sign can go wrong.
 #
 # ### Are they right?
 #
@@ -423,10 +425,11 @@ for title, (_, error) in trained.items():
 shown = {"masked when made": start, **{title: kernel for title, (kernel, _) in trained.items()}}
 figures.numbers({title: a[..., 0, 0] for title, a in shown.items()}, form="{:.2f}", current=(1, 1))
 
-# %% [markdown] In the middle picture the future has come in by the back door. The weight of the
-# pixel itself, masked when the kernel was made, has grown to 1, and all others have gone. The
-# kernel has learned to copy. Its error is zero, and it knows nothing. On the right, step 4 has kept
-# it honest: what is above and to the left has to do.
+# %% [markdown]
+# In the middle picture the future has come in by the back door. The weight of the pixel itself,
+# masked when the kernel was made, has grown to 1, and all others have gone. The kernel has learned
+# to copy. Its error is zero, and it knows nothing. On the right, step 4 has kept it honest: what is
+# above and to the left has to do.
 #
 # Masking $K$ in every forward pass as well, as the layer here does, makes it certain: whatever is
 # in the masked places, nobody reads it.
@@ -482,12 +485,13 @@ for kind, name in networks.items():
 hundredths = {kind: 100 * np.abs(kernels).mean(axis=2) for kind, kernels in first.items()}
 figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 
-# %% [markdown] The pixel to the left weighs most, and mostly what is near weighs more than what is
-# far. That was to be expected: strokes go on. But look at the right end of the row above. In the
-# PixelCNN and in the Row LSTM the last tap, three columns away, weighs more than the one right
-# above the pixel. It is the only way in for what lies there: no later layer of these two gets
-# further to the right in that row ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why).
-# In the Diagonal BiLSTM later layers do, and there the last tap weighs less than those before it.
+# %% [markdown]
+# The pixel to the left weighs most, and mostly what is near weighs more than what is far. That was
+# to be expected: strokes go on. But look at the right end of the row above. In the PixelCNN and in
+# the Row LSTM the last tap, three columns away, weighs more than the one right above the pixel. It
+# is the only way in for what lies there: no later layer of these two gets further to the right in
+# that row ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM
+# later layers do, and there the last tap weighs less than those before it.
 #
 # A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96,
 # each under its number.
@@ -497,12 +501,12 @@ kernels = first["PixelCNN"]
 largest = np.argsort(-(kernels**2).sum(axis=(0, 1)))[:6]
 figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=6, pixel=(3, 3))
 
-# %% [markdown] Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the
-# right, to where a stroke would come down from. 3 adds up the three pixels to the left: *is there a
-# stroke?* 52 takes the two farther ones of these away from the nearest: *has it just begun?* 45
-# weighs the end of the row above against the left neighbour. What follows in the network is made of
-# such answers. What all layers of another network together look at was the last picture of
-# [00](00_tour.ipynb).
+# %% [markdown]
+# Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the right, to where a
+# stroke would come down from. 3 adds up the three pixels to the left: *is there a stroke?* 52 takes
+# the two farther ones of these away from the nearest: *has it just begun?* 45 weighs the end of the
+# row above against the left neighbour. What follows in the network is made of such answers. What
+# all layers of another network together look at was the last picture of [00](00_tour.ipynb).
 
 # %% [markdown]
 # ## What to take away

@@ -80,8 +80,9 @@ def reach(row, column, blocks, height, width):
 
 figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10), places=True)
 
-# %% [markdown] The same, a block at a time. A number says with which block a pixel came into view;
-# 0 is the 7×7 alone.
+# %% [markdown]
+# The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7
+# alone.
 
 # %%
 figures.field_growing(
@@ -723,12 +724,13 @@ figures.lines(
     log=True,
 )
 
-# %% [markdown] The rules are rough (images are not independent numbers), and yet the curves do what
-# they say: with rules 1 and 2 the trunk grows about 160 times, with all three not even twice. Rule
-# 1 alone looks as good as all three, and is not. There each ReLU takes half of the squares and
-# nothing gives it back: after the three of a block an eighth is left. A block whispers, and a
-# longer chain would whisper more. With all three rules the chain is as loud at its end as at its
-# beginning, and only what it adds to the trunk is divided.
+# %% [markdown]
+# The rules are rough (images are not independent numbers), and yet the curves do what they say:
+# with rules 1 and 2 the trunk grows about 160 times, with all three not even twice. Rule 1 alone
+# looks as good as all three, and is not. There each ReLU takes half of the squares and nothing
+# gives it back: after the three of a block an eighth is left. A block whispers, and a longer chain
+# would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
+# only what it adds to the trunk is divided.
 #
 # ## Exercise 4.4 · The first loss
 #
@@ -898,8 +900,9 @@ figures.curves(
 cost = nats_and_grads(test, p, blocks)[0].mean()
 print(f"nats per test image: {cost:.1f}; a coin for each pixel costs {64 * np.log(2):.1f}")
 
-# %% [markdown] From about epoch 10 on the training images get cheaper and the validation images do
-# not: 1297 digits are few, and the network begins to know them by heart.
+# %% [markdown]
+# From about epoch 10 on the training images get cheaper and the validation images do not: 1297
+# digits are few, and the network begins to know them by heart.
 #
 # That is your PixelCNN: 17,313 numbers, and all that moved them is on this page.
 #
@@ -952,12 +955,13 @@ halves = np.repeat(test[:2], 6, axis=0)
 completed = pr.complete(model, halves, known, seed=1).reshape(2, 6, 8, 8, 1)
 figures.completions(test[:2], known, completed, 2)
 
-# %% [markdown] And what does a trained network make of its field? Below is the influence of each
-# earlier pixel on one prediction, averaged over test images. It is strongest next to the pixel. For
-# (6, 4) it is weak in the top row, near the far end of what the masks allow. Four blocks and the
-# first layer see seven rows up, so from (3, 3) no row is too far. Yet one earlier pixel is dark
-# that no training could light: (2, 7), one row up and four columns to the right, lies in the blind
-# spot. A field of view is what a network *may* use; how much it does use is up to the data.
+# %% [markdown]
+# And what does a trained network make of its field? Below is the influence of each earlier pixel on
+# one prediction, averaged over test images. It is strongest next to the pixel. For (6, 4) it is
+# weak in the top row, near the far end of what the masks allow. Four blocks and the first layer see
+# seven rows up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training
+# could light: (2, 7), one row up and four columns to the right, lies in the blind spot. A field of
+# view is what a network *may* use; how much it does use is up to the data.
 
 # %%
 pixels = [(3, 3), (6, 4)]

@@ -172,13 +172,13 @@ figures.Table(
     ["network", "of five, have learnt it", "nats at the end, best", "worst"], rows, form="{:.3f}"
 )
 
-# %% [markdown] Look at how many have learnt it. A plain network *can* do it: a number of its state
-# that is driven far to one side stays there, and one bit is kept. But whether training finds that
-# is luck, for the gradient that should say so has mostly died on its way. Of the LSTMs with a
-# forget bias of 0 none finds it. Their gates start half open, and $0.5^{27}$ is seven billionths:
-# gates alone are no memory. **The LSTMs whose forget gates start open, with a bias of 4, learn it
-# all five times.** Keep this in mind for the end of this notebook, where we measure how far a
-# gradient gets.
+# %% [markdown]
+# Look at how many have learnt it. A plain network *can* do it: a number of its state that is driven
+# far to one side stays there, and one bit is kept. But whether training finds that is luck, for the
+# gradient that should say so has mostly died on its way. Of the LSTMs with a forget bias of 0 none
+# finds it. Their gates start half open, and $0.5^{27}$ is seven billionths: gates alone are no
+# memory. **The LSTMs whose forget gates start open, with a bias of 4, learn it all five times.**
+# Keep this in mind for the end of this notebook, where we measure how far a gradient gets.
 #
 # So a memory is a cell and a forget gate near 1. Now let it run through an image.
 #
@@ -397,10 +397,11 @@ print(f"nats per image: {before:.1f} before, {model.nll(test).mean():.1f} after 
 record = pr.record(model, test[:1])
 record.under("blocks.0.lstm")
 
-# %% [markdown] What is in them? Here is one of its eight features at every pixel. In the upper row
-# are the gates that open (yellow) and close (blue), in the lower row what they act on, each on a
-# scale of its own; the bars have the gates' colours, which are the same in all notebooks. Under the
-# image is what each of its pixels cost.
+# %% [markdown]
+# What is in them? Here is one of its eight features at every pixel. In the upper row are the gates
+# that open (yellow) and close (blue), in the lower row what they act on, each on a scale of its
+# own; the bars have the gates' colours, which are the same in all notebooks. Under the image is
+# what each of its pixels cost.
 
 # %%
 figures.gate_maps(record, "blocks.0.lstm", feature=3)
@@ -505,9 +506,10 @@ def row_lstm_slow_backward(dy, x, p, maps):
     return dx, grads
 
 
-# %% [markdown] Step 5 never wrote $q' - v$: the loop walks over the *readers* $q$ and adds to the
-# column that each has read, which is the same sum in another order. "Each term sends its gradient
-# to where its value came from" is the form in which backward passes are least often wrong.
+# %% [markdown]
+# Step 5 never wrote $q' - v$: the loop walks over the *readers* $q$ and adds to the column that
+# each has read, which is the same sum in another order. "Each term sends its gradient to where its
+# value came from" is the form in which backward passes are least often wrong.
 #
 # The same numbers as the fast layer, for each of the two images added up:
 
@@ -539,10 +541,11 @@ def draw_passes(feature=3):
 
 course.interactive(draw_passes, feature=(0, 7))
 
-# %% [markdown] $dh$ arrives nearly everywhere, and $dc$ is white in the lower middle. There $c$
-# lies below $-2$, where $\tanh$ is flat: the factor $1 - \tanh^2(c)$ of step 2 is nearly 0, and
-# lets nothing through. On the right $c$ is small, and $dc$ gets through. In the last column it also
-# runs up from row to row, as step 3 says, and adds up on its way.
+# %% [markdown]
+# $dh$ arrives nearly everywhere, and $dc$ is white in the lower middle. There $c$ lies below $-2$,
+# where $\tanh$ is flat: the factor $1 - \tanh^2(c)$ of step 2 is nearly 0, and lets nothing
+# through. On the right $c$ is small, and $dc$ gets through. In the last column it also runs up from
+# row to row, as step 3 says, and adds up on its way.
 #
 # ### Are they right?
 #
@@ -648,13 +651,14 @@ figures.Table(
     form=["", "{:.2f}", "{:.2g}"],
 )
 
-# %% [markdown] Two curves are nearly straight, which on a logarithmic scale means the same factor
-# per row. With a bias of 4 most of it arrives. (With a bias of 0 more arrives than $0.5^{27}$: the
-# gates only start near one half, and the dots in the formula, the roads through $h$, bring
-# something too.) Here is why the toy was learnt with 4, never with 0, and now and then with 1. The
-# forget gates of this project start with a bias of 1 (the paper does not say where its start), and
-# training moves them to where the data want them. The rows of an image say enough about each other
-# for that; 27 pixels of noise do not.
+# %% [markdown]
+# Two curves are nearly straight, which on a logarithmic scale means the same factor per row. With a
+# bias of 4 most of it arrives. (With a bias of 0 more arrives than $0.5^{27}$: the gates only start
+# near one half, and the dots in the formula, the roads through $h$, bring something too.) Here is
+# why the toy was learnt with 4, never with 0, and now and then with 1. The forget gates of this
+# project start with a bias of 1 (the paper does not say where its start), and training moves them
+# to where the data want them. The rows of an image say enough about each other for that; 27 pixels
+# of noise do not.
 #
 # ## Exercise 5.3 · The half-life of a memory
 #
@@ -746,11 +750,12 @@ figures.Table(["network", "numbers", "nats, training", "nats, test"], rows, form
 # %%
 figures.sheets(drawn, 2)
 
-# %% [markdown] The Row LSTM is about half a nat better on test images, with two layers in place of
-# four blocks. Do the samples look better for it? Hardly. So small a share of eighteen nats cannot
-# be seen in sixteen images of 8×8 pixels; the likelihood, over all test images, sees it. It is one
-# run of each, and another seed moves such numbers too. [09](09_training_and_results.ipynb) measures
-# what a longer memory is worth on 28 rows.
+# %% [markdown]
+# The Row LSTM is about half a nat better on test images, with two layers in place of four blocks.
+# Do the samples look better for it? Hardly. So small a share of eighteen nats cannot be seen in
+# sixteen images of 8×8 pixels; the likelihood, over all test images, sees it. It is one run of
+# each, and another seed moves such numbers too. [09](09_training_and_results.ipynb) measures what a
+# longer memory is worth on 28 rows.
 
 # %% [markdown]
 # ## What to take away

@@ -62,8 +62,9 @@ figures.lines(
     markers=False,
 )
 
-# %% [markdown] The data have a sharp top and long tails: mostly the pixel goes on as its neighbour,
-# and sometimes an edge begins. No single bell has both.
+# %% [markdown]
+# The data have a sharp top and long tails: mostly the pixel goes on as its neighbour, and sometimes
+# an edge begins. No single bell has both.
 #
 # The paper's rival (§5.3) is therefore a mixture: several bells of different widths, each with a
 # weight. A narrow one makes the top, a wide one the tails. So much is *told* to such a model. A
@@ -133,12 +134,13 @@ def one_gaussian(a, b):
     return np.stack([gaussian_bins(v + mean[v], std[v]) for v in values])
 
 
-# %% [markdown] The mixture is fitted by *expectation maximisation*, which takes turns. Given widths
-# and weights, every difference belongs to each bell with some share, the bell's part of the whole
-# density there. Given shares, a bell's weight is its mean share, and its width the root of the mean
-# square of the differences, each counted with its share. No such turn makes the data less probable.
-# (The code adds two precautions: no bell gets narrower than 0.4, and each neighbour borrows 20
-# average pairs.)
+# %% [markdown]
+# The mixture is fitted by *expectation maximisation*, which takes turns. Given widths and weights,
+# every difference belongs to each bell with some share, the bell's part of the whole density there.
+# Given shares, a bell's weight is its mean share, and its width the root of the mean square of the
+# differences, each counted with its share. No such turn makes the data less probable. (The code
+# adds two precautions: no bell gets narrower than 0.4, and each neighbour borrows 20 average
+# pairs.)
 
 
 # %%
@@ -182,11 +184,12 @@ figures.lines(
     ylim=(4, 6.5),
 )
 
-# %% [markdown] (Every value equally likely would cost 8 bits.) Read it from the right. With many
-# pairs the free histogram is far ahead of the Gaussian, which pays dearly for every edge: a value
-# in its tails has almost no mass. (It is even spared the worst: no value costs more than 40 bits
-# here.) The mixture is better still, because it was told what photographs are like: near the
-# neighbour, and sometimes far off.
+# %% [markdown]
+# (Every value equally likely would cost 8 bits.) Read it from the right. With many pairs the free
+# histogram is far ahead of the Gaussian, which pays dearly for every edge: a value in its tails has
+# almost no mass. (It is even spared the worst: no value costs more than 40 bits here.) The mixture
+# is better still, because it was told what photographs are like: near the neighbour, and sometimes
+# far off.
 #
 # Read it from the left, and you see the price of having no prior. A free distribution learns every
 # value by itself. It needs 100,000 pairs for what the mixture knows after 300. With 300,000 it is
@@ -201,11 +204,12 @@ figures.Table(
     form="{:.2f}",
 )
 
-# %% [markdown] Here is what each has made of 300,000 pairs, for two values of the left neighbour.
-# The Gaussian falls faster and faster, and leaves nothing for an edge. The mixture has a sharp top
-# and long tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs are
-# few. (Its floor is the 0.1 that every count begins with. At the ends the two others jump, since
-# what lies off the scale is gathered there.)
+# %% [markdown]
+# Here is what each has made of 300,000 pairs, for two values of the left neighbour. The Gaussian
+# falls faster and faster, and leaves nothing for an edge. The mixture has a sharp top and long
+# tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs are few. (Its
+# floor is the 0.1 that every count begins with. At the ends the two others jump, since what lies
+# off the scale is gathered there.)
 
 
 # %%
@@ -273,9 +277,9 @@ figures.Table(
 #
 # ### A density is never cheaper than its bins
 #
-# With such noise the bin of $v$ is $[v, v + 1)$. $-\ln$ is convex, and so (Jensen's inequality) the
-# mean of $-\ln f$ over the bin is at least $-\ln$ of the mean of $f$. As the bin has length 1, this
-# mean is its mass:
+# With such noise the bin of $v$ is $[v, v + 1)$. The function $-\ln$ is convex, and so (Jensen's
+# inequality) the mean of $-\ln f$ over the bin is at least $-\ln$ of the mean of $f$. As the bin
+# has length 1, this mean is its mass:
 #
 # $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass}).$$
 #
@@ -426,9 +430,10 @@ costs["the histogram"] = float(best)
 assert list(costs.values()) == sorted(costs.values(), reverse=True)
 figures.bars(costs, "bits per pixel, training", form="{:.3f}")
 
-# %% [markdown] Look at two places: paper and ink at once is what a single bell cannot say. The best
-# that it can do is to lie flat. Two bells say both; five also follow the step at the end of the
-# scale. (The left picture is the one that moves.)
+# %% [markdown]
+# Look at two places: paper and ink at once is what a single bell cannot say. The best that it can
+# do is to lie flat. Two bells say both; five also follow the step at the end of the scale. (The
+# left picture is the one that moves.)
 
 
 # %%

@@ -32,8 +32,8 @@ def passes(record, prefix, keys="fch", image=0, feature=0):
         _arrow(axes[n], (1.03, 1.15), BLACK)
         _arrow(axes[n + len(keys)], (1.15, 1.03), ORANGE)
     figure.alt = (
-        f"Maps of feature {feature} of {prefix}. In the upper row {', '.join(keys)}, forward from the "
-        "left to the right. In the lower row their gradients, backward from the right to the left. "
+        f"Maps of feature {feature} of {prefix}. In the upper row {', '.join(keys)}, forward from "
+        "the left to the right. In the lower row their gradients, backward from right to left. "
         f"{'; '.join(sizes)}."
     )
     return figure
