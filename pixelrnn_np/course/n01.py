@@ -18,7 +18,7 @@ def choices(answer):
             mistakes = {
                 "that takes nats for bits: the base of nats is e.": 2**each,
                 "that divides the choices of the whole image; divide the nats, then ask.":
-                    np.exp(nats) / D,
+                    np.exp(min(nats, 700.0)) / D,
                 "that is rounded; m need not be a whole number.": np.round(wanted),
                 "that has the base 10; the base of nats is e.": 10.0**each,
                 "that mixes two bases: those are bits, which have the base 2.":
