@@ -384,9 +384,9 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed; on the right it is one that the slider moves. Neither that pixel nor any after it has an
-# influence, because the network is built so: a guess that knew its own pixel would be none. Of the
-# pixels before it, the nearest count most.
+# guessed. (Where the notebook runs, sliders move the right one.) Neither that pixel nor any after
+# it has an influence, because the network is built so: a guess that knew its own pixel would be
+# none. Of the pixels before it, the nearest count most.
 #
 # A pale patch far away, such as the one in the upper right corner, is not knowledge but the lack of
 # it. No image that this network learned from has ink in that corner. So nothing ever told it what

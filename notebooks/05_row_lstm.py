@@ -159,7 +159,6 @@ figures.curves(
     "nats, mean of five networks",
     mean_of=20,
     levels={"a guess: ln 2": np.log(2)},
-    legend="above",
     ylim=(0, 0.8),
 )
 

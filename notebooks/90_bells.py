@@ -432,8 +432,7 @@ figures.bars(costs, "bits per pixel, training", form="{:.3f}")
 
 # %% [markdown]
 # Look at two places: paper and ink at once is what a single bell cannot say. The best that it can
-# do is to lie flat. Two bells say both; five also follow the step at the end of the scale. (The
-# left picture is the one that moves.)
+# do is to lie flat. Two bells say both; five also follow the step at the end of the scale.
 
 
 # %%
