@@ -17,7 +17,7 @@
 # stays unseen at any depth, and what that costs; why there is no pooling; what a head is for; how
 # large weights should be before training; what a PixelCNN has over the recurrent networks (all
 # pixels at once, in training) and what it has not (neither is drawing any faster, nor does it see
-# the whole context).
+# the whole *context* of a pixel, all pixels before it).
 #
 # **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), the
 # nats of a coin ([01](01_pixel_by_pixel.ipynb)), and NumPy. Nothing here needs the internet or more
@@ -98,8 +98,8 @@ figures.field_growing(
 # bounded, and in training and evaluation all positions are computed in parallel. For CIFAR-10 the
 # paper takes 15 layers with $h = 128$.
 #
-# Each layer is a residual block (Figure 5, left). The map that runs through the network, its
-# *trunk*, has $2h$ features; inside the block there are $h$:
+# Each layer is a *residual* block (Figure 5, left): what it computes is added to its own input. The
+# map that runs through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
 #
 # $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
 #   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
