@@ -331,13 +331,14 @@ check.fair_bits(fair_bits)
 # A network that ends in a mixture hands out three numbers for each bell $k$: $\omega_k$, the
 # logarithm of a weight; $\mu_k$, a mean; and $\lambda_k$, the logarithm of one over a width. Value
 # $v$ lies at $y_v$ on a scale from $-1$ to 1. Its distance from the bell, in widths, is
-# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$, and the bell gives it the logarithmic height
+# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$, and the bell gives it, up to a constant that all
+# bells share, the logarithmic height
 #
 # $$\tau_{k,v} = \omega_k + \lambda_k - \tfrac12 \delta_{k,v}^2, \qquad
-#   z_v = \ln \sum_k e^{\tau_{k,v}},$$
+#   z_v = \ln \sum_k e^{\tau_{k,v}}.$$
 #
-# The sum of the heights has the logarithm $z_v$, and a softmax turns these into probabilities
-# $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
+# So $z_v$ is the logarithm of the sum of the heights, and a softmax turns the $z_v$ into
+# probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
 #
 # **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
 # softmax, now over the bells: each gets its *share* of the value,
