@@ -7,15 +7,15 @@
 # ---
 
 # %% [markdown]
-# # 00 · A tour: what a PixelRNN does, in five minutes
+# # 00 · A tour: what a PixelRNN does
 #
 # **What you will do.** Take a trained network from the package and question it. How probable is
 # this image? Which of its pixels was a surprise? Draw me some new ones. Here is the upper half of a
 # digit; what might the lower half be? And what did you look at?
 #
 # **What you will learn.** What it means for a network to *be* a distribution over images, and what
-# that is good for. How it is done is the matter of the other notebooks; at the end of this one there
-# is a map of them.
+# that is good for. How it is done is the matter of the other notebooks; at the end of this one
+# there is a map of them.
 #
 # **What you need.** Nothing but some Python. If a word is new, read on: each has its notebook.
 
@@ -45,15 +45,17 @@ drawn = pr.sample(model, 24, seed=2)
 figures.sheet(drawn, model.levels, columns=12, alt="24 digits that a network has drawn.")
 
 # %% [markdown]
-# The network comes with the package, with its weights; of those for handwritten digits we take the
-# best. What follows says nothing about a particular network, so it reads the same with any of them.
+# The network comes with the package, with its weights. Of those for handwritten digits we take the
+# best.
 
 # %%
 check.about(model, card)
 
 # %% [markdown]
-# And here are images to show to it. It has never seen them, nor their like: the set that it was
-# trained on has to be downloaded, and this page needs no network.
+# And here are images to show to it: white ink on black paper. It has never seen them, and they are
+# from another set. (The one that it was trained on has to be downloaded, and this page needs no
+# internet.) They are small grey digits, enlarged; each pixel was then made white with a probability
+# that is its brightness.
 
 # %%
 images, what = check.pictures(card)
@@ -68,13 +70,14 @@ figures.sheet(images[24:48], model.levels, columns=12, alt="24 handwritten digit
 # for each that it could have. Whoever is good at this game knows a lot about images: that strokes
 # go on, that they end, that a loop that has begun will close.
 #
-# A PixelRNN is a player of this game. Here are two of its guesses. In the left picture the pixels
-# that it was allowed to see (dark blue is hidden), and in orange the one that is asked for. On the
-# right is its answer; the triangle marks the truth. The second picture shows the pixel of this digit's
-# lower half that surprised it most. Move the pixel to where a stroke begins, goes on, or stops.
+# A PixelRNN is a player of this game. Here are two of its guesses. On the left are the pixels that
+# it was allowed to see; dark blue is hidden, and the orange frame is the one that is asked for. On
+# the right is its answer, a probability for black (0) and one for white (1); the triangle marks the
+# truth. The second guess is the one in this digit's lower half that was furthest from the truth.
+# (Where the notebook runs, sliders move the pixel: try where a stroke begins, goes on, or stops.)
 #
-# (In the code, `model.logits` hands out the guesses in a raw form, of which `probabilities` makes
-# probabilities. `C` is the number of colours, here one.)
+# In the code, `model.logits` hands out the guesses in a raw form, and `probabilities` turns them
+# into probabilities. `C` is the number of colours, here one.
 
 
 # %%
@@ -108,9 +111,9 @@ course.interactive(
 # %% [markdown]
 # ## What the paper says, in one line
 #
-# This is equation (1) of the paper, and [01](01_pixel_by_pixel.ipynb) takes it apart. Number the $n^2$
-# pixels in that order, $x_1$ to $x_{n^2}$. The probability of a whole image is the product of the
-# guesses, each made with the earlier pixels known:
+# This is equation (1) of the paper, and [01](01_pixel_by_pixel.ipynb) takes it apart. An image has
+# $n \times n$ pixels. Number them in that order, $x_1$ to $x_{n^2}$. The probability of the whole
+# image is the product of the guesses, each made with the earlier pixels known:
 #
 # $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
 #
@@ -118,15 +121,16 @@ course.interactive(
 # makes all the guesses, and the paper proposes three kinds of it. They differ in how far back a
 # guess can look, and how.
 #
-# A product of hundreds of probabilities is a very small number, so one takes $-\ln p(\mathbf x)$
-# and adds up. The unit is the *nat*: the fewer, the more probable. A fair coin costs $\ln 2 =
-# 0.69$.
+# A product of hundreds of probabilities is a very small number. So one takes $-\ln p(\mathbf x)$,
+# to which each guess adds minus the logarithm of what it gave to the truth. The unit is the *nat*:
+# the fewer, the more probable. A guess of $\tfrac12$ costs $\ln 2 = 0.69$ nats, a guess of 1 costs
+# none.
 #
 # ## Slowly
 #
 # Play the game as it is told: for each pixel, hide it and all that come later, ask the network, and
-# look up what it gave to the truth. (A coloured pixel has three values, red, green and blue, which are
-# guessed one after the other; each of them is called a *sub-pixel*. In grey a pixel has one.)
+# look up what it gave to the truth. (A coloured pixel has three values, red, green and blue, which
+# are guessed one after the other. Each of them is called a *sub-pixel*. A grey pixel has one.)
 
 
 # %%
@@ -183,19 +187,18 @@ assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
 figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 
 # %% [markdown]
-# Below each image is what its pixels cost (the scale ends at 4 nats, though some of the shuffled ones
-# cost more). Paper that stays paper and strokes that go on are cheap; one pays where something begins
-# or ends, which is where the information is.
+# Below each image is what its pixels cost (the scale ends at 4 nats, though some of the shuffled
+# ones cost more). Black paper that goes on and strokes that go on are cheap. One pays where
+# something begins or ends: that is where the information is.
 #
-# Compare the others with the first. A move by one column is something that a hand might do: where
-# digits have room it changes little, and may even make the image more probable. A mirrored or an
-# upturned digit costs somewhat more. Swapped halves, with a stroke that begins out of nothing in the
-# first row, cost far more, and the shuffled image, which has lost every relation between neighbours,
-# by far the most.
+# Compare the others with the first. A move by one column is something that a hand might do. It
+# changes little, and here it even makes the image more probable. A mirrored or an upturned digit
+# costs somewhat more. Swapped halves cost far more: a stroke begins out of nothing in the first
+# row. The shuffled image costs by far the most. It has lost every relation between neighbours.
 #
-# And what would players without a network pay? One takes every value to be equally likely. The
-# other knows how often each pixel has each value, counted on the remaining images, and nothing of
-# its neighbours.
+# And what would players without a network pay? The first takes every value to be equally likely.
+# The second has counted, on the remaining images, how often each pixel has each value (its
+# *histogram*), and asks no neighbour.
 
 # %%
 some = images[:100]
@@ -213,10 +216,10 @@ figures.bars(
 
 # %% [markdown]
 # The network's number here is *lower* than the one on its card, on images of a kind that it has not
-# learned from. Is it better than it says? No, the images are easier. They are small digits, enlarged,
-# and have smoother outlines than real handwriting, and outlines are what costs. Count the pairs of
-# neighbouring pixels that differ, here and in the network's own drawings, which are like what it
-# learned from:
+# learned from. Is it better than it says? No, the images are easier. Small digits, enlarged, have
+# shorter and smoother outlines than those that it learned from, and outlines are what costs. Count
+# the pairs of neighbouring pixels that differ, here and in the network's own drawings, which are
+# like what it learned from:
 
 
 # %%
@@ -229,7 +232,7 @@ def outline(images):
 drawn = pr.sample(model, 100, seed=3)
 assert outline(some) < outline(drawn)
 figures.Table(
-    ["", "outline, pixels", "nats per image"],
+    ["", "pairs that differ", "nats per image"],
     [
         ["the 100 images", outline(some), float(model.nll(some).mean())],
         ["100 drawn by the network", outline(drawn), float(model.nll(drawn).mean())],
@@ -264,9 +267,9 @@ check.powers_of_ten(powers_of_ten)
 # %% [markdown]
 # ## Drawing
 #
-# Who can guess can draw: let the network guess, throw a die that is weighted by its guess, write
-# the result down, and go on to the next pixel, which now has one more known before it. Nothing else
-# is done here. Dark blue is not drawn yet.
+# Whoever can guess can draw. Let the network guess, throw a die that is weighted by its guess,
+# write the result down, and go on to the next pixel, which now has one more known before it.
+# Nothing else is done here. Dark blue is not drawn yet.
 
 # %%
 film = []
@@ -279,9 +282,10 @@ figures.frames(np.stack(film), model.levels, rows)
 # the strokes close all the same is due to guesses that take the past into account.
 #
 # The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
-# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before it is thrown: below
-# 1 likely values become likelier still, above 1 unlikely ones come up more often. $T = 1$ is the
-# model itself, and whatever $T$ the images were drawn at, the nats above them are those at $T = 1$.
+# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before the die is
+# thrown. Below 1 likely values become likelier still, above 1 unlikely ones come up more often.
+# $T = 1$ is the model itself. The nats above the images are what they cost at $T = 1$, whatever $T$
+# drew them.
 
 
 # %%
@@ -298,9 +302,9 @@ course.interactive(
 )
 
 # %% [markdown]
-# Cold images cost the fewest nats, and are not the best. At 0.5 the die takes the likely way nearly
-# every time, which is paper, or the stroke as it was going: few kinds of digits are left, and some
-# have hardly begun.
+# Images drawn at a low temperature cost the fewest nats, and are not the best. At 0.5 the die takes
+# the likely way nearly every time: paper stays paper, and a stroke goes on as it was going. Few
+# kinds of digits are left, and some have hardly begun.
 #
 # ## Exercise 0.2 · The weighted die
 #
@@ -326,9 +330,10 @@ check.pick(pick)
 # %% [markdown]
 # ## Completing
 #
-# Put known pixels in place of drawn ones, and the same walk completes an image. In each line: what
-# is known, six ways in which the network goes on (tinted where it drew), and the original, which it
-# has not seen. Move the edge of what is known.
+# Put known pixels in place of drawn ones, and the same walk completes an image. Each line begins
+# with what is known. Then come six ways in which the network goes on, tinted where it drew. The
+# original stands last; its lower part the network has not seen. First half of the rows are known,
+# then three quarters.
 
 
 # %%
@@ -349,7 +354,7 @@ course.interactive(
 )
 
 # %% [markdown]
-# Where the upper half leaves several digits possible, you see several; where it leaves one, the
+# Where the upper half leaves several digits possible, you see several. Where it leaves one, the
 # completions agree. That they differ is a merit: a network that answered with one average would
 # give a grey smear.
 #
@@ -379,13 +384,14 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed, on the left always the same one, on the right the one that you move. Nothing at it or after
-# it has any influence, because the network is built so: a guess that knew its own pixel would be none.
-# Before it, the nearest count most.
+# guessed. (Where the notebook runs, sliders move the right one.) Neither that pixel nor any after
+# it has an influence, because the network is built so: a guess that knew its own pixel would be
+# none. Of the pixels before it, the nearest count most.
 #
-# A pale patch at the border, such as the one in the upper right corner, is not knowledge but the lack
-# of it. No image that this network learned from has ink there. So nothing ever told it what ink in
-# that place would mean, and what its weights happen to say does no harm.
+# A pale patch far away, such as the one in the upper right corner, is not knowledge but the lack of
+# it. No image that this network learned from has ink in that corner. So nothing ever told it what
+# ink there would mean. What its weights happen to say does no harm, as long as the corner stays
+# black.
 
 
 # %%
@@ -436,7 +442,7 @@ course.interactive(draw_influence, row=(0, H - 1), column=(0, W - 1))
 # - The paper, [Pixel Recurrent Neural Networks](https://arxiv.org/abs/1601.06759): §1, and its
 #   figures of samples and completions.
 # - The source: [sampling.py](../pixelrnn_np/sampling.py),
-#   [pretrained/__init__.py](../pixelrnn_np/pretrained/__init__.py).
+#   [`pretrained/__init__.py`](../pixelrnn_np/pretrained/__init__.py).
 # - A. van den Oord and others, *Conditional Image Generation with PixelCNN Decoders* (2016,
 #   [arXiv:1606.05328](https://arxiv.org/abs/1606.05328)): the authors' next step, a PixelCNN
 #   without a blind spot that can be told what to draw.

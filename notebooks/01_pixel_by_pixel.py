@@ -15,11 +15,11 @@
 #
 # **What you will learn.** What the chain rule gives for free (probabilities that sum to one, exact
 # likelihoods, exact samples) and what it asks in return (an order, and one step per pixel when
-# drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means; what
-# maximum likelihood is, and how a model follows a gradient to it, batch by batch.
+# drawing); what nats, bits and bits per dimension are, and what a number like 79.20 nats means;
+# what maximum likelihood is, and how a model follows a gradient to it, batch by batch.
 #
-# **What you need.** Conditional probabilities, logarithms, derivatives and NumPy. Nothing here needs
-# the internet or more than a minute.
+# **What you need.** Conditional probabilities, logarithms, derivatives and NumPy. Nothing here
+# needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -48,10 +48,13 @@ figures.you_are_here("01")
 # So instead of one hard question ask many easy ones. Number the pixels row by row from the top,
 # each row from left to right: the *raster order*. Then ask at each pixel only for **this** pixel,
 # with all pixels before it already known. Each answer is one number between 0 and 1.
+#
+# Two images in raster order. In both, pixel 8 (orange) may know the seven before it (blue), and
+# none of those after it (grey).
 
 # %%
-order = np.arange(1, 26).reshape(5, 5)
-figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
+small, order = np.arange(1, 10).reshape(3, 3), np.arange(1, 26).reshape(5, 5)
+figures.raster({"an image of 3×3": small, "an image of 5×5": order}, 8)
 
 # %% [markdown]
 # ## What the paper says (§2 and §2.1, equations 1 and 2; Figure 2, left)
@@ -71,9 +74,9 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 #
 # Three points are easily missed.
 #
-# - Equation (1) is no approximation. It holds for every distribution, because it only applies the
-#   definition $p(a, b) = p(a)\,p(b \mid a)$ again and again. The models of this course differ in
-#   how they *guess* the factors, and only there can they be wrong.
+# - Equation (1) is no approximation. It holds for every distribution, because it only applies
+#   $p(a, b) = p(a)\,p(b \mid a)$ again and again. The models of this course differ in how they
+#   *guess* the factors, and only there can they be wrong.
 # - Nothing in (1) asks for the raster order. Any order would do; the paper takes this one, and
 #   makes the convolutions and recurrences that follow for it.
 # - Each factor depends on a different number of pixels, yet §2 uses one set of parameters for all
@@ -83,10 +86,10 @@ figures.raster({"raster order: pixel 13 and what it may know": order}, 13)
 # %% [markdown]
 # ## Slowly
 #
-# A whole image model needs one function: the probability that a pixel is 1, given the pixels before
-# it. Here is one made by hand. It looks at the left and at the upper neighbour only: where they are
-# white (1), this pixel is probably white as well. The *sigmoid* $\sigma(z) = 1 / (1 + e^{-z})$
-# turns any number into one between 0 and 1.
+# A model of whole images needs one function: the probability that a pixel is 1, given the pixels
+# before it. Here is one made by hand. It looks at the left and at the upper neighbour only: where
+# they are white (1), this pixel is probably white as well. The *sigmoid*
+# $\sigma(z) = 1 / (1 + e^{-z})$ turns any number into one between 0 and 1.
 
 
 # %%
@@ -157,9 +160,10 @@ print(f"sum of the probabilities of all images: {total:.4f}")
 #
 # ## Nats, bits, and bits per dimension
 #
-# Products of many small numbers are a trap of their own. A colour image of CIFAR-10 has
-# $32 \cdot 32 \cdot 3 = 3072$ values. A good model gives each a probability around $1/8$, as if eight
-# of the 256 values were left and equally likely. The product of these:
+# Products of many small numbers are a trap of their own. CIFAR-10 is a set of small colour
+# photographs, one of three that the paper uses. Each has $32 \cdot 32 \cdot 3 = 3072$ values. A
+# good model gives each value a probability around $1/8$, as if eight of the 256 possible ones were
+# left and equally likely. The product of these:
 
 # %%
 print("a product of 3072 factors 1/8:", np.prod(np.full(3072, 1 / 8)))
@@ -175,9 +179,9 @@ print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 # got $\tfrac12$ costs $\ln 2 = 0.69$; a surprise is expensive.
 #
 # The unit of a natural logarithm is the **nat**. With base 2 it is the **bit**, and
-# $1 \text{ nat} = 1/\ln 2 = 1.4427$ bits. A probability of $\tfrac12$ costs one bit, $\tfrac14$ two,
-# and the $\tfrac18$ from above three. Bits have a meaning that one can hold on to: with $p$ at hand, a
-# compressor can store the image in about $-\log_2 p(\mathbf{x})$ bits. A better model makes
+# $1 \text{ nat} = 1/\ln 2 = 1.4427$ bits. A probability of $\tfrac12$ costs one bit, $\tfrac14$
+# two, and the $\tfrac18$ from above three. Bits have a meaning that one can hold on to: with $p$ at
+# hand, a compressor can store the image in about $-\log_2 p(\mathbf{x})$ bits. A better model makes
 # smaller files, and the likelihood says how small.
 #
 # **Bits per dimension** divide by $D$, the number of values ($n^2$, or $3n^2$ in colour), so that
@@ -186,8 +190,9 @@ print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 # $$\text{bits/dim} = \frac{-\ln p(\mathbf{x})}{D \ln 2}.$$
 #
 # A file without any compression has 8 bits per value: this is the model for which all 256 values
-# are equally likely. The paper gives MNIST in nats per image and colour images in bits per
-# dimension. Here are some of its numbers in all three units.
+# are equally likely. The paper gives MNIST (handwritten digits, 28×28, black and white) in nats per
+# image and colour photographs in bits per dimension. Here are two of its results, each below the
+# model that knows nothing, in all three units.
 
 # %%
 rows = []
@@ -264,8 +269,9 @@ assert np.allclose(np.exp(-fast), p, rtol=1e-12)
 print(f"slow and fast agree on all {len(fast)} images; {fast.min():.3f} to {fast.max():.3f} nats")
 
 # %% [markdown]
-# The same for real networks. A PixelCNN, one of the paper's ([04](04_pixelcnn.ipynb)), with random
-# weights gives the 512 images probabilities that are arbitrary, and they sum to one:
+# Real networks are no different. Take a PixelCNN ([04](04_pixelcnn.ipynb)), one of the paper's
+# three kinds, with random weights. The probabilities that it gives to the 512 images are arbitrary,
+# and they sum to one:
 
 # %%
 network = checks.small_model("pixelcnn", rng, (3, 3, 1), 2)
@@ -315,15 +321,16 @@ figures.Table(
 # They agree up to the luck of the draw. Nothing had to settle down and no correction was needed:
 # each sample is an exact and independent one.
 #
-# The price: pixel $i$ cannot be drawn before pixel $i-1$ is known. **Measuring an image is one
-# pass of the network; drawing one is as many steps as there are values.** That asymmetry stays with all
+# The price: pixel $i$ cannot be drawn before pixel $i-1$ is known. **Measuring an image is one pass
+# of the network; drawing one is as many steps as there are values.** That asymmetry stays with all
 # models of the paper. A network does not change it, as this shows: draw from a PixelCNN by running
 # all of it for every pixel, and only ever use the one logit that is due.
 #
 # One line needs a word. Our coin fell on 1 where $u < p$. The package lays the values end to end
-# from 0 to 1, as [00](00_tour.ipynb) does with its weighted die: first the part of 0, whose length is
-# $1 - p$, then that of 1. So the pixel is 1 where $u \ge 1 - p$, which has probability $p$ as well, and
-# works for 256 values too. With $p = \sigma(z)$, and $\sigma$ the sigmoid, $1 - p$ is $\sigma(-z)$.
+# from 0 to 1, as [00](00_tour.ipynb) does with its weighted die: first the part of 0, whose length
+# is $1 - p$, then that of 1. So the pixel is 1 where $u \ge 1 - p$. That has probability $p$ as
+# well, and the same rule works for 256 values. With $p = \sigma(z)$, the number $1 - p$ is
+# $\sigma(-z)$.
 
 # %%
 network = checks.small_model("pixelcnn", rng, (6, 6, 1), 2)
@@ -340,8 +347,8 @@ print(f"drawn in {passes} passes of the network; pr.sample gives the same image"
 print(f"measured in 1 pass: {network.nll(x)[0]:.2f} nats")
 
 # %% [markdown]
-# (`pr.sample` keeps what earlier pixels have computed, so that its 36 steps together cost little more
-# than a few passes. It draws the same images.)
+# (`pr.sample` keeps what earlier pixels have computed, so that its 36 steps together cost little
+# more than a few passes. It draws the same images.)
 #
 # ## Exercise 1.2 · Fill in
 #
@@ -372,8 +379,11 @@ check.fill(fill)
 # that needs no network: **count**. For every pattern of $k$ near earlier neighbours, how
 # often was the pixel white?
 #
-# The digits are 8×8, black and white. Of the pixels that come earlier we take those at most three
-# rows and three columns away, 24 of them, the nearest first, as steps (row, column) from the pixel.
+# The digits are 8×8, black and white. The model learns from the *training* images. It is judged by
+# the *test* images, which it has not seen.
+#
+# Of the pixels that come earlier we take those at most three rows and three columns away, 24 of
+# them, the nearest first, as steps (row, column) from the pixel.
 
 # %%
 train, test = (pr.load_data("digits", split, levels=2) for split in ("train", "test"))
@@ -429,29 +439,30 @@ levels = {"a coin": coin, "one histogram per position": histogram}
 figures.lines(curves, "earlier neighbours that the model looks at", "nats per image", levels=levels)
 
 # %% [markdown]
-# Two neighbours do most of the work: ink continues. None of the others helps nearly as much, and from
-# about ten on the curves part: the table has $2^k$ entries, and of the 16,384 patterns of 14
+# Two neighbours do most of the work: ink continues. None of the others helps nearly as much. From
+# about ten on the curves part. The table has $2^k$ entries, and of the 16,384 patterns of 14
 # neighbours most never occur in the 1297 training images. The table begins to know these images by
 # heart.
 #
-# And a histogram that sees *no* neighbour beats nine of them. It knows something else: *where* it is.
-# Digits of this set stand in the middle and fill their square from top to bottom, so that a pixel
-# near the left or right edge is black in nearly every image. The table is asked the same question at
-# all places, and cannot tell a blank edge from the blank inside of a zero. The best model would use
-# both.
+# And a histogram that sees *no* neighbour beats the table of nine. It knows something else: *where*
+# it is. Digits of this set stand in the middle and fill their square from top to bottom, so that a
+# pixel near the left or right edge is black in nearly every image. The table is asked the same
+# question at all places, and cannot tell a blank edge from the blank inside of a zero. A better
+# model would use both.
 #
 # ## Let it learn
 #
 # Tables run into a wall. To see all 24 neighbours one would need $2^{24}$ entries, to see a whole
-# 8×8 image up to $2^{63}$. So write down a function with a few numbers in it, its **parameters**, and
-# look for the values of the parameters that suit the data. Our first model was such a function. With
-# neighbours $x_1, \dots, x_k$ of a pixel (here $x_j$ counts the neighbours, not the pixels of the image),
-# weights $w_1, \dots, w_k$ and a *bias* $b$,
+# 8×8 image up to $2^{63}$. So write down a function with a few numbers in it, its **parameters**,
+# and look for the values of the parameters that suit the data. Our first model was such a function.
+# With neighbours $x_1, \dots, x_k$ of a pixel (here $x_j$ counts the neighbours, not the pixels of
+# the image), weights $w_1, \dots, w_k$ and a *bias* $b$,
 #
 # $$p(\text{the pixel is } 1) = \sigma(z), \qquad z = b + \sum_{j=1}^{k} w_j\, x_j .$$
 #
-# By hand we took two neighbours, weights 2 and 2 and bias $-1.5$. Here the data choose. (Statisticians
-# call this *logistic regression*.) It has $k + 1$ parameters where the table had $2^k$.
+# By hand we took two neighbours, weights 2 and 2 and bias $-1.5$. Here the data choose.
+# (Statisticians call this *logistic regression*.) It has $k + 1$ parameters where the table had
+# $2^k$.
 #
 # What does "suit" mean? **Maximum likelihood**: of all values that the parameters could have, take
 # those for which the images that were really seen are the most probable. The most probable is what
@@ -460,16 +471,16 @@ figures.lines(curves, "earlier neighbours that the model looks at", "nats per im
 # if a pattern was followed by a 1 in 30 of 100 cases, then $p^{30}(1-p)^{70}$ is largest at
 # $p = 0.3$. The added ones only keep it off 0 and 1.)
 #
-# No formula gives the best weights. But the loss can tell in which direction it falls: its gradient.
+# No formula gives the best weights. But the gradient of the loss tells in which direction it falls.
 #
-# **1. From the loss to the logit.** A pixel of value $v$ costs $\ell = -\ln \sigma(z)$ if $v = 1$ and
-# $\ell = -\ln(1 - \sigma(z))$ if $v = 0$. The sigmoid has the derivative $\sigma(1 - \sigma)$. So
-# $d\ell/dz$ is $-(1 - \sigma)$ in the first case, $\sigma$ in the second, and in both
+# **1. From the loss to the logit.** A pixel of value $v$ costs $\ell = -\ln \sigma(z)$ if $v = 1$
+# and $\ell = -\ln(1 - \sigma(z))$ if $v = 0$. The sigmoid has the derivative $\sigma(1 - \sigma)$.
+# So $d\ell/dz$ is $-(1 - \sigma)$ in the first case, $\sigma$ in the second, and in both
 #
 # $$dz = \sigma(z) - v :$$
 #
-# *what the model said, minus what happened*. (In this course the gradient of anything is written with
-# a $d$ before it: $dz$ is the derivative of the loss with respect to $z$.)
+# *what the model said, minus what happened*. (In this course the gradient of anything is written
+# with a $d$ before it: $dz$ is the derivative of the loss with respect to $z$.)
 #
 # **2. From the logit to the weights.** $w_j$ comes into $z$ multiplied by $x_j$, the bias by 1:
 #
@@ -543,31 +554,34 @@ figures.lines(
 )
 
 # %% [markdown]
-# The rate matters more than anything else here. With 0.0003 the loss falls and has far to go; with
+# The rate matters more than anything else here. With 0.0003 the loss falls and has far to go. With
 # 0.03 it is down after three epochs. With 0.1 the steps are too long: each leaps across the valley
 # and lands on the other slope, and nothing settles.
 #
-# The 24 weights can be looked at, each where its neighbour lies. The orange frame is the pixel.
+# The 24 weights can be looked at, each where its neighbour lies. On the left are those that we
+# chose by hand, on the right those that were learned. The orange frame is the pixel.
 
 # %%
 w, b, learned = learn(near)
-kernel = np.zeros((7, 7))
+ours, kernel = np.zeros((2, 7, 7))
+ours[3, 2] = ours[2, 3] = 2
 rows, columns = np.transpose(NEIGHBOURS)
 kernel[3 + rows, 3 + columns] = w
-figures.numbers({f"what it learned; bias {b:.1f}": kernel}, form="{:.1f}", current=(3, 3))
+weights = {"by hand; bias −1.5": ours, f"learned; bias {b:.1f}".replace("-", "−"): kernel}
+figures.numbers(weights, form="{:.1f}", current=(3, 3))
 
 # %% [markdown]
-# Our guess was not bad: above and left weigh most, and the bias is near $-1.5$. But a second white
-# pixel to the left speaks *against* ink, which nobody thought of: strokes are narrow, so one that is
+# Our guess was not bad: above and left weigh most, and the bias is near $-1.5$. But the second
+# pixel to the left has a negative weight, which nobody thought of. Strokes are narrow: one that is
 # two pixels wide already is likely to end.
 #
-# Remember this picture. The same weights at every pixel, each times what lies under it, zero for all
-# that comes later: this is a *masked convolution*, 7×7, with mask A, the first layer of every network
-# in the paper ([03](03_masked_convolution.ipynb)).
+# Remember this picture. The same weights at every pixel, each times what lies under it, zero for
+# all that comes later: this is a *masked convolution*, 7×7, with mask A, the first layer of every
+# network in the paper ([03](03_masked_convolution.ipynb)).
 #
 # What goes into the sum is up to us; such an input is called a **feature**. The histogram knew the
-# place of the pixel. So give the sum 64 features more, one for each place, of which one is 1 and the
-# others are 0: then every place has a bias of its own.
+# place of the pixel. So give the sum 64 features more, one for each place, of which one is 1 and
+# the others are 0: then every place has a bias of its own.
 
 
 # %%
@@ -591,13 +605,13 @@ figures.Table(
 
 # %% [markdown]
 # Two lessons. A weighted sum of 24 neighbours is worse than a table of 5: each neighbour can only
-# add its share, whatever the others are. And the right features are worth more than many parameters:
-# with the place, 89 numbers beat 16,384.
+# add its share, whatever the others are. And the right features are worth more than many
+# parameters: with the place, 89 numbers beat 16,384.
 #
-# ## Exercise 1.4 · Where does it rest?
+# ## Exercise 1.3 · Where does it rest?
 #
-# With no neighbour at all, only the bias is left, and every pixel has the logit $b$. Given images `x`
-# of zeros and ones, an array of any shape with at least one of each, return the $b$ at which
+# With no neighbour at all, only the bias is left, and every pixel has the logit $b$. Given images
+# `x` of zeros and ones, an array of any shape with at least one of each, return the $b$ at which
 # learning stops, because the gradient of the loss is zero.
 #
 # <details><summary>Hint</summary>
@@ -618,9 +632,10 @@ check.resting_bias(resting_bias)
 # %% [markdown]
 # ## And a network
 #
-# A network makes its features itself, in layers of weighted sums, and learns all of their weights by
-# the same gradient descent; [02b](02b_networks_in_ten_minutes.ipynb) is about that. Here is a small
-# PixelCNN ([04](04_pixelcnn.ipynb)) after a few seconds of learning:
+# A network makes its features itself, in layers of weighted sums, and learns all of their weights
+# by the same gradient descent; [02b](02b_networks_in_ten_minutes.ipynb) is about that. Here is a
+# small PixelCNN after a few seconds of learning. ([04](04_pixelcnn.ipynb) explains its sizes, and
+# *Adam*, a relative of SGD.)
 
 # %%
 model = pr.build_model("pixelcnn", (8, 8, 1), levels=2, h=8, layers=2, head=16, seed=0)
@@ -636,8 +651,9 @@ found = {
 figures.bars(found, "nats per image, test", highlight=("a small PixelCNN",), form="{:.1f}")
 
 # %% [markdown]
-# Where are these nats? Each pixel has its own price; here are those of the table of 8 neighbours.
-# Edges cost, and the inside of a stroke or of the paper is cheap.
+# Where are these nats? Each pixel has its own price. Here are the prices that the table of 8
+# neighbours asks for five test digits. Where black and white meet they are high; the inside of a
+# stroke and the empty paper are cheap.
 
 # %%
 shown = test[:5]
@@ -706,9 +722,9 @@ snake[1::2] = snake[1::2, ::-1]
 figures.raster({"raster": order, "columns": column_order, "snake": snake}, 18)
 
 # %% [markdown]
-# The differences in the table above are small. Samples are another matter: with the raster order you
-# can complete the lower half of an image and not the upper one, since a pixel knows only what came
-# before it.
+# The differences in the table above are small. Samples are another matter. In raster order you can
+# draw the lower half of an image below a given upper half, and not the upper one above a given
+# lower half: a pixel knows only what came before it.
 #
 # ## Three colours: equation (2)
 #
@@ -746,9 +762,9 @@ table.append(["a pixel", sum(row[1] for row in table), sum(row[2] for row in tab
 figures.Table(["", "each for itself, bits", "equation (2), bits"], table, form="{:.3f}")
 
 # %% [markdown]
-# Green costs two fifths less once red is known; blue, with both known, costs little more than a third
-# of what it costs alone. A model that predicted the three side by side would pay the left column for
-# every pixel.
+# Green costs two fifths less once red is known. Blue, with both known, costs little more than a
+# third of what it costs alone. A model that predicted each colour for itself would pay the left
+# column for every pixel.
 #
 # And the order of the colours? Blue first gives other rows and the same sum, which is the price of
 # the joint table itself:
@@ -762,7 +778,7 @@ print(f"= {B_first + G_after + R_after:.3f} bits; the joint table: {cost(joint, 
 assert np.isclose(B_first + G_after + R_after, table[-1][2])
 
 # %% [markdown]
-# ## Exercise 1.3 · Split a colour
+# ## Exercise 1.4 · Split a colour
 #
 # Given any `joint` $p(R, G, B)$ of shape $(m, m, m)$ with positive entries that sum to 1, return
 # the three factors of equation (2): `p_R` of shape $(m,)$, `G_given_R` of shape $(m, m)$ with
@@ -792,10 +808,10 @@ check.split_colours(split_colours)
 #   sums to one without being normalised, provided that no factor looks ahead.
 # - $-\ln p$ adds up over pixels. Nats divided by $\ln 2$ are bits, the size of the file that the
 #   model could make of the image; bits divided by the number of values are bits/dim.
-# - With the image given, all factors are computed in one pass. Drawing goes pixel by pixel, and value
-#   by value in colour.
+# - With the image given, all factors are computed in one pass. Drawing goes pixel by pixel, and
+#   value by value in colour.
 # - Maximum likelihood makes the images that were seen as probable as it can: the fewest mean nats.
-#   The gradient of a logit is $\sigma(z) - v$, and SGD follows it, batch by batch.
+#   The gradient of a logit is $\sigma(z) - v$, and SGD steps against it, batch by batch.
 # - The order is a choice. R before G before B is the same idea within a pixel.
 #
 # In the package: `likelihood.py` (nats, bits/dim), `sampling.py` (drawing and completing),

@@ -10,17 +10,18 @@
 # # 02 · Softmax pixels: 256 values and no prior
 #
 # **What you will do.** Write the softmax and its log-likelihood so that no exponential overflows,
-# derive the gradient in three lines, and let it compete with bell curves in a network, as §5.3 does.
+# derive the gradient in three lines, and let it compete with bell curves in a network, as §5.3
+# does.
 #
 # **What you will learn.** What a model gains when it treats the 256 values of a pixel as mere
-# names, and what that costs; and why a contest of two models says nothing before both have been
-# trained to the end.
+# names, and what that costs; why a contest of two models says nothing before both have been
+# trained to the end. (A *prior* is what a model takes for granted before it has seen any data.)
 #
 # **What you need.** The chain rule of probabilities, nats, and learning by gradient
 # ([01](01_pixel_by_pixel.ipynb)), derivatives, and NumPy. From "A contest in a network" on, small
-# networks are trained and used as a tool; nobody has to know what is inside. If you would rather know
-# first, read [02b](02b_networks_in_ten_minutes.ipynb) before that section: it needs 01 alone. Nothing
-# here needs the internet or more than a minute.
+# networks are trained and used as a tool; nobody has to know what is inside. If you would rather
+# know first, read [02b](02b_networks_in_ten_minutes.ipynb) before that section: it needs 01 alone.
+# Nothing here needs the internet or more than a minute.
 
 # %%
 import numpy as np
@@ -67,12 +68,14 @@ print(f"of the bell, {1 - smooth.sum():.1%} lie off the scale")
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
-# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all. The
-# bell is high where there is little, and a fifth of it lies off the scale, where there is nothing.
+# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all.
+# The bell is high where there is little, and a fifth of it lies off the scale, where there is
+# nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
-# pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for one
-# between, which you can move. Before you look: how wide do you expect these to be?
+# pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
+# one between. Before you look: how wide do you expect these to be? (Mind the scales of $p$, which
+# differ.)
 
 
 # %%
@@ -95,7 +98,8 @@ course.interactive(draw_neighbour, a=(3, 252))
 # colour is clipped, the next one is clipped too. Beside a neighbour of 0 more than a third of the
 # bell lies off the scale. Around the neighbour's value the data are **sharper** than their variance
 # says, with tails that are longer: the pixel goes on as its neighbour, or an edge begins and it is
-# something else. (Mind the scales of $p$, which differ. The crops overlap, hence the small spikes.)
+# something else. (The crops overlap, so that some pairs are counted several times: hence the small
+# spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -106,15 +110,15 @@ course.interactive(draw_neighbour, a=(3, 252))
 # For a coloured pixel there are three of these, one per colour and each with its own 256 logits, in
 # the order of equation (2). The network computes the logits from the earlier pixels.
 #
-# This distribution can have any number of hills, and puts no mass below 0 or above 255. It also
-# knows nothing: that 17 lies beside 18 has to be learned from data. To the softmax the values are
+# This distribution can have any number of hills, and gives nothing to values below 0 or above 255.
+# It has no prior: that 17 lies beside 18 has to be learned from data. To the softmax the values are
 # names.
 #
 # The paper compares it with a mixture of *conditional Gaussian scale mixtures* (MCGSM), bells of
 # several widths whose weights depend on the earlier pixels. In the same Row LSTM, on the validation
 # images of CIFAR-10, the softmax has **3.06** bits/dim and the mixture **3.22**.
 #
-# Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2); only
+# Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2). Only
 # the *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for
 # MNIST.
 
@@ -139,8 +143,8 @@ with np.errstate(over="ignore", invalid="ignore"):
 #
 # $$\ln \sum_k e^{z_k} = z_{\max} + \ln \sum_k e^{z_k - z_{\max}}.$$
 #
-# Now the largest exponential is $e^0 = 1$. None overflows; small ones may become 0, where nothing
-# is lost, as the sum is at least 1 and its logarithm harmless.
+# Now the largest exponential is $e^0 = 1$, and none overflows. The smallest may be rounded to 0.
+# That does no harm: beside a sum of at least 1 they count for nothing.
 
 
 # %%
@@ -151,7 +155,7 @@ def softmax_nll_slow(z, v):
     return top + np.log(total) - z[v]
 
 
-print("with the largest taken out:", np.array([softmax_nll_slow(z, v) for v in range(3)]))
+print("with the largest taken out:", [round(float(softmax_nll_slow(z, v)), 3) for v in range(3)])
 
 # %% [markdown]
 # ## Fast
@@ -232,8 +236,9 @@ check.log_softmax(log_softmax)
 # **4. The sigmoid** is the same with $z_0 = 0$ fixed: $dz = \sigma(z) - v$, as in
 # [01](01_pixel_by_pixel.ipynb).
 #
-# **5. Many sub-pixels.** Their nats are added, so each has its own gradient and no other. For the
-# mean over $B$ images every gradient is divided by $B$, and by nothing else.
+# **5. Many sub-pixels.** Their nats are added, and the logits of one sub-pixel occur in its own
+# nats alone. So steps 1 to 3 hold for each of them. For the mean over $B$ images every gradient is
+# divided by $B$, and by nothing else.
 
 
 # %%
@@ -260,7 +265,8 @@ print("slow and fast gradients agree, softmax and sigmoid")
 # %% [markdown]
 # ### Are they right?
 #
-# All logits of two small batches against finite differences:
+# All logits of two small batches against *finite differences*, as in [01](01_pixel_by_pixel.ipynb):
+# move each number a little up and down, and see how much the loss changes.
 
 
 # %%
@@ -282,7 +288,7 @@ course.errors(errors, {"softmax of 256": gentle, "sigmoid": one})
 #
 # Take a softmax without any network: 256 logits, all zero, one distribution for every red value.
 # Follow the mean gradient downhill. Averaged over data, "what happened" is how often each value
-# happened, so $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$, which is zero just where
+# happened, so $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$. This is zero just where
 # the softmax *is* the histogram. Nobody told it the shape, and it grows the spike at 0 as readily
 # as the hills.
 
@@ -306,13 +312,14 @@ course.interactive(draw_steps, steps=list(film), static=[{"steps": 30}, {"steps"
 # %% [markdown]
 # ## Exercise 2.2 · The gradient of a batch
 #
-# Without a loop: for `logits` $(B, H, W, C, \text{levels})$ and images `x` $(B, H, W, C)$ of whole numbers,
-# return the gradient of the **mean nats per image**, of the logits' shape. The logits are tame.
+# Without a loop: for `logits` $(B, H, W, C, \text{levels})$ and images `x` $(B, H, W, C)$ of whole
+# numbers, return the gradient of the **mean nats per image**, of the logits' shape. The logits are
+# tame.
 #
 # <details><summary>Hint</summary>
 #
-# Softmax along the last axis; then subtract 1 at the values that occurred: `np.eye(levels)[x]` has the
-# logits' shape. Step 5 above says what to divide by.
+# Softmax along the last axis; then subtract 1 at the values that occurred: `np.eye(levels)[x]` has
+# the logits' shape. Step 5 above says what to divide by.
 # </details>
 
 
@@ -330,19 +337,23 @@ check.batch_gradient(batch_gradient)
 # Now §5.3, in small: the same network with different last steps. A PixelCNN
 # ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per pixel. (How
 # it makes them from the earlier pixels is not needed here; what a network is,
-# [02b](02b_networks_in_ten_minutes.ipynb) says.) Each last step makes logits over the 17 values of
-# them, in its own way, and has a way back.
+# [02b](02b_networks_in_ten_minutes.ipynb) says.) Each last step turns them into logits over the 17
+# values, in its own way. And it has a way back: it turns the gradient of the logits into that of
+# its 17 numbers.
 #
 # - **A softmax**: they *are* the logits.
 # - **A bell, cut off** at the ends of the scale. The logarithm of a Gaussian is a parabola, so two
 #   numbers $a$ and $b$ are enough: $z_v = a\,t_v - b\,t_v^2$, with $b > 0$ and $t_v$ the value,
 #   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
 # - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
-#   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with $s$
-#   one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$: a
-#   difference of two sigmoids, of $l = (v - \tfrac12 - \text{mean})\,s$ and of $u = l + s$. It is a product
-#   as well, $\sigma(u) - \sigma(l) = \sigma(u)\,\sigma(-l)\,(1 - e^{-s})$, and $z_v$, its logarithm, a sum of
-#   three. Value 0 has no lower edge and 16 no upper one.
+#   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with
+#   $s$ one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$.
+#   That is a difference of two sigmoids, at an upper edge $y^+ = (v + \tfrac12 - \text{mean})\,s$
+#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference becomes a product,
+#   $\sigma(y^+) - \sigma(y^-) = \sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So $z_v$, its logarithm,
+#   is a sum of three. Value 0 has no lower edge and 16 no upper one.
+#
+# The code of the two bells is a detail of the contest. Whoever is in a hurry goes on to the curves.
 
 # %%
 LEVELS = 17
@@ -408,13 +419,14 @@ for name, last in LAST.items():
 print("the ways back agree with finite differences")
 
 # %% [markdown]
-# Why so carefully? With a free mean and width, a mean can run far off the scale, where it hardly gets
-# any gradient. The pixel stays flat, and one compares accidents of training instead of shapes. In $a$
-# and $b$ the loss has a single valley; mean and width of the other bell are kept within bounds by a
-# tanh.
+# Why so carefully? With a free mean and width, a mean can run far off the scale, where it hardly
+# gets any gradient. The pixel stays flat, and one compares accidents of training instead of shapes.
+# In $a$ and $b$ the loss has a single valley; mean and width of the other bell are kept within
+# bounds by a tanh.
 #
-# Each is trained for the same number of epochs, from the same first weights, at a rate that falls to
-# zero. (Adam chooses the length of each weight's step; [09](09_training_and_results.ipynb) says how.)
+# Each is trained for the same number of epochs, from the same first weights, at a rate that falls
+# to zero. (Adam chooses the length of each weight's step; [09](09_training_and_results.ipynb) says
+# how.)
 
 
 # %%
@@ -493,15 +505,17 @@ figures.Table(
 
 # %% [markdown]
 # All have passed, so the last column is about shapes. The bell that is cut off is an eighth of a
-# bit behind. Most of what it lacks is mass at the ends: nearly half of all pixels are paper (0) and
-# 9% are full ink (16), which is also what the paper remarks on its own softmaxes. Gather the bell's
-# tails there, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it
+# bit behind. What it lacks most is probability at the ends: nearly half of all pixels are paper
+# (0), and about a tenth are full ink (16). (The paper remarks something like it of its photographs:
+# 0 and 255 are more frequent than other values, and get more probability.) Gather the bell's tails
+# at the ends, and it comes close. The softmax is ahead of it by a hair, and nobody had to tell it
 # about ends.
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
-# (2, 5) of the digit below is a place where that matters. Two others for comparison. Bars are the
-# softmax, lines the bells; the orange mark is the value that the pixel has, and at (0, 0) all go on to 1.
+# (2, 5) of the digit below is a place where that matters; two others stand beside it for
+# comparison. Bars are the softmax, lines the bells, and the orange mark is the value that the pixel
+# has. At (0, 0) all three go on far beyond the figure, nearly to 1.
 
 # %%
 image = digits_test[21:22]
@@ -515,16 +529,16 @@ course.show(figures.opinions(image[0], said, LEVELS, top=0.4))
 figures.Table(["bits of one pixel", *LAST], prices, form="{:.2f}")
 
 # %% [markdown]
-# In the corner it is paper, and all know it. At (2, 5) the ring of a zero may come round, or paper may
-# go on: the softmax has one hill on paper and another between 12 and 15, and little in between. The
-# bells have to put most of their mass into that valley. At (3, 3) they are luckier: the softmax cannot
-# decide, and the gathered bell, which leans to ink, pays less.
+# The corner is paper, and all know it. At (2, 5) the ring of a zero may come round, or paper may go
+# on. The softmax has one hill on paper and another between 12 and 15, and little in between. The
+# bells have to put most of their probability into that valley. At (3, 3) a bell is luckier: the
+# softmax cannot decide, and the gathered bell, which leans to ink, pays less.
 #
 # ### Let them draw
 #
-# Who can guess can draw ([00](00_tour.ipynb)). Here are twelve digits by each of the three, a pixel at a
-# time and all with the same random numbers. Before you look: which fault do you expect of the bell that
-# is cut off?
+# Who can guess can draw ([00](00_tour.ipynb)). Here are twelve digits by each of the three, a pixel
+# at a time and all with the same random numbers. Before you look: which fault do you expect of the
+# bell that is cut off?
 
 
 # %%
@@ -548,9 +562,10 @@ course.show(figures.sheets({name: x[:12] for name, x in drawn.items()}, LEVELS, 
 figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1%}")
 
 # %% [markdown]
-# At a glance all three draw equally well. Count, and the bell that is cut off has too little paper and
-# a quarter too little full ink: whatever it puts on an end it has to put beside it as well. The two others
-# come close. An eye forgives such faults; a likelihood pays for each of them at every pixel.
+# At a glance all three draw equally well. Count, and the bell that is cut off draws too little
+# paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
+# put beside it as well. The two others come close. An eye forgives such faults; a likelihood pays
+# for each of them at every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -575,9 +590,9 @@ print(f"red {bits[0]:.2f}, green given red {bits[1]:.2f}, blue given both {bits[
 figures.sheet(photos_test[:8], 256, title="test images 0 to 7")
 
 # %% [markdown]
-# On the left is what the network saw before its guess; dark blue is hidden. Below each axis stand the
-# values as they look, and the triangle is at the one that came. Move the pixel into a flat place and to
-# an edge.
+# Three pixels: the first one of image 0, pixel (5, 4) of image 0, and pixel (4, 4) of image 3. On
+# the left is what the network saw before its guess; dark blue is hidden. Below each axis stand the
+# values as they look, and the triangle is at the one that came.
 
 
 # %%
@@ -599,21 +614,21 @@ course.interactive(
 
 # %% [markdown]
 # The first value of the image, red at the upper left, is predicted from nothing: the network gives
-# what it knows of red in general, with the spike at 0 and low hills elsewhere. Later it depends. In a
-# textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
+# what it knows of red in general, with the spike at 0 and low hills elsewhere. Later it depends. In
+# a textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
 #
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
-# narrower (image 0), where red is certain they are the wide ones (image 3). Over all test pixels red is
-# even the cheapest of the three, as the line above says: where it is clipped to 0 its spike is often
-# right, and the other two have no such spike.
+# narrower (image 0); where red is certain they are the wide ones (image 3). Over all test pixels
+# red is even the cheapest of the three, as the line printed above the test images says. Where red
+# is clipped to 0 its spike is often right, and the other two have no such spike.
 #
 # ## What to take away
 #
 # - A softmax over values has no shape of its own: any number of hills, mass at the ends, none
 #   outside. What it does not know it has to learn, and that takes data.
 # - Take the largest logit out before the exponential, and stay with logarithms.
-# - The gradient is what the model said minus what happened: $\operatorname{softmax}(z) - [v]$, and
-#   $\sigma(z) - v$ for two values.
+# - The gradient is what the model said minus what happened:
+#   $\operatorname{softmax}(z)_k - [k = v]$, and $\sigma(z) - v$ for two values.
 # - Before two models are compared, show that both have been trained.
 #
 # In the package: `likelihood.py` (this derivation in its docstring), `reference/likelihood.py` (the

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 02b · Networks in ten minutes: features, layers, kernels
 #
-# **What you will do.** Find a rule that no weighted sum can learn, let a network of two layers learn
-# it with thirteen numbers, and compute one number of a convolution by hand.
+# **What you will do.** Find a rule that no weighted sum can learn, let a network of two layers
+# learn it with thirteen numbers, and compute one number of a convolution by hand.
 #
 # **What you will learn.** The words that all later notebooks use: feature, layer, parameter, ReLU,
 # kernel, convolution, backpropagation. If you know them, do the two exercises and go on to
@@ -35,8 +35,8 @@ figures.you_are_here("02b")
 # ## The idea
 #
 # In [01](01_pixel_by_pixel.ipynb) a pixel's logit was a weighted sum of its neighbours. Each
-# neighbour adds its share, whatever the others are. Now take this rule: *a pixel is white if exactly
-# one of its left and its upper neighbour is*. There are four cases:
+# neighbour adds its share, whatever the others are. Now take this rule: *a pixel is white if
+# exactly one of its left and its upper neighbour is*. There are four cases:
 
 # %%
 x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)  # left, above
@@ -44,9 +44,10 @@ v = np.array([[0], [1], [1], [0]], float)  # the pixel
 figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 
 # %% [markdown]
-# No weights can do this. The logit has to be below zero in the first case, so $b < 0$, and above it
-# in the next two: $w_1 + b > 0$ and $w_2 + b > 0$. Then $w_1 + w_2 + b > -b > 0$, and the last case is
-# white as well. The best that a weighted sum can do is to say $\tfrac12$ to everything.
+# No weights can do this. With a weight $w_1$ for the left, $w_2$ for the upper neighbour and a bias
+# $b$, the logit has to be below zero in the first case, so $b < 0$. It has to be above zero in the
+# next two: $w_1 + b > 0$ and $w_2 + b > 0$. Add these two, and $w_1 + w_2 + b > -b > 0$: the last
+# case is white as well. The best that a weighted sum can do is to say $\tfrac12$ to everything.
 #
 # What would help are other inputs. If one input said "at least one of the two is white" and another
 # "both are", the rule would be the first minus the second, a weighted sum again. Such inputs, made
@@ -54,18 +55,19 @@ figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 #
 # ## Slowly
 #
-# A **layer** turns the features of a pixel, a row vector $x$ of $m$ numbers, into $n$ others: each is a
-# weighted sum of all of $x$ plus a bias. All weights together are a matrix $K$ of shape $(m, n)$, the
-# biases a vector $b$ of $n$:
+# A **layer** turns the features of a pixel, a row vector $x$ of $m$ numbers, into $n$ others: each
+# is a weighted sum of all of $x$ plus a bias. All weights together are a matrix $K$ of shape
+# $(m, n)$, the biases a vector $b$ of $n$:
 #
 # $$a = x K + b.$$
 #
 # Two such layers on top of each other would be one, since a weighted sum of weighted sums is a
-# weighted sum. So something bent goes between. The paper takes the **ReLU**, $\max(a, 0)$: what is
-# negative becomes 0.
+# weighted sum. So something bent goes between. The paper takes the **ReLU** (*rectified linear
+# unit*), $\max(a, 0)$: what is negative becomes 0.
 #
 # Here is a network: two inputs, a *hidden* layer of three features with a ReLU, then one logit. Its
-# **parameters**, the numbers to be learned, are $2 \cdot 3 + 3$ and $3 \cdot 1 + 1$, thirteen in all.
+# **parameters**, the numbers to be learned, are $2 \cdot 3 + 3$ and $3 \cdot 1 + 1$, thirteen in
+# all.
 
 
 # %%
@@ -105,22 +107,23 @@ print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
 # Go from the loss back to the inputs, one layer at a time, and hand on the gradient of what each
 # layer was given. This is **backpropagation**: the chain rule of derivatives, with bookkeeping.
 #
-# **1. The logit.** As in [01](01_pixel_by_pixel.ipynb): $dz = (\sigma(z) - v) / B$, the mean over $B$
-# cases.
+# **1. The logit.** As in [01](01_pixel_by_pixel.ipynb): $dz = (\sigma(z) - v) / B$, the mean over
+# $B$ cases.
 #
 # **2. The last layer's weights.** In $z = h K_2 + b_2$, with $h$ the hidden features, weight $j$
-# multiplies $h_j$. So $dK_2 = h^\top dz$, which sums over the cases by itself, and $db_2 = \sum dz$.
+# multiplies $h_j$. So $dK_2 = h^\top dz$. The cases are the rows of $h$ and $dz$, so this product
+# sums over them by itself. And $db_2 = \sum dz$.
 #
 # **3. The last layer's input.** $h_j$ came into $z$ through weight $j$: $dh = dz\, K_2^\top$.
 #
-# **4. The ReLU** let positive numbers pass as they are, so their gradient passes as it is; where it
-# gave 0, nothing depends on what was below: $da = dh \odot [h > 0]$. ($\odot$ multiplies entry by
-# entry, and the bracket is 1 where it is true, 0 elsewhere.)
+# **4. The ReLU** let positive numbers pass as they are, so their gradient passes as it is. Where it
+# gave 0, a small change below it changes nothing: $da = dh \odot [h > 0]$. ($\odot$ multiplies
+# entry by entry, and the bracket is 1 where it is true, 0 elsewhere.)
 #
 # **5. The first layer** is as the last one: $dK_1 = x^\top da$ and $db_1 = \sum da$.
 #
-# Each layer needs its input again on the way back, which is why a forward pass keeps it. And no layer
-# needs to know what comes after it, except for the gradient that it is handed.
+# Each layer needs its input again on the way back, which is why a forward pass keeps it. And a
+# layer need not know what comes after it: the gradient that it is handed says all.
 
 
 # %%
@@ -156,7 +159,8 @@ assert max(errors.values()) < 1e-6
 course.errors(errors, parameters)
 
 # %% [markdown]
-# Now let both learn: the network, and the weighted sum alone, each by 2000 steps against its gradient.
+# Now let both learn: the network, and the weighted sum alone, each by 2000 steps against its
+# gradient.
 
 # %%
 network, single = [], []
@@ -191,18 +195,18 @@ figures.Table(
 )
 
 # %% [markdown]
-# Feature 0 says "neither of the two is white", feature 1 "both are", and the logit takes both away from
-# its bias. Feature 2 is 0 in all four cases. It has *died*: where a ReLU gives 0 no gradient passes
-# (step 4), so it will stay as it is. That is one reason why networks have more features than their
-# task needs; from other first weights these three do not always suffice.
+# Feature 0 says "neither of the two is white", feature 1 "both are", and the logit takes both away
+# from its bias. Feature 2 is 0 in all four cases. It has *died*: where a ReLU gives 0 no gradient
+# passes (step 4), so it will stay as it is. That is one reason why networks have more features than
+# their task needs; from other first weights these three do not always suffice.
 #
 # ## From a pixel to an image: convolution
 #
 # An image needs a logit at every pixel, and the same rule should hold everywhere. So let the *same*
 # weights read the window around each pixel. The weights are then a small picture themselves, the
 # **kernel**, and moving it over all pixels is a **convolution**: lay the kernel on the image, its
-# middle on a pixel, multiply what lies on top of each other, and add up. Outside the image there are
-# zeros. The result is a new image, a *feature map*.
+# middle on a pixel, multiply what lies on top of each other, and add up. Outside the image there
+# are zeros. The result is a new image, a *feature map*.
 
 # %%
 image = np.zeros((5, 6))
@@ -225,7 +229,8 @@ def convolve(image, kernel):
 # under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at (1, 3), the
 # left neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are: $2 - 1 - 1 = 0$. Just
 # behind the block, at (2, 4), only the left neighbour is: $0 - 1 - 0 = -1$. This kernel is positive
-# where something begins, negative where it has ended. Move the window.
+# where something begins, negative where it has ended. Below are the first, the third and the fourth
+# of these sums.
 
 # %%
 y = convolve(image, kernel)
@@ -265,7 +270,8 @@ figures.numbers({"the feature map": y, "after the ReLU": np.maximum(y, 0)}, form
 #
 # <details><summary>Hint</summary>
 #
-# Which of the six numbers does the answer not depend on, and why is that the point of a convolution?
+# On which two of the six numbers does the answer not depend, and why is that the point of a
+# convolution?
 # </details>
 
 
@@ -304,8 +310,8 @@ check.difference_kernel(difference_kernel)
 # - A feature is a number made from others; a layer makes $n$ of $m$, by weighted sums and a bend.
 # - Parameters are all weights and biases. Backpropagation gives the gradient of each: from the loss
 #   back, every layer hands on the gradient of its input.
-# - $y = xK$ has $dK = x^\top dy$ and $dx = dy\,K^\top$. Nearly every gradient in this course is built
-#   from these two.
+# - $y = xK$ has $dK = x^\top dy$ and $dx = dy\,K^\top$. Nearly every gradient in this course is
+#   built from these two.
 # - A convolution uses one kernel at every pixel, so its size does not depend on the image's.
 #
 # ## Further reading

@@ -16,8 +16,8 @@
 # each may see only earlier ones; why the first layer needs another mask than all later ones; how
 # red, green and blue wait for each other inside one pixel.
 #
-# **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), what a layer, a
-# kernel and a convolution are ([02b](02b_networks_in_ten_minutes.ipynb)), and NumPy. Nothing here
+# **What you need.** The chain rule of probabilities ([01](01_pixel_by_pixel.ipynb)), what a layer,
+# a kernel and a convolution are ([02b](02b_networks_in_ten_minutes.ipynb)), and NumPy. Nothing here
 # needs the internet or more than a minute.
 
 # %%
@@ -52,8 +52,8 @@ figures.you_are_here("03")
 figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for kind in "AB"})
 
 # %% [markdown]
-# **Mask A** hides the pixel itself. The first layer needs it, because there the middle of the window
-# is the very value that is to be predicted.
+# **Mask A** hides the pixel itself. The first layer needs it, because there the middle of the
+# window is the very value that is to be predicted.
 #
 # **Mask B** shows it. From the second layer on, the middle of the window is a *feature* of that
 # pixel, and this feature was made by mask A from earlier pixels alone. To read it is harmless, and
@@ -61,8 +61,8 @@ figures.masks({f"mask {kind}": conv_mask(kind, 3, 3, [0], [0])[..., 0, 0] for ki
 #
 # So: A once, at the entrance, and B everywhere after.
 #
-# Here mask A slides over an image of small numbers. Blue is read, grey is hidden. Follow one sum: four
-# numbers, each times the kernel's number over it.
+# Here mask A slides over an image of small numbers. Blue is read, grey is hidden. Follow one sum:
+# four numbers of the image, each times the number of the kernel that lies on it.
 
 # %%
 image = np.array([[2, 0, 1, 3], [1, 2, 0, 1], [0, 3, 1, 2], [1, 0, 2, 0]])
@@ -76,10 +76,10 @@ figures.mask_sliding(image, kernel, "A")
 #
 # $$y_{r,q} = b + \sum_t x_{r+t_r,\,q+t_q}\,(K \odot M)_t,$$
 #
-# where $r$ is a row, $q$ a column, and the *tap* $t = (t_r, t_q)$ runs over the kernel with $(0,0)$ in
-# its middle. $x$ is zero outside the image, and $\odot$ multiplies entry by entry. For one colour, $M_t$
-# is 1 for taps that come before the middle in raster order, $t_r < 0$, or $t_r = 0$ and $t_q < 0$; in
-# the middle it is 0 (A) or 1 (B); elsewhere 0.
+# where $r$ is a row, $q$ a column, and the *tap* $t = (t_r, t_q)$ runs over the kernel with $(0,0)$
+# in its middle. $x$ is zero outside the image, and $\odot$ multiplies entry by entry. For one
+# colour, $M_t$ is 1 for taps that come before the middle in raster order, $t_r < 0$, or $t_r = 0$
+# and $t_q < 0$; in the middle it is 0 (A) or 1 (B); elsewhere 0.
 #
 # With three colours, a pixel is predicted in three steps: R from earlier pixels, G from those and
 # R, B from those and both ([01](01_pixel_by_pixel.ipynb), equation 2). Therefore **every feature
@@ -105,15 +105,15 @@ figures.masks(
 #   \text{mask B.}\end{cases}$$
 #
 # Mind the order. Features are row vectors and a product is $x K$, so in the *array* the input comes
-# first, $[j, k]$. The *table* above, as is usual, has a row for each output: it is the transpose, which
-# is why its code says `.T`.
+# first, $[j, k]$. The *table* above, as is usual, has a row for each output: it is the transpose,
+# which is why its code says `.T`.
 #
 # The rest of the kernel does not ask for colours: an earlier pixel is finished, all of it may be
 # read.
 #
 # How many features does each colour get when three does not divide their number? The paper does not
-# say. Here they are contiguous and as equal as possible: of $m$ features and $C$ colours, feature $k$
-# has colour $\lfloor C k / m \rfloor$.
+# say. Here those of a colour stand together, and their numbers are as equal as possible: of $m$
+# features and $C$ colours, feature $k$ has colour $\lfloor C k / m \rfloor$.
 
 # %%
 figures.Table(
@@ -222,35 +222,35 @@ figures.fields({f"A, then {n - 1} × B": seen_by_stack("A", n) for n in (1, 2, 4
 # The yellow corner up and to the right never fills. It is the blind spot of the PixelCNN, and
 # [04](04_pixelcnn.ipynb) is about it.
 #
-# Now the mistake that is made most often: mask B in the first layer. A cross marks a pixel that is
-# seen and must not be. It is a single cross, on the pixel itself, and it is fatal: the network
-# learns to copy, its likelihood becomes wonderful, and its samples are noise.
+# Now a mistake that is easily made: mask B in the first layer. On the right, a cross marks a pixel
+# that is seen and must not be. It is a single cross, on the pixel itself, and it is fatal: the
+# network learns to copy, its likelihood becomes wonderful, and its samples are noise.
 
 
 # %%
-def draw_stack(first="B", layers=2):
-    return figures.fields(
-        {f"first layer {first}, {layers} in all": seen_by_stack(first, layers)}, (5, 6)
-    )
+def draw_stack(layers=2):
+    found = {f"first layer {kind}, {layers} in all": seen_by_stack(kind, layers) for kind in "AB"}
+    return figures.fields(found, (5, 6))
 
 
-course.interactive(draw_stack, first=["A", "B"], layers=(1, 5))
+course.interactive(draw_stack, layers=(1, 5))
 
 # %% [markdown]
 # ## Exercise 3.1 · How much is left?
 #
-# A kernel of $k \times k$ with $m$ features in and $m$ out has $k^2 m^2$ weights; there are three
-# colours, and 3 divides $m$. How many of the weights does the mask let live? Return a whole number.
+# A kernel of $s \times s$ with $m$ features in and $m$ out has $s^2 m^2$ weights. There are three
+# colours, 3 divides $m$, and $s$ is odd. How many of the weights does the mask (`kind` is `"A"` or
+# `"B"`) let live? Return a whole number.
 #
 # <details><summary>Hint</summary>
 #
-# Count the taps that come earlier: half of all taps but the middle one. Each has all $m^2$ weights.
+# Leave the middle tap aside: of the others, half come earlier. Each of these has all $m^2$ weights.
 # Then look at the tables of the middle above: which share of their nine entries is 1?
 # </details>
 
 
 # %%
-def living_weights(kind, k, m):
+def living_weights(kind, s, m):
     count = ...  # your code
     return count
 
@@ -262,8 +262,9 @@ check.living_weights(living_weights)
 #
 # A network of three colours, asked sub-pixel by sub-pixel: which value of a pixel does the
 # prediction of which value depend on? It starts with mask A and goes on with B in all that follows
-# ([04](04_pixelcnn.ipynb) takes it apart), and the answer is the table of mask A again. That R depends on nothing here does not mean
-# that it knows nothing: it sees all earlier pixels, which this table leaves out.
+# ([04](04_pixelcnn.ipynb) takes it apart). On the left, the answer for values of the same pixel is
+# the table of mask A again. That R depends on nothing there does not mean that it knows nothing: on
+# the right, it depends on all three colours of the pixel before.
 
 # %%
 network = pr.build_model("pixelcnn", (3, 3, 3), levels=4, h=12, layers=2, head=24, dtype="float64")
@@ -287,15 +288,16 @@ figures.masks(
 # ## Exercise 3.2 · A table for a whole stack
 #
 # Each layer has a table of what may be read on the same pixel. What does a stack of layers let
-# through? Given their masks from the first layer on, a string such as `"ABB"`, return the $3 \times 3$
-# table of 0 and 1 for the whole stack: a row for each colour of the last layer's output, a column for
-# each colour of the image. Try `"BBB"` and `"AA"`, and say what is wrong with each.
+# through? Given their masks from the first layer on, a string such as `"ABB"`, return the
+# $3 \times 3$ table of 0 and 1 for the whole stack: a row for each colour of the last layer's
+# output, a column for each colour of the image. Try `"BBB"` and `"AA"`, and say what is wrong with
+# each.
 #
 # <details><summary>Hint</summary>
 #
-# From the image's R to the output's B there may be several ways, such as R → G → B, one step in each
-# layer. Which operation on two tables adds up, over all colours in between, the products of the
-# steps? `np.tri(3)` and `np.tri(3, k=-1)` are the two tables.
+# From the image's R to the output's B there may be several ways, such as R → G → B, one step in
+# each layer. Which operation on two tables adds up, over all colours in between, the products of
+# the steps? `np.tri(3)` and `np.tri(3, k=-1)` are the two tables.
 # </details>
 
 
@@ -310,30 +312,31 @@ check.stack_table(stack_table)
 # %% [markdown]
 # ## Backwards, step by step
 #
-# The layer above hands us $dy$, the gradient of the loss with respect to $y$. Write $\hat K = K \odot M$
-# for the kernel that really acts. Then each output is a sum of terms,
+# The layer above hands us $dy$, the gradient of the loss with respect to $y$. Write
+# $\hat K = K \odot M$ for the kernel that really acts, and $p$ for a pixel $(r, q)$. (It is no
+# probability here.) Then each output is a sum of terms, with $t$ a tap as above:
 #
-# $$y_{p} = b + \sum_t x_{p+t}\,\hat K_t,$$
+# $$y_{p} = b + \sum_t x_{p+t}\,\hat K_t .$$
 #
-# with $p$ a pixel here, no probability, and $t$ an offset. Every term sends its share back to what
-# it was made of.
+# Every term sends its share back to what it was made of.
 #
 # **1. The bias** is in every output once: $db = \sum_p dy_p$.
 #
-# **2. The kernel.** $\hat K_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product $y = x \hat K$
-# of a row vector and a matrix $d\hat K = x^\top dy$ ([02b](02b_networks_in_ten_minutes.ipynb)), so over
-# all of them $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
+# **2. The kernel.** $\hat K_t$ multiplies $x_{p+t}$ at every pixel $p$. For one product
+# $y = x \hat K$ of a row vector and a matrix $d\hat K = x^\top dy$
+# ([02b](02b_networks_in_ten_minutes.ipynb)), so over all of them
+# $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
 #
 # **3. The input.** A pixel $p'$ was read by every $p$ with $p + t = p'$. For one product
-# $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$. Forward reads at $p+t$, backward collects
-# from $p'-t$: the same kernel, flipped and transposed.
+# $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$. Forward reads at $p+t$,
+# backward collects from $p'-t$: the same kernel, flipped and transposed.
 #
-# **4. The mask.** $\hat K = K \odot M$ entry by entry, hence $dK = d\hat K \odot M$: a weight that is masked
-# gets no gradient, and training never moves it.
+# **4. The mask.** $\hat K = K \odot M$ entry by entry, hence $dK = d\hat K \odot M$: a weight that
+# is masked gets no gradient, and training never moves it.
 #
-# Step 4 is easily forgotten, and nothing breaks at first. The paper sets masked weights back to zero
-# after each update, which comes to the same. To mask the weights once, when the layer is made, and
-# never again, does not.
+# Step 4 is easily forgotten, and nothing breaks at first. The paper sets masked weights back to
+# zero after each update, which comes to the same. It is not enough to mask the weights once, when
+# the layer is made, and never again.
 
 
 # %%
@@ -359,13 +362,13 @@ assert np.allclose(sum(p[2] for p in parts), grads["b"], rtol=0, atol=1e-11)
 print("slow and fast gradients agree for dx, dK and db")
 
 # %% [markdown]
-# Step 3 in the loop is written from the reader's side: the output at $(r, q)$ sends to the pixel that
-# it has read. The sum is the same, and no sign can go wrong.
+# Step 3 in the loop is written from the reader's side: the output at $(r, q)$ sends to the pixel
+# that it has read. The sum is the same, and no sign can go wrong.
 #
 # ### Are they right?
 #
-# A weight that the mask lets live, and one that it hides. Change each by $\pm\varepsilon$ and see what
-# becomes of the loss $\ell = \sum y \odot dy$:
+# A weight that the mask lets live, and one that it hides. Change each by $\pm\varepsilon$ and see
+# what becomes of the loss $\ell = \sum y \odot dy$:
 
 # %%
 eps = 1e-5
@@ -397,7 +400,8 @@ course.errors(errors, {"x": x, "K": K, "b": b})
 #
 # A kernel of one feature, 3×3, with mask A, masked when it is made. Its task is the one that every
 # model here has: from a digit, predict that digit, each pixel from earlier ones. 200 steps of
-# gradient descent on half the squared error follow, once without step 4 and once with it.
+# gradient descent on half the squared error follow, once without step 4 (the gradient is $dK$) and
+# once with it ($dK \odot M$).
 
 # %%
 picture = pr.load_data("digits", "train")[10] / 16
@@ -417,31 +421,31 @@ def descend(kernel, gradient_mask, steps=200):
 
 trained = {"200 steps, dK": descend(start, 1.0), "200 steps, dK ⊙ M": descend(start, mask)}
 for title, (_, error) in trained.items():
-    print(title, "has the mean squared error", round(error, 4))
+    print(f"{title}: mean squared error {error:.4f}")
 shown = {"masked when made": start, **{title: kernel for title, (kernel, _) in trained.items()}}
 figures.numbers({title: a[..., 0, 0] for title, a in shown.items()}, form="{:.2f}", current=(1, 1))
 
 # %% [markdown]
-# In the middle the future has come in by the back door: the weight of the pixel itself, masked when
-# the kernel was made, has grown to 1, and all others have gone. The kernel has learned to copy. Its
-# error is zero, and it knows nothing. On the right, step 4 has kept it honest: what is above and to
-# the left has to do.
+# In the middle picture the future has come in by the back door. The weight of the pixel itself,
+# masked when the kernel was made, has grown to 1, and all others have gone. The kernel has learned
+# to copy. Its error is zero, and it knows nothing. On the right, step 4 has kept it honest: what is
+# above and to the left has to do.
 #
-# Masking $K$ in every forward pass as well, as the layer here does, makes it certain: whatever is in
-# the masked places, nobody reads it.
+# Masking $K$ in every forward pass as well, as the layer here does, makes it certain: whatever is
+# in the masked places, nobody reads it.
 #
 # ## Exercise 3.3 · Back through a convolution
 #
-# Step 3 with few loops. Given `dy` of one image, shape $(H, W, \text{out})$, and a kernel `K` that is
-# masked already, shape $(\text{rows}, \text{cols}, \text{in}, \text{out})$ with odd sizes, return $dx$,
-# shape $(H, W, \text{in})$.
+# Step 3 with few loops. Given `dy` of one image, shape $(H, W, \text{out})$, and a kernel `K` that
+# is masked already, shape $(\text{rows}, \text{cols}, \text{in}, \text{out})$ with odd sizes,
+# return $dx$, shape $(H, W, \text{in})$.
 #
 # <details><summary>Hint</summary>
 #
-# Loop over the taps only. `dy @ K[r, q].T` is what *all* readers send back through the tap in row $r$
-# and column $q$ of the kernel, each to the pixel that lies
-# $(r - \text{rows}//2,\; q - \text{cols}//2)$ away from it. In an array of zeros that is wider than the
-# image by half a kernel on each side, that is one slice.
+# Loop over the taps only. `dy @ K[r, q].T` is what *all* readers send back through the tap in row
+# $r$ and column $q$ of the kernel, each to the pixel that lies
+# $(r - \text{rows}//2,\; q - \text{cols}//2)$ away from it. In an array of zeros that is wider than
+# the image by half a kernel on each side, that is one slice.
 # </details>
 
 
@@ -456,15 +460,16 @@ check.input_gradient(input_gradient)
 # %% [markdown]
 # ## Where in a network
 #
-# The masked convolutions of Table 1 are this one layer in other sizes. At the entrance of all networks
-# stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3 before the states of
-# the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM, and 1×1 wherever
-# features are only mixed. What runs from state to state has no mask: it reads finished rows or
-# diagonals alone.
+# The masked convolutions of Table 1 are this one layer in other sizes. At the entrance of all
+# networks stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3 before
+# the states of the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM, and
+# 1×1 wherever features are only mixed. What runs from state to state has no mask: it reads finished
+# rows or diagonals alone.
 #
-# What does a trained network make of the taps that mask A leaves? Here are the first layers of three
-# networks that the package carries, all trained on the paper's MNIST: how large the weights are at each
-# tap, on average over all features, in hundredths. The three rows below are hidden, and not shown.
+# What does a trained network make of the taps that mask A leaves? Here are the first layers of
+# three networks that the package carries, all trained on the paper's MNIST: how large the weights
+# are at each tap, on average over all features, in hundredths. The three rows below are hidden, and
+# not shown.
 
 # %%
 networks = {
@@ -481,14 +486,15 @@ hundredths = {kind: 100 * np.abs(kernels).mean(axis=2) for kind, kernels in firs
 figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 
 # %% [markdown]
-# The pixel to the left weighs most, and what is near weighs more than what is far. That was to be
-# expected: strokes go on. But look at the right end of the row above. In the PixelCNN and in the Row
-# LSTM the last tap, three columns away, weighs as much as those right above the pixel, or more. It is the
-# only way in for what lies there: no later layer of these two gets further to the right in that row
-# ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM later layers do,
-# and there the weights fall off.
+# The pixel to the left weighs most, and mostly what is near weighs more than what is far. That was
+# to be expected: strokes go on. But look at the right end of the row above. In the PixelCNN and in
+# the Row LSTM the last tap, three columns away, weighs more than the one right above the pixel. It
+# is the only way in for what lies there: no later layer of these two gets further to the right in
+# that row ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM
+# later layers do, and there the last tap weighs less than those before it.
 #
-# A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96.
+# A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96,
+# each under its number.
 
 # %%
 kernels = first["PixelCNN"]
@@ -497,22 +503,22 @@ figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=6, pixe
 
 # %% [markdown]
 # Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the right, to where a
-# stroke would come down from. 3 and 52 weigh the left neighbour against others: *is there a stroke, and
-# has it just begun?* 45 is the tap at the end of the row above, nearly alone. What follows in the
-# network is made of such answers. What all layers together look at was the last picture of
-# [00](00_tour.ipynb).
+# stroke would come down from. 3 adds up the three pixels to the left: *is there a stroke?* 52 takes
+# the two farther ones of these away from the nearest: *has it just begun?* 45 weighs the end of the
+# row above against the left neighbour. What follows in the network is made of such answers. What
+# all layers of another network together look at was the last picture of [00](00_tour.ipynb).
 
 # %% [markdown]
 # ## What to take away
 #
 # - A masked convolution computes all pixels at once, and each sees earlier ones only.
-# - Mask A at the entrance, where the middle is the value itself; mask B after it, where the middle is
-#   a feature made from earlier values.
+# - Mask A at the entrance, where the middle is the value itself; mask B after it, where the middle
+#   is a feature made from earlier values.
 # - Every feature has a colour, and inside a pixel colours are read in the order R, G, B.
 # - The mask acts on the weights in forward and on their gradients in backward.
 #
-# In the package: `layers/masks.py`, `layers/masked_conv.py` (with this derivation in its docstring),
-# `reference/masked_conv.py` (the loops above), `kernels/masked_conv.py` (compiled).
+# In the package: `layers/masks.py`, `layers/masked_conv.py` (with this derivation in its
+# docstring), `reference/masked_conv.py` (the loops above), `kernels/masked_conv.py` (compiled).
 #
 # ## Further reading
 #

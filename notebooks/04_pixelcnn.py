@@ -17,7 +17,7 @@
 # stays unseen at any depth, and what that costs; why there is no pooling; what a head is for; how
 # large weights should be before training; what a PixelCNN has over the recurrent networks (all
 # pixels at once, in training) and what it has not (neither is drawing any faster, nor does it see
-# the whole context).
+# the whole *context* of a pixel, all pixels before it).
 #
 # **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), the
 # nats of a coin ([01](01_pixel_by_pixel.ipynb)), and NumPy. Nothing here needs the internet or more
@@ -81,7 +81,8 @@ def reach(row, column, blocks, height, width):
 figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10), places=True)
 
 # %% [markdown]
-# The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7 alone.
+# The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7
+# alone.
 
 # %%
 figures.field_growing(
@@ -92,13 +93,13 @@ figures.field_growing(
 # ## What the paper says (§3.5; Figure 4, left; Figure 5, left)
 #
 # A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and
-# mask B, then the head of 1×1 convolutions that all three networks share. Nothing is pooled: the
-# map has the size of the image from the first layer to the last. Its field of view is large but
+# mask B, then a *head* of 1×1 convolutions, as in all three kinds of network. Nothing is pooled:
+# the map has the size of the image from the first layer to the last. Its field of view is large but
 # bounded, and in training and evaluation all positions are computed in parallel. For CIFAR-10 the
 # paper takes 15 layers with $h = 128$.
 #
-# Each layer is a residual block (Figure 5, left). The map that runs through the network, its
-# *trunk*, has $2h$ features; inside the block there are $h$:
+# Each layer is a *residual* block (Figure 5, left): what it computes is added to its own input. The
+# map that runs through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
 #
 # $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
 #   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
@@ -106,14 +107,14 @@ figures.field_growing(
 # $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
 #
 # $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
-# $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1, $K^{conv}$ is 3×3,
-# and all have mask B. (In a block $u$ and $z$ are maps. The $z$ of a loss, further below, is a
-# logit, and the `u` of a drawing is a random number, as in the notebooks before.) The 1×1
-# convolutions make the costly one cheap: a 3×3 over $2h$ features would have four times as many
-# weights as one over $h$.
+# $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1,
+# $K^{conv}$ is 3×3, and all have mask B. (In a block $u$ and $z$ are maps. The $z$ of a loss,
+# further below, is a logit, and the `u` of a drawing is a random number, as in the notebooks
+# before.) The 1×1 convolutions make the costly one cheap: a 3×3 from $2h$ to $2h$ features would
+# have four times as many weights as one from $h$ to $h$.
 #
-# Easily missed: the 1×1 convolutions look at one pixel only, and with three colours they need their
-# mask no less, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
+# Easily missed: the 1×1 convolutions look at one pixel only, and yet with three colours they need
+# their mask, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
 # one way; this project takes 15 blocks.
 
 # %%
@@ -207,7 +208,7 @@ for blocks in (0, 1, 3):
 print("gradients and steps on paper find the same fields")
 
 # %% [markdown]
-# Move the pixel and the depth; the right picture always has 15 blocks. What stays yellow, however deep?
+# Here are four blocks and fifteen. What stays yellow, however deep the network?
 
 
 # %%
@@ -221,18 +222,18 @@ course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 # %% [markdown]
 # ## The blind spot
 #
-# With 15 blocks a pixel sees all that lies above and to its left. Above and to its right a wedge stays
-# unseen, which begins four columns away, and more blocks do not help.
+# With 15 blocks the pixel sees all that lies above it and to its left in this image. Above and to
+# its right a wedge stays unseen, which begins four columns away, and more blocks do not help.
 #
-# The reason is in the masks. **In its own row, a layer moves to the left or not at all.** The only
-# way to get one column further to the right is to go up by one row at the same time. So every 3×3
-# layer that gains a column also leaves a row, and what it left behind on the right it never comes
-# back to.
+# The reason is in the masks. Follow a path from the prediction back to a pixel of the image, one
+# move in each layer. **Within a row, a move goes to the left or stays.** The only way to get one
+# column further to the right is to go up by one row at the same time. So a 3×3 layer that gains a
+# column also leaves a row, and to what lay on the right in that row no path comes back.
 #
 # Put it in numbers. To get to the row that is $d$ rows up (here $d$ is a number, no gradient), the
-# path climbs $d$ steps in all. The 7×7 layer climbs at least one row of these if it is to go to the
-# right, and then gains 3 columns; the other $d - 1$ steps belong to 3×3 layers, which gain one
-# column each. So whatever the depth, row $r - d$ is seen up to column
+# path climbs $d$ rows in all. In the 7×7 layer it has to climb at least one of these to go to the
+# right, and one is enough to gain 3 columns. The other $d - 1$ are best climbed in 3×3 layers, each
+# of which gains one column with its row. So whatever the depth, row $r - d$ is seen up to column
 #
 # $$q + 3 + (d - 1) = q + d + 2,$$
 #
@@ -295,9 +296,9 @@ figures.fields(fields, place)
 
 # %% [markdown]
 # The PixelCNN gains a row with every block, and 15 blocks, our reading of the paper's 15 layers,
-# see a bit more than half. One Row LSTM layer reaches the top at once, with a wedge on both sides;
-# one Diagonal BiLSTM layer sees all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has
-# more to say. The paper's results have the same order: **the larger the field, the better the
+# see a bit more than half. One Row LSTM layer reaches the top at once, with a wedge on both sides.
+# One Diagonal BiLSTM layer sees all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has
+# more to say. The paper's three results have the same order: **the larger the field, the better the
 # likelihood** (bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole
 # of Table 5 is in [09](09_training_and_results.ipynb)).
 #
@@ -342,8 +343,8 @@ figures.Table(
 # independent of what it has to predict. The Diagonal BiLSTM sees the pixel in question, but for
 # one: the last pixel of the row above, which it never sees from more than three columns away
 # ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
-# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. And it has to
-# *remember* what it saw over more and more steps, as far as its short training lets it.
+# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within a
+# hundredth of a nat of that.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
 # nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot
@@ -365,8 +366,9 @@ figures.numbers(cost, form="{:.1f}", columns=2)
 #
 # ## Why there is no pooling
 #
-# Networks that recognise things shrink their maps on the way and so see far with few layers. Here
-# that would be a leak. A pooled value mixes features of several pixels, the last of which has
+# Networks that recognise things shrink their maps on the way: they *pool*, that is, they keep one
+# value, such as the maximum, of each block of neighbouring pixels. So they see far with few layers.
+# Here that would be a leak. A pooled value mixes features of several pixels, the last of which has
 # already seen the first.
 #
 # ## Exercise 4.2 · The leak in the pool
@@ -405,7 +407,7 @@ figures.conv_block(back=True)
 # **1. The sum.** $y = x + \dots$ hands $dy$ on unchanged, to both sides. This is what a residual
 # connection is for: whatever the block does, the gradient reaches $x$ whole.
 #
-# **2. Up.** A 1×1 convolution is one product of a row vector and a matrix per pixel, so
+# **2. Up.** A 1×1 convolution is one product of a row vector and a matrix per pixel $p$, so
 # $da = dy\,K^{up\top}$, $dK^{up} = \sum_p a_p^\top dy_p$, $db^{up} = \sum_p dy_p$.
 #
 # **3. ReLU.** Its slope is 1 where its input is positive and 0 elsewhere: $dz = da \odot [z > 0]$.
@@ -455,7 +457,7 @@ for n in range(len(x)):
 for name, gradient in grads.items():
     M = block.children[name[:-2]].mask if name.endswith(".K") else 1
     assert np.allclose(gradient, total[name] * M, rtol=0, atol=1e-11), name
-print("slow and fast gradients agree for dx and", ", ".join(grads))
+print("slow and fast gradients agree, for the input and all", len(grads), "parameters")
 
 # %% [markdown]
 # ### Are they right?
@@ -528,8 +530,8 @@ figures.network("block", blocks=3)
 # columns. Put these moved maps side by side, one for each living tap, as if they were features.
 # Then the convolution is **one** product with the living weights, stacked in the same order.
 #
-# Backwards, the product is step 2 of the block, and `beside` only copied. A copy sends its gradient
-# to where its value came from: the same slices, with `+=`.
+# Backwards, the product is step 2 of the block. `beside` only copied, so each copy sends its
+# gradient to where its value came from: the same slices, with `+=`.
 
 
 # %%
@@ -546,7 +548,7 @@ def beside(x, M):
 
 
 def beside_back(dseen, M):
-    """Its adjoint: (B, H, W, living taps · in) → (B, H, W, in)."""
+    """The way back through beside: (B, H, W, living taps · in) → (B, H, W, in)."""
     reach, (B, H, W, _) = len(M) // 2, dseen.shape
     parts = np.split(dseen, M.sum(), axis=3)
     wide = np.zeros((B, H + 2 * reach, W + 2 * reach, parts[0].shape[3]))
@@ -593,8 +595,9 @@ print("all pixels at once and one by one agree, forwards and backwards:", M.sum(
 # 1×1 convolution, twice, before the softmax or sigmoid. Here these are two hidden layers, and one
 # more pair makes the logit:
 #
-# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,
-#   \qquad \text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
+# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,$$
+#
+# $$\text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
 #
 # Why not read the logit off the trunk at once? What runs through the trunk is a *sum*, to which
 # every block has added, and a linear reading of a sum weighs each part by itself. The head can say
@@ -650,13 +653,13 @@ def forward(x, p, blocks):
 # first predictions are shouted nonsense. Three rules follow from one principle: **what comes out of
 # a layer should be as large as what went in.**
 #
-# **1.** An output is a sum of $n$ inputs times weights. If these are independent, with mean zero
-# and standard deviation $s$ (no shift now), the squares add up: the sum is $s\sqrt n$ times as
-# large as an input. So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask **leaves**: 24 of
-# the 49 of the 7×7 A.
+# **1.** An output is a sum of $n$ inputs times weights. If the weights are independent, with mean
+# zero and standard deviation $s$ (it was a shift before), the squares add up: the sum is $s\sqrt n$
+# times as large as an input. So $s = 1/\sqrt n$, where $n$ counts the inputs that the mask
+# **leaves**: 24 of the 49 of the 7×7 A.
 #
-# **2.** A ReLU sets half of its inputs to zero, and with them half of the squares. The convolution
-# after it gets $s = \sqrt{2/n}$ in return.
+# **2.** A ReLU sets about half of its inputs to zero, and with them half of the squares. The
+# convolution after it gets $s = \sqrt{2/n}$ in return.
 #
 # **3.** With rules 1 and 2 each block adds to the trunk as much as is there. Squares add, so every
 # block doubles them, and after 15 blocks the trunk is $\sqrt{2^{15}} = 181$ times as large. If
@@ -666,7 +669,8 @@ def forward(x, p, blocks):
 # And the end: the last layer begins at a tenth of its size and with a bias. A logit of $\beta$
 # everywhere is a model that gives every pixel the probability $\sigma(\beta)$. The best of these is
 # the share $\bar v$ of ink in the training images, so $\beta = \ln \frac{\bar v}{1 - \bar v}$, its
-# *log-odds*. All that is left to learn is what this pixel has of its own.
+# *log-odds* (exercise 1.3 of [01](01_pixel_by_pixel.ipynb)). All that is left to learn is what
+# distinguishes one pixel from another.
 
 
 # %%
@@ -721,10 +725,12 @@ figures.lines(
 )
 
 # %% [markdown]
-# Rule 1 alone looks as good as all three, and is not. There each ReLU takes half of the squares and
-# nothing gives it back: after three of them an eighth is left. A block whispers, and a longer chain
+# The rules are rough (images are not independent numbers), and yet the curves do what they say:
+# with rules 1 and 2 the trunk grows about 160 times, with all three not even twice. Rule 1 alone
+# looks as good as all three, and is not. There each ReLU takes half of the squares and nothing
+# gives it back: after the three of a block an eighth is left. A block whispers, and a longer chain
 # would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
-# only the sum is divided.
+# only what it adds to the trunk is divided.
 #
 # ## Exercise 4.4 · The first loss
 #
@@ -754,8 +760,8 @@ check.first_loss(first_loss)
 # A pixel $v$ with the logit $z$ costs $-\ln p(v) = \ln(1 + e^z) - v z$ nats. The loss is the mean
 # over the $B$ images of a batch.
 #
-# **1. The loss.** $\partial / \partial z$ of that is $\sigma(z) - v$, prediction minus truth. The
-# mean divides it by $B$.
+# **1. The loss.** Its derivative with respect to $z$ is $\sigma(z) - v$, prediction minus truth.
+# The mean divides it by $B$.
 #
 # **2. A pair of the head, the last one first.** Through the convolution: $dK$, $db$, and what
 # arrives at the ReLU's output. Through the ReLU: only where its input was positive.
@@ -895,6 +901,9 @@ cost = nats_and_grads(test, p, blocks)[0].mean()
 print(f"nats per test image: {cost:.1f}; a coin for each pixel costs {64 * np.log(2):.1f}")
 
 # %% [markdown]
+# From about epoch 10 on the training images get cheaper and the validation images do not: 1297
+# digits are few, and the network begins to know them by heart.
+#
 # That is your PixelCNN: 17,313 numbers, and all that moved them is on this page.
 #
 # ## It draws
@@ -947,12 +956,12 @@ completed = pr.complete(model, halves, known, seed=1).reshape(2, 6, 8, 8, 1)
 figures.completions(test[:2], known, completed, 2)
 
 # %% [markdown]
-# And what does a trained network make of its field? The influence of each earlier pixel on one
-# prediction, averaged over test images: strongest next to the pixel, and, for (6, 4), weak in the
-# top row, at the far end of what the masks allow. Four blocks and the first layer see seven rows
-# up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training could light:
-# (2, 7), one row up and four columns to the right, lies in the blind spot. A field of view is what
-# a network *may* use; how much it does use is up to the data.
+# And what does a trained network make of its field? Below is the influence of each earlier pixel on
+# one prediction, averaged over test images. It is strongest next to the pixel. For (6, 4) it is
+# weak in the top row, near the far end of what the masks allow. Four blocks and the first layer see
+# seven rows up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training
+# could light: (2, 7), one row up and four columns to the right, lies in the blind spot. A field of
+# view is what a network *may* use; how much it does use is up to the data.
 
 # %%
 pixels = [(3, 3), (6, 4)]

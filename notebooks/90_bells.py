@@ -35,19 +35,50 @@ values = np.arange(256)
 # %% [markdown]
 # ## The idea
 #
-# The paper's rival (§5.3) is no single bell. It is a mixture: several bells of different widths, each
-# with a weight. A narrow one makes a sharp top, a wide one long tails, and that is what differences of
-# neighbouring pixels look like. So much is *told* to such a model. A free distribution over 256
-# values is told nothing.
+# By how much does the red of a pixel differ from that of its left neighbour? Here is how often each
+# difference occurs in the crops of two photographs, and a Gaussian of the same mean and width. The
+# axis is logarithmic, and there a Gaussian is a parabola.
+
+
+# %%
+def pairs(split):
+    """Red of every pixel and of its right neighbour: two uint8 arrays (N,)."""
+    red = pr.load_data("photos", split)[..., 0]
+    return red[:, :, :-1].ravel(), red[:, :, 1:].ravel()
+
+
+(left, right), (left_test, right_test) = pairs("train"), pairs("test")
+difference = right.astype(int) - left
+shown = np.arange(-150, 151)
+share = np.bincount(difference + 255, minlength=511)[shown + 255] / len(difference)
+mean, std = difference.mean(), difference.std()
+gaussian = np.exp(-(((shown - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
+figures.lines(
+    {"counted": (shown, share), "one Gaussian": (shown, gaussian)},
+    "red of a pixel minus red of its left neighbour",
+    "p, logarithmic",
+    log=True,
+    ylim=(1e-5, 1),
+    markers=False,
+)
+
+# %% [markdown]
+# The data have a sharp top and long tails: mostly the pixel goes on as its neighbour, and sometimes
+# an edge begins. No single bell has both.
 #
-# `gaussian_bins(mean, std)` gives the masses that a Gaussian puts on the values 0 to 255: the bin of
-# $v$ goes from $v - \tfrac12$ to $v + \tfrac12$, and what lies off the scale is gathered in the two
-# outer bins.
+# The paper's rival (§5.3) is therefore a mixture: several bells of different widths, each with a
+# weight. A narrow one makes the top, a wide one the tails. So much is *told* to such a model. A
+# free distribution over 256 values is told nothing.
+#
+# A bell is a curve, and a pixel has whole values. So each value $v$ gets a *bin*, from
+# $v - \tfrac12$ to $v + \tfrac12$. The area of the curve over it is the *mass* of the value, its
+# probability. What lies off the scale is gathered in the two outer bins. `gaussian_bins(mean, std)`
+# gives these masses for the values 0 to 255.
 #
 # ## Exercise 90.1 · A bell in bins
 #
-# Write it, for **any** distribution function: `cdf(y)` gives the share below a number `y`. Return the
-# masses of the values $0, \dots, \text{levels} - 1$, an array `(levels,)` that sums to 1.
+# Write it, for **any** distribution function: `cdf(y)` gives the share below a number `y`. Return
+# the masses of the values $0, \dots, \text{levels} - 1$, an array `(levels,)` that sums to 1.
 #
 # <details><summary>Hint</summary>
 #
@@ -68,8 +99,8 @@ check.bins(bins)
 # ## A contest by counting
 #
 # Predict the red of a pixel from its left neighbour, in three ways, all fitted to pairs from the
-# training crops and measured on pairs from other parts of the photographs. (The crops overlap, so
-# that pairs repeat, the more the more of them are taken.)
+# training crops and measured on pairs from other parts of the photographs. (The crops overlap: the
+# more pairs are taken, the more of them are the same ones again.)
 #
 # - **A Gaussian** for every value of the neighbour, with its own mean and width.
 # - **A mixture** of four Gaussians around the neighbour's value: the widths are the same for all
@@ -78,12 +109,6 @@ check.bins(bins)
 
 
 # %%
-def pairs(split):
-    """Red of every pixel and of its right neighbour: two uint8 arrays (N,)."""
-    red = pr.load_data("photos", split)[..., 0]
-    return red[:, :, :-1].ravel(), red[:, :, 1:].ravel()
-
-
 def counted(a, b):
     """(256, 256): how often value b followed value a."""
     return np.bincount(256 * a.astype(int) + b, minlength=65536).reshape(256, 256)
@@ -113,7 +138,9 @@ def one_gaussian(a, b):
 # The mixture is fitted by *expectation maximisation*, which takes turns. Given widths and weights,
 # every difference belongs to each bell with some share, the bell's part of the whole density there.
 # Given shares, a bell's weight is its mean share, and its width the root of the mean square of the
-# differences, each counted with its share. Each turn makes the data more probable.
+# differences, each counted with its share. No such turn makes the data less probable. (The code
+# adds two precautions: no bell gets narrower than 0.4, and each neighbour borrows 20 average
+# pairs.)
 
 
 # %%
@@ -139,7 +166,6 @@ def four_widths(a, b, rounds=40):
 # Now all three on more and more pairs:
 
 # %%
-(left, right), (left_test, right_test) = pairs("train"), pairs("test")
 shuffled = rng.permutation(len(left))
 sizes = [300, 1000, 3000, 10_000, 30_000, 100_000, 300_000]
 ways = {"free histogram": free, "one Gaussian": one_gaussian, "four widths": four_widths}
@@ -161,13 +187,13 @@ figures.lines(
 # %% [markdown]
 # (Every value equally likely would cost 8 bits.) Read it from the right. With many pairs the free
 # histogram is far ahead of the Gaussian, which pays dearly for every edge: a value in its tails has
-# almost no mass. (It is even spared the worst: no value costs more than 40 bits here.) The mixture is
-# better still, because it was told what photographs are like: near the neighbour, and sometimes far
-# off.
+# almost no mass. (It is even spared the worst: no value costs more than 40 bits here.) The mixture
+# is better still, because it was told what photographs are like: near the neighbour, and sometimes
+# far off.
 #
 # Read it from the left, and you see the price of having no prior. A free distribution learns every
-# value by itself. It needs 100,000 pairs for what the mixture knows after 300; with 300,000 it is
-# catching up.
+# value by itself. It needs 100,000 pairs for what the mixture knows after 300. With 300,000 it is
+# still behind, and still falling.
 
 # %%
 assert bits["free histogram"][4] > bits["four widths"][0] >= bits["free histogram"][5] - 0.02
@@ -179,11 +205,11 @@ figures.Table(
 )
 
 # %% [markdown]
-# Here is what each has made of 300,000 pairs, for one value of the left neighbour. On a logarithmic axis
-# a Gaussian is a parabola: it falls faster and faster, and leaves nothing for an edge. The mixture has
-# a sharp top and long tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs
-# are few. (Its floor is the 0.1 that every count begins with. At the ends the two others jump, since
-# what lies off the scale is gathered there.)
+# Here is what each has made of 300,000 pairs, for two values of the left neighbour. The Gaussian
+# falls faster and faster, and leaves nothing for an edge. The mixture has a sharp top and long
+# tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs are few. (Its
+# floor is the 0.1 that every count begins with. At the ends the two others jump, since what lies
+# off the scale is gathered there.)
 
 
 # %%
@@ -213,8 +239,9 @@ course.interactive(draw_learned, a=(0, 255), static=[{"a": 100}, {"a": 250}])
 # $-\ln f$ be compared with a softmax's $-\ln p$?
 #
 # Not just so. Pixels are whole numbers, and a density may put a needle on each of them. A needle's
-# area is small and its height is not. Here a needle stands on each of the 256 values of red, as large
-# as the value is frequent. The thinner the needles, the better the score, although nothing is learned:
+# area is small and its height is not. Here a needle stands on each of the 256 values of red, as
+# large as the value is frequent. The thinner the needles, the better the score, although nothing is
+# learned:
 
 # %%
 marginal = np.bincount(right, minlength=256) / len(right)
@@ -240,7 +267,7 @@ figures.Table(
 #   area is a probability.
 # - **Add noise to the data.** To every value $v$ add a number $u$ drawn evenly from $[0, 1)$, and
 #   measure densities on $y = v + u$. A needle catches next to none of these. A discrete model is
-#   then a density too, one of constant height $p(v)$ over $[v, v + 1)$: the interval has length 1,
+#   then a density too, one of constant height $p(v)$ over $[v, v + 1)$. The interval has length 1,
 #   so area and height are the same number, and $-\ln f(v + u) = -\ln p(v)$ for every $u$.
 #
 # The second is how the paper puts softmaxes and densities into one table
@@ -250,12 +277,13 @@ figures.Table(
 #
 # ### A density is never cheaper than its bins
 #
-# $-\ln$ is convex, and so (Jensen's inequality) the mean of $-\ln f$ over a bin is at least $-\ln$ of
-# the mean of $f$, which is the bin's mass:
+# With such noise the bin of $v$ is $[v, v + 1)$. The function $-\ln$ is convex, and so (Jensen's
+# inequality) the mean of $-\ln f$ over the bin is at least $-\ln$ of the mean of $f$. As the bin
+# has length 1, this mean is its mass:
 #
-# $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass of the bin}).$$
+# $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass}).$$
 #
-# Here for Gaussians around the middle of a bin:
+# Here are both sides for Gaussians around the middle of a bin:
 
 # %%
 rows = []
@@ -273,7 +301,7 @@ figures.Table(
 )
 
 # %% [markdown]
-# For wide curves both agree; narrow ones pay for their corners.
+# A wide curve is nearly flat over the bin, and both agree. A narrow one is not, and pays for it.
 #
 # ## Exercise 90.2 · On another scale
 #
@@ -300,15 +328,17 @@ check.fair_bits(fair_bits)
 # %% [markdown]
 # ## Backwards through a mixture, step by step
 #
-# A network that ends in a mixture hands out three numbers for each bell $k$: the logarithm of a weight
-# $\omega_k$, a mean $\mu_k$ and the logarithm $\lambda_k$ of one over a width. With the distance
-# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$ of value $v$, which lies at $y_v$ on a scale from
-# $-1$ to 1, bell $k$ gives it the logarithmic height
+# A network that ends in a mixture hands out three numbers for each bell $k$: $\omega_k$, the
+# logarithm of a weight; $\mu_k$, a mean; and $\lambda_k$, the logarithm of one over a width. Value
+# $v$ lies at $y_v$ on a scale from $-1$ to 1. Its distance from the bell, in widths, is
+# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$, and the bell gives it, up to a constant that all
+# bells share, the logarithmic height
 #
 # $$\tau_{k,v} = \omega_k + \lambda_k - \tfrac12 \delta_{k,v}^2, \qquad
-#   z_v = \ln \sum_k e^{\tau_{k,v}},$$
+#   z_v = \ln \sum_k e^{\tau_{k,v}}.$$
 #
-# and a softmax makes the heights into probabilities: $dz_v = p_v - [v = x]$ if $x$ happened.
+# So $z_v$ is the logarithm of the sum of the heights, and a softmax turns the $z_v$ into
+# probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
 #
 # **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
 # softmax, now over the bells: each gets its *share* of the value,
@@ -316,15 +346,15 @@ check.fair_bits(fair_bits)
 #
 # **2. The weight** is in $\tau_{k,v}$ for all values: $d\omega_k = \sum_v d\tau_{k,v}$.
 #
-# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls with the mean:
-# $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
+# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls with the
+# mean: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
 # $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
 #
-# In the code, outputs of zero are bells that stand side by side: `start` spreads the means out, and
-# $\lambda$ is 1. (It is left at `log_s` in the height. What is added to all heights alike
-# does not change a softmax.)
+# The code adds constants, so that outputs of zero are bells side by side: `start` to the means, and
+# 1 to `log_s`, which gives $\lambda$. (In the height this 1 is left out. What is added to all
+# heights alike does not change a softmax.)
 
 # %%
 LEVELS = 17
@@ -402,9 +432,8 @@ assert list(costs.values()) == sorted(costs.values(), reverse=True)
 figures.bars(costs, "bits per pixel, training", form="{:.3f}")
 
 # %% [markdown]
-# Look at two places: paper and ink at once is what a single bell cannot say. The best that it can do is
-# to lie flat. Two bells say both; five also follow the step at the end of the scale. (The left picture
-# is the one that moves.)
+# Look at two places: paper and ink at once is what a single bell cannot say. The best that it can
+# do is to lie flat. Two bells say both; five also follow the step at the end of the scale.
 
 
 # %%
@@ -422,13 +451,13 @@ course.interactive(draw_place, row=(0, 7), column=(0, 7))
 # %% [markdown]
 # ## Exercise 90.3 · How wide is a mixture?
 #
-# A mixture has weights `w` that sum to 1, means `m` and standard deviations `s`, three arrays of the
-# same length. Return its own mean and standard deviation, two floats.
+# A mixture has weights `w` that sum to 1, means `m` and standard deviations `s`, three arrays of
+# the same length. Return its own mean and standard deviation, two floats.
 #
 # <details><summary>Hint</summary>
 #
-# The mean of $y^2$ in one bell is $s_k^2 + m_k^2$. A variance is the mean of $y^2$ minus the square of
-# the mean of $y$, in a mixture too.
+# The mean of $y^2$ in one bell is $s_k^2 + m_k^2$. A variance is the mean of $y^2$ minus the square
+# of the mean of $y$, in a mixture too.
 # </details>
 
 
@@ -456,11 +485,11 @@ check.mean_and_std(mean_and_std)
 # - The source: [likelihood.py](../pixelrnn_np/likelihood.py),
 #   [course/n90.py](../pixelrnn_np/course/n90.py).
 # - L. Theis and M. Bethge, *Generative Image Modeling Using Spatial LSTMs* (2015,
-#   [arXiv:1506.03478](https://arxiv.org/abs/1506.03478)): the MCGSM at the end of a recurrent network,
-#   the paper's rival.
+#   [arXiv:1506.03478](https://arxiv.org/abs/1506.03478)): the MCGSM at the end of a recurrent
+#   network, the paper's rival.
 # - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
-#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of logistic bells in place of the
-#   softmax, trained by the gradient that is derived here.
+#   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of logistic bells in place of
+#   the softmax, trained by the gradient that is derived here.
 # - L. Theis, A. van den Oord and M. Bethge, *A note on the evaluation of generative models* (2015,
 #   [arXiv:1511.01844](https://arxiv.org/abs/1511.01844)): densities, probabilities, and noise.
 #

@@ -121,6 +121,7 @@ def test_gates(records, model, prefix):
     drawn(figures.gate_maps(records[model], prefix, feature=1))
     drawn(figures.gate_lines(records[model], prefix, image=1))
     drawn(figures.gate_lines(records[model], prefix, gradient=True))
+    drawn(figures.passes(records[model], prefix, keys="ogch", image=1))
 
 
 def test_any_recorded_tensor_can_be_shown(records):

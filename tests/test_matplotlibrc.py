@@ -77,6 +77,7 @@ DRAWN = {
     "numbers": lambda r: figures.numbers({"K": np.eye(3)}, current=(1, 1)),
     "gate_maps": lambda r: figures.gate_maps(r, **GATED),
     "gate_lines": lambda r: figures.gate_lines(r, **GATED),
+    "passes": lambda r: figures.passes(r, **GATED),
     "tensor": lambda r: figures.tensor(r, "first"),
     "feature_maps": lambda r: figures.feature_maps({"a": np.tri(5)}, pixel=(0, 0)),
     "fields": lambda r: figures.fields({"a": np.tri(5)}, (2, 2)),

@@ -123,7 +123,43 @@ course.show(*(check.fill(f) for f in (all_at_once, draws_known_ones, column_by_c
 course.show(check.fill(coin_the_other_way), check.fill(most_probable))
 
 # %% [markdown]
-# ## Exercise 1.3 · Split a colour
+# ## Exercise 1.3 · Where does it rest?
+#
+# $db = \sum (\sigma(b) - v)$ is zero when $\sigma(b)$ is the mean of the pixels: the model says "1" as
+# often as it happens. Solve $p = 1 / (1 + e^{-b})$ for $b$: $e^{-b} = (1 - p)/p$, and
+# $b = \ln \frac{p}{1 - p}$, the *log-odds*. This project starts its networks with such biases, so that
+# they need not spend their first steps on learning how much ink there is.
+
+
+# %%
+def resting_bias(x):
+    p = np.mean(x)
+    return np.log(p / (1 - p))
+
+
+check.resting_bias(resting_bias)
+
+# %% [markdown]
+# The share itself is a probability, between 0 and 1; a logit is any number, 0 at one half.
+
+
+# %%
+def the_share(x):
+    return np.mean(x)
+
+
+def log_of_the_share(x):
+    return np.log(np.mean(x))
+
+
+def upside_down(x):
+    return np.log((1 - np.mean(x)) / np.mean(x))
+
+
+course.show(*(check.resting_bias(f) for f in (the_share, log_of_the_share, upside_down)))
+
+# %% [markdown]
+# ## Exercise 1.4 · Split a colour
 #
 # Add up over what is not asked for, then divide. Multiplied together the three give `joint` again,
 # which is equation (2).
@@ -158,42 +194,6 @@ def each_for_itself(joint):
 
 
 course.show(check.split_colours(wrong_axis), check.split_colours(each_for_itself))
-
-# %% [markdown]
-# ## Exercise 1.4 · Where does it rest?
-#
-# $db = \sum (\sigma(b) - v)$ is zero when $\sigma(b)$ is the mean of the pixels: the model says "1" as
-# often as it happens. Solve $p = 1 / (1 + e^{-b})$ for $b$: $e^{-b} = (1 - p)/p$, and
-# $b = \ln \frac{p}{1 - p}$, the *log-odds*. This project starts its networks with such biases, so that
-# they need not spend their first steps on learning how much ink there is.
-
-
-# %%
-def resting_bias(x):
-    p = np.mean(x)
-    return np.log(p / (1 - p))
-
-
-check.resting_bias(resting_bias)
-
-# %% [markdown]
-# The share itself is a probability, between 0 and 1; a logit is any number, 0 at one half.
-
-
-# %%
-def the_share(x):
-    return np.mean(x)
-
-
-def log_of_the_share(x):
-    return np.log(np.mean(x))
-
-
-def upside_down(x):
-    return np.log((1 - np.mean(x)) / np.mean(x))
-
-
-course.show(*(check.resting_bias(f) for f in (the_share, log_of_the_share, upside_down)))
 
 # %% tags=["answers"]
 RIGHT = {

@@ -21,15 +21,15 @@ from pixelrnn_np.course import n03 as check
 # %% [markdown]
 # ## Exercise 3.1 · How much is left?
 #
-# Of $k^2$ taps all but the middle one come in pairs, one earlier and one later, so
-# $(k^2 - 1)/2$ are earlier, with $m^2$ weights each. In the middle three of nine colour pairs live
+# Of $s^2$ taps all but the middle one come in pairs, one earlier and one later, so
+# $(s^2 - 1)/2$ are earlier, with $m^2$ weights each. In the middle three of nine colour pairs live
 # under mask A, six under mask B; each pair has $(m/3)^2$ weights.
 
 
 # %%
-def living_weights(kind, k, m):
+def living_weights(kind, s, m):
     pairs = {"A": 3, "B": 6}[kind]
-    return (k * k - 1) // 2 * m * m + pairs * (m // 3) ** 2
+    return (s * s - 1) // 2 * m * m + pairs * (m // 3) ** 2
 
 
 check.living_weights(living_weights)
@@ -39,12 +39,12 @@ check.living_weights(living_weights)
 
 
 # %%
-def as_for_one_colour(kind, k, m):
-    return ((k * k - 1) // 2 + (kind == "B")) * m * m
+def as_for_one_colour(kind, s, m):
+    return ((s * s - 1) // 2 + (kind == "B")) * m * m
 
 
-def half_of_everything(kind, k, m):
-    return k * k * m * m // 2
+def half_of_everything(kind, s, m):
+    return s * s * m * m // 2
 
 
 course.show(check.living_weights(as_for_one_colour), check.living_weights(half_of_everything))

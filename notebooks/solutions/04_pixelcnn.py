@@ -137,7 +137,7 @@ course.show(*(check.relu_after(f) for f in (as_in_figure_5, sign_of_x, mask_for_
 #
 # $\sigma(\beta) = \bar v$ for $\beta = \ln \frac{\bar v}{1 - \bar v}$. A share $\bar v$ of the
 # pixels costs $-\ln \bar v$ each and the rest $-\ln(1 - \bar v)$, and an image has $H W$ of them.
-# For the digits that is 40.0 nats, and a network with small random weights begins close to it.
+# For the digits that is 40.3 nats, and a network with small random weights begins close to it.
 
 
 # %%

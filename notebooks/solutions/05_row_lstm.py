@@ -132,7 +132,7 @@ course.show(check.bias_for(forgets_the_sigmoid), check.bias_for(a_share_per_row)
 # %% [markdown]
 # ## Exercise 5.4 · Four gates
 #
-# Each gate is divided for itself, so that feature $k$ has one colour in all four.
+# Each gate is divided for itself, so that feature $j$ has one colour in all four.
 
 
 # %%

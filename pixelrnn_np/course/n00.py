@@ -85,6 +85,9 @@ def powers_of_ten(answer):
                 "that takes nats for bits, powers of 2.": (b - a) * np.log10(2),
                 "a power of ten is ln 10 nats; how many of them are in b - a?":
                     (b - a) * np.log(10),
+                "that takes a logarithm of b - a; nats are logarithms already.":
+                    np.log10(abs(b - a)),
+                "that is the ratio; its exponent m is asked for.": 10 ** ((b - a) / np.log(10)),
                 "the quotient is upside down: b - a is to be divided, by ln 10.":
                     np.log(10) / (b - a),
             } | (_quotients(a, b) if a > 0 else {})  # fmt: skip
@@ -123,26 +126,28 @@ def _without_exponentials(answer, a, b):
 @exercise("0.2")
 def pick(answer):
     p = np.array([0.1, 0.0, 0.6, 0.0, 0.3])
-    for q in (p, np.array([0.7, 0.3]), np.array([0.0, 1.0]), p[::-1]):
-        if q.max() < 1 and answer(q.copy(), 0.01) == answer(q.copy(), 0.99) == np.argmax(q):
+    for die in (p, np.array([0.7, 0.3]), np.array([0.0, 1.0]), p[::-1]):
+        if die.max() < 1 and answer(die.copy(), 0.01) == answer(die.copy(), 0.99) == np.argmax(die):
             raise Wrong(
                 "It takes the most probable value whatever u is: where is the chance in that?"
             )
         for u in (0.0, 0.05, 0.35, 0.65, 0.75, 0.95, 0.9999):
-            got, what = answer(q.copy(), u), f"pick({q.tolist()}, {u})"
-            wanted = int((np.cumsum(q) <= u).sum())
+            got, what = answer(die.copy(), u), f"pick({die.tolist()}, {u})"
+            wanted = int((np.cumsum(die) <= u).sum())
             if np.ndim(got) or not float(got).is_integer():
                 raise Wrong(f"{what} gives {got!r}; it should be one whole number.")
-            if not 0 <= got < len(q):
-                raise Wrong(f"{what} gives {got}; values are 0 to {len(q) - 1}.")
-            if got == (np.cumsum(q) < u).sum() != wanted:
+            if answer(die.copy(), u) != got:
+                raise Wrong("It answers the same u in several ways; u is all the chance there is.")
+            if not 0 <= got < len(die):
+                raise Wrong(f"{what} gives {got}; values are 0 to {len(die) - 1}.")
+            if got == (np.cumsum(die) < u).sum() != wanted:
                 raise Wrong(f"{what} gives {int(got)}: a part includes its lower end.")
-            if u > 0 and got == (int(np.argmax(q > u)) if (q > u).any() else 0) != wanted:
+            if u > 0 and got == (int(np.argmax(die > u)) if (die > u).any() else 0) != wanted:
                 raise Wrong(
                     f"{what} gives {int(got)}: it compares u with the probabilities, not "
                     "with where their parts end."
                 )
-            if q[int(got)] == 0:
+            if die[int(got)] == 0:
                 raise Wrong(f"{what} gives {int(got)}, which has probability 0.")
             if got != wanted:
                 raise Wrong(f"{what} gives {int(got)}, which is not right.")
@@ -167,6 +172,10 @@ def steered(answer):
         "counts those that come before it; they are drawn without it.": r * W + q,
         "counts the rectangle below and to the right; rows below are drawn as a whole.":
             (H - r) * (W - q) - 1,
+        "counts the pixels that lie both below and to the right; all that come later are drawn.":
+            (H - 1 - r) * (W - 1 - q),
+        "counts the rectangle that begins with the pixel itself; rows are drawn as a whole.":
+            (H - r) * (W - q),
         "takes r for the column and q for the row.": H * W - 1 - (q * W + r),
         "goes down the columns; the raster order goes along the rows.": H * W - 1 - (q * H + r),
         "skips H pixels for each row above; a row has W of them.": H * W - 1 - (r * H + q),

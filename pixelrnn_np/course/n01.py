@@ -17,6 +17,9 @@ def choices(answer):
             each = nats / D
             mistakes = {
                 "that takes nats for bits: the base of nats is e.": 2**each,
+                "that divides the choices of the whole image; divide the nats, then ask.":
+                    np.exp(min(nats, 700.0)) / D,
+                "that is rounded; m need not be a whole number.": np.round(wanted),
                 "that has the base 10; the base of nats is e.": 10.0**each,
                 "that mixes two bases: those are bits, which have the base 2.":
                     np.exp(each / np.log(2)),
@@ -69,6 +72,8 @@ def _other_ways(what, got, wanted, x, known, u):
     for why, image in {
         "turns the coin round: u > p is true with probability 1 - p.":
             filled(lambda v, p: v > p, rows),
+        "takes the package's coin, u ≥ 1 - p; here a pixel is 1 where u < p.":
+            filled(lambda v, p: v >= 1 - p, rows),
         "takes the more probable value each time; where is the chance in that?":
             filled(lambda v, p: p > 0.5, rows),
         "goes column by column; the raster order goes along the rows.":
@@ -95,28 +100,6 @@ def _filled(x, known, u, p_one):
 
 
 @exercise("1.3")
-def split_colours(answer):
-    rng = np.random.default_rng(0)
-    for m in (2, 5):
-        joint = rng.random((m, m, m)) + 0.1
-        joint /= joint.sum()
-        kept = joint.copy()
-        got = answer(joint)
-        if not np.array_equal(joint, kept):
-            raise Wrong("It changed the array that it was given.")
-        if not isinstance(got, (tuple, list)) or len(got) != 3:
-            raise Wrong("Return three arrays: p_R, G_given_R, B_given_RG.")
-        p_RG = joint.sum(axis=2)
-        p_R = p_RG.sum(axis=1)
-        wanted = p_R, p_RG / p_R[:, None], joint / p_RG[:, :, None]
-        names = "p_R", "G_given_R", "B_given_RG"
-        for name, a, b in zip(names, got, wanted, strict=True):
-            if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
-                raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")
-            same(f"With m = {m}, {name}", a, b)
-
-
-@exercise("1.4")
 def resting_bias(answer):
     rng = np.random.default_rng(0)
     for x in (
@@ -151,3 +134,25 @@ def resting_bias(answer):
         if p != 0.5:
             mistaken(what, got, np.log(odds), mistakes)
         same(f"resting_bias of images of which {p:.0%} are 1", got, np.log(odds))
+
+
+@exercise("1.4")
+def split_colours(answer):
+    rng = np.random.default_rng(0)
+    for m in (2, 5):
+        joint = rng.random((m, m, m)) + 0.1
+        joint /= joint.sum()
+        kept = joint.copy()
+        got = answer(joint)
+        if not np.array_equal(joint, kept):
+            raise Wrong("It changed the array that it was given.")
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            raise Wrong("Return three arrays: p_R, G_given_R, B_given_RG.")
+        p_RG = joint.sum(axis=2)
+        p_R = p_RG.sum(axis=1)
+        wanted = p_R, p_RG / p_R[:, None], joint / p_RG[:, :, None]
+        names = "p_R", "G_given_R", "B_given_RG"
+        for name, a, b in zip(names, got, wanted, strict=True):
+            if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
+                raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")
+            same(f"With m = {m}, {name}", a, b)

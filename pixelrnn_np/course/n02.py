@@ -67,6 +67,10 @@ def batch_gradient(answer):
                     (e / e.sum() - happened) / shape[0],
                 "moves the value that happened only; the others are pushed down.":
                     (p - 1) * happened / shape[0],
+                "divides what the model said, and not what happened.": p / shape[0] - happened,
+                "takes 1 off everywhere; only at the values that occurred.": (p - 1) / shape[0],
+                "is divided by the sub-pixels of an image; the mean is over images.":
+                    (p - happened) / np.prod(shape[1:]),
             }  # fmt: skip
             mistaken(what, got, wanted, said)
         same(what, got, wanted)

@@ -16,6 +16,10 @@ def parameter_count(answer):
             "leaves out the biases.": weights,
             "has one bias for the whole layer; each new feature has its own.": weights + 1,
             "gives each weight a bias; each new feature has one.": 2 * weights,
+            "has a bias for each pair of features; each new feature has one.": weights + m * n,
+            "has a bias at each tap; each new feature has one.": weights + rows * cols * n,
+            "counts each pixel's weights and biases; all pixels share them.":
+                (weights // n + 1) * n * H * W,
             "gives the biases to the m features that are read, not to those that are made.":
                 weights + m,
             "counts each pixel's weights; all pixels share them.": (weights + n) * H * W,

@@ -53,6 +53,8 @@ def relu_after(answer):
                 raise Wrong("dx is dy, as if there were no ReLU after the sum.")
             if np.allclose(got[0], dy * (x > 0)):
                 raise Wrong("dx asks where x is positive; the ReLU's input is another.")
+            if np.allclose(got[0], dy * (dy > 0)):
+                raise Wrong("dx asks where dy is positive; a ReLU asks that of its input.")
         if h == F > 1 and np.shape(got[1]) == a.shape and np.allclose(got[1], through @ K):
             raise Wrong("da went forward through K again; the way back is through K transposed.")
         if h == F > 1 and np.shape(got[2]) == K.shape and np.allclose(got[2], wanted[2].T):

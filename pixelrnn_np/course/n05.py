@@ -25,16 +25,23 @@ def columns_seen(answer):
         same_columns(what, got, wanted, W)
 
 
+def _one_row(dz, K, middle):
+    """What arrives at the row above: tap v sends to column q + v, with v = 0 at K[middle]."""
+    (W, _), reach = dz.shape, len(K) // 2
+    dh = np.zeros((W, K.shape[1]))
+    for q in range(W):
+        for v in range(-reach, reach + 1):
+            if 0 <= q + v < W:
+                dh[q + v] += dz[q] @ K[v + middle].T
+    return dh
+
+
 @exercise("5.2")
 def one_row_back(answer):
     rng = np.random.default_rng(0)
     for W, k in [(6, 1), (6, 3), (7, 5), (2, 5)]:
         K, dz = rng.standard_normal((k, 2, 8)), rng.standard_normal((W, 8))
-        wanted = np.zeros((W, 2))
-        for q in range(W):
-            for v in range(-(k // 2), k // 2 + 1):
-                if 0 <= q + v < W:
-                    wanted[q + v] += dz[q] @ K[v + k // 2].T
+        wanted = _one_row(dz, K, k // 2)
         kept = K.copy(), dz.copy()
         got = answer(dz, K)
         if not (np.array_equal(K, kept[0]) and np.array_equal(dz, kept[1])):
@@ -53,6 +60,7 @@ def one_row_back(answer):
             "has not moved the shares: tap v read column q + v.": unmoved,
             "goes round the edges, and the wrong way: forward reads at q + v.": other_way,
             "is what the middle tap sends back; the others send something too.": dz @ K[s].T,
+            "takes K[v] for tap v; in the array it stands at v + k // 2.": _one_row(dz, K, 0),
         }
         mistaken(what, got, wanted, mistakes)
         same(what, got, wanted)

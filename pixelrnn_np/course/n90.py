@@ -74,6 +74,10 @@ def fair_bits(answer):
                     (nats + np.log(s)) / D / np.log(2),
                 "those are nats per dimension; bits are asked for.": nats / D + np.log(s),
                 "that adds bits of the scale to nats of the score.": nats / D + np.log2(s),
+                "that adds nats of the scale to bits of the score.":
+                    nats / D / np.log(2) + np.log(s),
+                "that multiplies the score by s; the density is multiplied, its -ln is not.":
+                    nats / D / np.log(2) * s,
                 "the scale is s, not always 256.": (nats / D + np.log(256)) / np.log(2),
                 "those are the bits of a whole image.": (nats + D * np.log(s)) / np.log(2),
             }  # fmt: skip
@@ -103,6 +107,8 @@ def mean_and_std(answer):
                 (mean, np.sqrt(max(0.0, w @ m**2 - mean**2))),
             "forgets to take off the square of the mean.": (mean, np.sqrt(w @ (s**2 + m**2))),
             "weighs all bells alike.": (m.mean(), np.sqrt((s**2 + m**2).mean() - m.mean() ** 2)),
+            "squares the weights, as for a sum of numbers; a value comes from one bell.":
+                (mean, np.sqrt(w**2 @ s**2)),
         }  # fmt: skip
         mistaken(what, got, (mean, np.sqrt(variance)), mistakes)
         if np.ndim(got[0]) == 0 and not np.isclose(mean, m.mean()) and np.isclose(got[0], m.mean()):

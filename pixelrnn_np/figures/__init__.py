@@ -18,6 +18,7 @@ from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .network import conv_block, lstm_sketch, network, row_taps
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
+from .passes import passes
 from .scales import decided, given_fields, sketches, two_scales_drawn
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
@@ -68,6 +69,7 @@ __all__ = [
     "network",
     "numbers",
     "opinions",
+    "passes",
     "picture",
     "raster",
     "register_tile",

@@ -62,7 +62,7 @@ def convolution(image, kernel, place):
     axes = figure.subplots(1, 3, width_ratios=wide_as)
     shared = max(np.abs(kernel).max(), np.abs(products).max()) or 1
     titles = (f"the image; window of {(int(r), int(q))}", "the kernel",
-              f"products; their sum is {products.sum():g}")  # fmt: skip
+              f"products: sum {written(products.sum(), '{:g}')}")  # fmt: skip
     scales = (np.abs(image).max() or 1, shared, shared)
     for a, title, values, top in zip(axes, titles, (image, kernel, products), scales, strict=True):
         _signed(a, values, top, "{:g}")
@@ -70,7 +70,11 @@ def convolution(image, kernel, place):
     axes[0].add_patch(
         Rectangle((q - cols / 2, r - rows / 2), cols, rows, fill=False, edgecolor=BLACK, lw=2.5)
     )
-    axes[0].set(xlim=(-1.2, image.shape[1] + 0.2), ylim=(image.shape[0] + 0.2, -1.2))
+    axes[0].set(xlim=(-1.2, image.shape[1] + 0.2))
+    for a in axes[1:]:
+        a.set(xlim=(cols / 2 - 0.5 - wide_as[1] / 2, cols / 2 - 0.5 + wide_as[1] / 2))
+    for a in axes:  # one height: titles and upper rows stand in line
+        a.set(ylim=(image.shape[0] + 0.2, -1.2))
     outline(axes[0], r, q)
     outline(axes[1], rows // 2, cols // 2)
     figure.alt = (
