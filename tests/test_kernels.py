@@ -285,12 +285,12 @@ def test_soap(rng, dtype, n, rows, cols):
 
     G, M, V = draw(n, rows, cols), draw(n, rows, cols), draw(n, rows, cols) ** 2
     square = [draw(n, k, k) for k in (rows, cols)]
-    keep, correction, eps = (np.dtype(dtype).type(x) for x in (0.9, 1.5, 1e-8))
+    share, correction, eps = (np.dtype(dtype).type(x) for x in (0.1, 1.5, 1e-8))
     results = []
     for module in BACKENDS:
         L, R = (S.copy() for S in square)
-        module.soap_follow(G, L, R, keep)
+        module.soap_follow(G, L, R, share)
         m, v = M.copy(), V.copy()
-        module.soap_step(G, m, v, *square, keep, correction, eps)
+        module.soap_step(G, m, v, *square, share, correction, eps)
         results.append([L, R, m, v])
     assert_equal(results, 50 * TOLERANCE[dtype])  # a sum is divided by one that is small

@@ -126,14 +126,14 @@ class Soap:
         """v; and in M's place Q_L [(Q_Lᵀ m Q_R) / (√v̂ + ε)] Q_Rᵀ."""
         number, start = self.joined.dtype.type, group.where.start
         correction = number(1 / math.sqrt(1 - self.beta2 ** (step + 1)))
-        rates = number(self.beta2), correction, number(self.eps)
+        rates = number(1 - self.beta2), correction, number(self.eps)
         turning = step < self.every or step % self.every == group.turn
         for i, own in group.stacks:
             n, shape = own.stop - own.start, self.shapes[i][1:]
             end = start + n * math.prod(shape)
             G, M, V = self.joined[:3, start:end].reshape(3, n, *shape)
             L, Q_L, R, Q_R = (self.arrays[f"{k}{i}"][own] for k in ("L", "Q_L", "R", "Q_R"))
-            ops().soap_follow(G, L, R, number(self.shampoo))
+            ops().soap_follow(G, L, R, number(1 - self.shampoo))
             if step == 0:
                 for S, Q in ((L, Q_L), (R, Q_R)):
                     Q[...] = np.linalg.eigh(scaled(S))[1][..., ::-1]
