@@ -323,7 +323,8 @@ def test_a_file_is_replaced_whole(tmp_path):
 def test_the_same_run_gives_the_same_bytes(tmp_path):
     """safetensors puts several keys of metadata in any order; one key has one order."""
     build = "pr.build_model('pixelcnn', (4, 4, 1), h=4)"
-    code = f"import sys, pixelrnn_np as pr; {build}.save(sys.argv[1])"
-    for name in "abc":
-        subprocess.run([sys.executable, "-c", code, tmp_path / name], check=True)
+    code = f"import sys, pixelrnn_np as pr; [{build}.save(path) for path in sys.argv[1:]]"
+    paths = [tmp_path / name for name in "abc"]
+    eval(build).save(paths[0])
+    subprocess.run([sys.executable, "-c", code, *paths[1:]], check=True)
     assert len({(tmp_path / name).read_bytes() for name in "abc"}) == 1

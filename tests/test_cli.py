@@ -67,6 +67,26 @@ def test_what_train_says(call, tmp_path):
     assert len((out / "metrics.csv").read_text().splitlines()) == 4
 
 
+def test_a_resumed_run_keeps_its_flags(call, tmp_path):
+    """Those that change no weight, as those that do: until another number is named."""
+    out = tmp_path / "run"
+    words = ["train", "--out", out, "--quiet", "--resume", "--epochs"]
+
+    def flags():
+        config = json.loads((out / "config.json").read_text())
+        return config["flags"], config["sessions"][-1]["threads"]
+
+    first = ["--threads", 3, "--samples", 0, "--checkpoint-every", 5]
+    assert call(*words, 1, *TINY, "--batch-size", 400, *first)[0] == 0
+    assert flags() == ({"threads": 3, "samples": 0, "checkpoint_every": 5}, 3)
+    assert call(*words, 2)[0] == 0
+    assert flags() == ({"threads": 3, "samples": 0, "checkpoint_every": 5}, 3)
+    assert not (out / "samples.png").exists()
+    assert call(*words, 3, "--threads", 1, "--samples", 2)[0] == 0
+    assert flags() == ({"threads": 1, "samples": 2, "checkpoint_every": 5}, 1)
+    assert_picture(out / "samples.png")
+
+
 def test_the_progress_bar(call, tmp_path):
     words = ["train", "--out", tmp_path / "r", *TINY[:-1], "--epochs", 1, "--samples", 1]
     code, _, said = call(*words)

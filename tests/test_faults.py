@@ -218,7 +218,7 @@ def test_best_weights_without_a_checkpoint_are_kept(out):
 
 
 def test_a_checkpoint_of_before_takes_the_best_from_its_file(out, whole):
-    """As training/ has them: no best weights inside."""
+    """Older ones have no best weights inside."""
     arrays, meta = checkpoint.load(out / CHECKPOINT)
     del arrays["best"], meta["trainer"]["best_updates"], meta["sessions"]
     checkpoint.save(out / CHECKPOINT, arrays, meta)

@@ -1,4 +1,4 @@
-"""tools/ship.py: from a run's folder to the package, and on from what was committed."""
+"""tools/ship.py: from a run's folder to the package, and again after it went on."""
 
 import json
 import shutil
@@ -83,7 +83,6 @@ def test_ship(run, root):
     files = read(root)
     assert set(files) == {
         *(f"pixelrnn_np/pretrained/{NAME}.{k}" for k in ("safetensors", "json", "md", "png")),
-        *(f"training/{NAME}/{k}" for k in (BEST, CHECKPOINT, CONFIG, "metrics.csv")),
         f"docs/pretrained_{NAME}.png", "README.md",
     }  # fmt: skip
     assert json.loads(files[f"pixelrnn_np/pretrained/{NAME}.json"]) == card
@@ -112,25 +111,23 @@ def test_ship(run, root):
     assert files["README.md"].decode() == (
         f"before\n{table4.START}\n{table4.section([card])}\n{table4.END}\nafter\n"
     )
-    for data in files.values():
+    for data in files.values():  # nothing of this machine
         assert str(run.parent).encode() not in data and b"somewhere" not in data
 
 
 def test_nothing_is_replaced_unasked(run, root):
-    ship.ship(run, root=root, training=False)
+    ship.ship(run, root=root)
     before = read(root)
-    assert not (root / "training").exists()
     with pytest.raises(FileExistsError, match="--force replaces it"):
         ship.ship(run, root=root)
     assert read(root) == before
-    ship.ship(run, root=root, training=False, force=True)
+    ship.ship(run, root=root, force=True)
     assert read(root) == before
 
 
 def test_what_is_too_large_is_not_shipped(run, root, monkeypatch):
     before = read(root)
-    for limit, named in (("WEIGHTS", "the model file has"), ("STATE", "--large allows"),
-                         ("CURVE", "the curve has")):  # fmt: skip
+    for limit, named in (("WEIGHTS", "the model file has"), ("CURVE", "the curve has")):
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=named):
             patch.setattr(ship, limit, 100)
             ship.ship(run, root=root)
@@ -166,11 +163,11 @@ def test_runs_that_cannot_be_shipped(run, root, tmp_path):
     assert not list((root / "pixelrnn_np" / "pretrained").iterdir())
 
 
-def test_a_committed_run_goes_on_and_ships_again(run, root, tmp_path, capsys):
+def test_a_copied_run_goes_on_and_ships_again(run, root, tmp_path, capsys):
     """Another day: the learning rate's jump is said, and both commands are on the card."""
     first = ship.ship(run, root=root)
     again = tmp_path / "again"
-    shutil.copytree(root / "training" / NAME, again)
+    shutil.copytree(run, again)
     capsys.readouterr()
     train(again, "--resume", "--epochs", 4)
     said = capsys.readouterr().err

@@ -4,10 +4,10 @@
 
 RUN is a folder of `train --out RUN`, without --init (a card counts all that its weights have seen),
 finished or interrupted after an epoch at least. Written are
-pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png, the table in
-README.md and, in training/NAME/, what is needed to go on. The weights are written first, to a
-temporary folder, loaded from there and evaluated on valid, on test and on as many images of train
-as valid has: a card has no other numbers.
+pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png and the table in
+README.md. The weights are written first, to a temporary folder, loaded from there and evaluated on
+valid, on test and on as many images of train as valid has: a card has no other numbers. RUN itself
+stays as it is: it is what goes on, here or where it is copied to.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from pixelrnn_np.runs.reading import BEST, CHECKPOINT, CONFIG, sessions
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 100  # test images whose nats a test repeats
 SESSION = ("from_update", "epochs", "commit", "versions", "processor", "cores", "threads")
-WEIGHTS, CURVE, SHEET, STATE = 2_500_000, 60_000, 200_000, 2_000_000  # bytes at most
+WEIGHTS, CURVE, SHEET = 2_500_000, 60_000, 200_000  # bytes at most
 
 
 class Shipment:
@@ -140,23 +140,6 @@ class Shipment:
             for s in done
         ]  # fmt: skip
 
-    def state(self):
-        """{file name: bytes} of training/NAME/, a run's folder without this machine's paths."""
-        files = {}
-        with tempfile.TemporaryDirectory() as folder:
-            for name in (CHECKPOINT, BEST):
-                arrays, meta = checkpoint.load(self.run / name)
-                if "sessions" in meta:
-                    meta["sessions"] = self.sessions(self.trainer.step_count)
-                checkpoint.save(Path(folder) / name, arrays, meta)
-                files[name] = (Path(folder) / name).read_bytes()
-        config = {"model": self.trainer.model.config, "data": self.data,
-                  "training": self.trainer.settings, "epochs": self.about["epochs"],
-                  "sessions": self.sessions(self.trainer.step_count)}  # fmt: skip
-        files[CONFIG] = (json.dumps(config, indent=2) + "\n").encode()
-        files["metrics.csv"] = (self.run / "metrics.csv").read_bytes()
-        return files
-
 
 def generic(command, name):
     """A recorded command of `train` with --out runs/NAME, whatever the folder was."""
@@ -198,13 +181,12 @@ def curve(history, paper=None):
     return buffer.getvalue()
 
 
-def check_size(what, data, most, hint=""):
+def check_size(what, data, most):
     if len(data) > most:
-        raise ValueError(f"{what} has {len(data):,} bytes; it has to have at most {most:,}{hint}")
+        raise ValueError(f"{what} has {len(data):,} bytes; it has to have at most {most:,}")
 
 
-def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True, large=False,
-         commit=None):  # fmt: skip
+def ship(run, name=None, *, root=ROOT, force=False, threads=None, commit=None):
     """Writes all files below `root`; returns the card. Raises ValueError and OSError, see main."""
     shipment = Shipment(run, name, threads, commit)
     name = shipment.name
@@ -213,17 +195,12 @@ def ship(run, name=None, *, root=ROOT, force=False, threads=None, training=True,
         raise FileExistsError(f"{target} is there already; --force replaces it")
     weights = shipment.weights()
     check_size("the model file", weights, WEIGHTS)
-    state = shipment.state() if training else {}
-    for file, data in state.items():
-        hint = "; --large allows five times as many, --no-training leaves it out"
-        check_size(file, data, STATE * (5 if large else 1), hint)
     model, card = shipment.card(weights)
     files = {
         target.with_suffix(".png"): curve(shipment.trainer.history, table4.papers_nats(card)),
         target.with_suffix(".json"): (json.dumps(card, indent=1) + "\n").encode(),
         target.with_suffix(".md"): markdown(card).encode(),
-        **{root / "training" / name / file: data for file, data in state.items()},
-    }  # fmt: skip
+    }
     check_size("the curve", files[target.with_suffix(".png")], CURVE)
     for path, data in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,13 +231,10 @@ def main():
     parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH")
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--threads", type=int, help="default: all processors")
-    parser.add_argument("--no-training", action="store_true", help="no checkpoint in training/")
-    parser.add_argument("--large", action="store_true", help="a checkpoint of up to 10 MB")
     parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
     o = parser.parse_args()
     try:
-        card = ship(o.run, o.name, force=o.force, threads=o.threads, training=not o.no_training,
-                    large=o.large, commit=o.commit)  # fmt: skip
+        card = ship(o.run, o.name, force=o.force, threads=o.threads, commit=o.commit)
     except (OSError, ValueError) as e:
         sys.exit(f"error: {e}")
     print(card_text(card))

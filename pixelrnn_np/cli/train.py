@@ -15,7 +15,7 @@ from ..data import find_dataset, load_data
 from ..data.baselines import independent_nats
 from ..models import BASES, MODELS
 from ..parallel.ranks import world
-from ..runs.experiment import fresh, new_end, reschedule, resumed
+from ..runs.experiment import check_flags, fresh, new_end, reschedule, resumed
 from ..runs.reading import BEST, CHECKPOINT, PREVIOUS, has_checkpoint, load_run
 from ..runs.run import Run
 from ..training.trainer import Diverged
@@ -101,9 +101,9 @@ def train(
     ] = None,
     init: Annotated[Path | None, option("run or model file with the first weights")] = None,
     checkpoint_every: Annotated[
-        int, option("updates between checkpoints; each epoch ends with one", 500)
-    ] = 500,
-    samples: Annotated[int, option("images in samples.png; 0: none", 64)] = 64,
+        int | None, option("updates between checkpoints; each epoch ends with one", 500)
+    ] = None,
+    samples: Annotated[int | None, option("images in samples.png; 0: none", 64)] = None,
     quiet: Quiet = False,
 ):
     """Train a model. Best weights, checkpoint, metrics and pictures go to --out."""
@@ -118,19 +118,23 @@ def train(
         "exact": exact or None, "around": around, "scale": scale,
     }  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}
-    check_int("samples", samples, 0, 10**6)
-    check_int("checkpoint-every", checkpoint_every, 1, 10**9)
+    flags = {"threads": threads, "checkpoint_every": checkpoint_every, "samples": samples}
+    flags = check_flags({k: v for k, v in flags.items() if v is not None})
     here = world()
     with Run(out) if here.first else contextlib.nullcontext() as run:  # which locks the folder
         here.meet()
-        trainer, about, images = prepare(here, run, out, given, threads, resume, init)
-        fit(run, out, trainer, images, about["epochs"], checkpoint_every, quiet)
-        draw(here, out, trainer, samples, threads, quiet)
+        trainer, about, images = prepare(here, run, out, given, flags, resume, init)
+        flags = about["flags"]
+        fit(run, out, trainer, images, about["epochs"], flags.get("checkpoint_every", 500), quiet)
+        draw(here, out, trainer, flags.get("samples", 64), flags.get("threads"), quiet)
 
 
-def prepare(here, run, out, given, threads, resume, init):
-    """A new trainer or the run's, {"data", "epochs"}, {split: images}; rank 0 mends the folder."""
-    unusable, before = {}, None
+def prepare(here, run, out, given, flags, resume, init):
+    """A new trainer or the run's, its `about`, {split: images}; rank 0 mends the folder.
+
+    flags: as they are given now. A resumed run keeps those of before beside them.
+    """
+    unusable, before, threads = {}, None, flags.get("threads")
     with (
         here.mirrored(out, (CHECKPOINT, PREVIOUS, BEST)) as near,
         here.mirrored(init, (CHECKPOINT, BEST)) as start,
@@ -143,6 +147,7 @@ def prepare(here, run, out, given, threads, resume, init):
             before = reschedule(trainer, given.get("schedule"))
         else:
             trainer, about = fresh(near, given, threads, start, here)
+    about["flags"] = about.get("flags", {}) | flags
     check_int("epochs", about["epochs"], 1, 10**6)
     say_if_compiling()
     images = here.first_then_all(

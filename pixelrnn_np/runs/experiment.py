@@ -3,10 +3,10 @@
 import math
 from pathlib import Path
 
-from ..arguments import choose
+from ..arguments import check_int, choose
 from ..data import DATASETS, OWN_OPTIONS, dataset_levels, find_dataset, is_own, known
 from ..models import MODELS, build_model
-from ..parallel.threads import Pool
+from ..parallel.threads import MOST_THREADS, Pool
 from ..training.optim import SCHEDULES, learning_rate
 from ..training.trainer import Trainer
 from .reading import BEST, CHECKPOINT, has_checkpoint, load_run, newest, read_checkpoint
@@ -23,6 +23,8 @@ TRAINER_OPTIONS = (
     "optimizer", "lr", "batch_size", "clip", "schedule", "warmup", "weight_decay", "dropout", "ema",
     "seed", "scale",
 )  # fmt: skip
+# They change no weight, so a resumed run may have others; those not named stay as they were.
+FLAGS = {"threads": (1, MOST_THREADS), "checkpoint_every": (1, 10**9), "samples": (0, 10**6)}
 
 
 def fresh(out, given, threads, init=None, ranks=None):
@@ -55,6 +57,12 @@ def fresh(out, given, threads, init=None, ranks=None):
     return trainer, about if init is None else {**about, "init": str(init)}
 
 
+def check_flags(flags):
+    """`flags`, {name of FLAGS: int}. Raises ValueError for other names and numbers."""
+    names = [choose("flag", name, tuple(FLAGS)) for name in flags]
+    return {k: check_int(k.replace("_", "-"), flags[k], *FLAGS[k]) for k in names}
+
+
 def named(options):
     """Arguments for `load_data` of the data that options name. Raises ValueError for no data."""
     data = {"name": place(options["data"])}
@@ -78,9 +86,10 @@ def start_from(net, path):
 
 
 def resumed(out, given, threads, unusable=None, ranks=None):
-    """The trainer as the newest whole checkpoint in `out` left it, and {"data", "epochs"}.
+    """The trainer as the newest whole checkpoint in `out` left it; {"data", "epochs", "flags"}.
 
-    unusable: see `newest`. Raises ValueError if options disagree, or no checkpoint is whole.
+    threads: None leaves them as the run has them. unusable: see `newest`. Raises ValueError if
+    options disagree, or no checkpoint is whole.
     """
     Pool(threads)  # refuses bad values, which are no fault of a checkpoint
     trainer, meta = newest(out, lambda path: _trainer(path, threads, ranks), unusable)
@@ -97,12 +106,14 @@ def resumed(out, given, threads, unusable=None, ranks=None):
         raise ValueError(f"{out} does not say how many epochs to train; name --epochs")
     _find_best(trainer, out)
     trainer.total_steps = steps(trainer, data, meta.get("epochs"))
-    return trainer, {"data": data, "epochs": epochs}
+    return trainer, {"data": data, "epochs": epochs, "flags": meta["flags"]}
 
 
 def _trainer(path, threads, ranks):
     """The trainer of one checkpoint, and the rest of what the file says."""
     net, arrays, state, meta = read_checkpoint(path)
+    meta["flags"] = _flags(path, meta)
+    threads = meta["flags"].get("threads") if threads is None else threads
     try:
         trainer = Trainer(net, threads=threads, ranks=ranks, **state["settings"])
     except TypeError as e:
@@ -114,6 +125,16 @@ def _trainer(path, threads, ranks):
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from None
     return trainer, meta
+
+
+def _flags(path, meta):
+    flags = meta.get("flags", {})  # older runs do not have them
+    if not isinstance(flags, dict):
+        raise ValueError(f"{path}: flags is {type(flags).__name__}; it has to be a dict")
+    try:
+        return check_flags(flags)
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from None
 
 
 def _find_best(trainer, out):
