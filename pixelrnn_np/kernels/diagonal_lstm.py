@@ -2,10 +2,10 @@
 
 The skew is an order: pixels are stored diagonal by diagonal, so that the pixels of one diagonal are
 one contiguous block and no padding is computed. One step is
-    z  = x K_is                              x read in place, a table says where its rows are
-    z += h[above] K_ss[0] + h[beside] K_ss[1]
-    gates, c, h = cell(z + b)                in place; h goes to y as well
-with products in registers (tiles/multiply.py).
+    z = b + x K_is + h[above] K_ss[0] + h[beside] K_ss[1]
+    gates, c, h = cell(z)                    in place; h goes to y as well
+with one product in registers (tiles/multiply.py): x is read in place, a table says where its rows
+are.
 
 c and h are stored with the initial state before and after each diagonal, and before the first (see
 `_diagonal`). Then the neighbours of a diagonal's pixels are two blocks of the diagonal before, one
@@ -17,10 +17,11 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import inlined, inner, kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
+from .lstm_cell import cell_backward, cell_forward, gate_scale, joined, lstm_step, scaled
 from .runs import clear, copy, fill_rows, flat
+from .taps import common_part, in_parts
 from .tiles.fetch import ask_for
-from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
+from .tiles.multiply import HERE, add_outer, matrix, multiply, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 from .tiles.shared import Numbers, shared
 
@@ -84,8 +85,8 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     """
     B, H, W, I = x.shape
     F, G, scale = h0.size, b.size, gate_scale(b)
-    inputs, states = panels(scaled(K_is, scale)), panels(scaled(K_ss, scale))
-    bias, taps = scaled(b, scale), _taps(0, B * F)
+    bias, K, part = scaled(b, scale), panels(joined(K_is, K_ss, scale)), common_part(I, F)
+    is_taps, ss_taps = in_parts(HERE, I, part), in_parts(_taps(0, B * F), F, part)
     rows, places = np.empty(min(H, W) * B, np.int64), np.empty(min(H, W) * B, np.int64)
     next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
     down = 1 if shifted else 0
@@ -106,10 +107,12 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
             ask_for(matrix(h, state * F, F), n, F)
         first, n, start, state, above = _diagonal(t, H, W, B)
         z = matrix(gates, start * G, G)
-        multiply(z, matrix(x, 0, 0), inputs, n, G, a_rows=rows)
-        multiply_taps(z, matrix(h, above * F, F), taps, states, n, G, plus=z)
+        multiply_taps(
+            z, matrix(x, 0, 0), is_taps, K, n, G, bias=bias, a_rows=rows,
+            more=matrix(h, above * F, F), more_taps=ss_taps,
+        )  # fmt: skip
         cell_forward(
-            z, bias, matrix(c, (above + B) * F, F), matrix(c, state * F, F),
+            z, None, matrix(c, (above + B) * F, F), matrix(c, state * F, F),
             matrix(h, state * F, F), n, F, y=y, places=places, adds=shifted,
         )  # fmt: skip
         for border in (state - B, state + n):
