@@ -11,6 +11,7 @@ from numba import types
 
 from ..processor import HAS_AVX512
 from .emitter import Emitter, Operands, integers
+from .fetch import ask_for_rows
 from .internals import intrinsic
 
 # Rows of the tiles of so many columns. AVX-512 has 32 registers of 16 float32: more than 7 rows of
@@ -28,7 +29,8 @@ class Product(NamedTuple):
     bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; more: null, or
     a second such matrix, whose taps come after a's; K: panels of R rows of L weights, equally many
     for each tap; out: (M, N). Row m of a is moved by a_rows[m], that of `more` by more_rows[m],
-    that of out and of plus by out_rows[m], unless these are null.
+    that of out and of plus by out_rows[m], unless these are null. notes: null, or what the cache is
+    asked for on the way, see fetch.py.
     """
 
     out: object
@@ -55,6 +57,7 @@ class Product(NamedTuple):
     L: int
     M: int
     N: int
+    notes: object
 
 
 class Outer(NamedTuple):
@@ -96,8 +99,15 @@ def product_tiles(lanes, rows, partly=False, few=None):
             none = [e.zeros()]
             bias = e.when(e.given(p.bias), none, lambda _: [e.load(e.moved(p.bias, column))])[0]
             low, weights = e.splat(p.low), e.moved(p.K, w)
+            begins = builder.icmp_signed("==", column, e.constant(0))
+
+            kinds = types.CPointer(types.int64), types.int64, types.int64, types.int64
 
             def tile(m, count, rows):
+                with builder.if_then(builder.and_(begins, e.given(p.notes))):
+                    args = p.notes, e.constant(e.align), m, count
+                    context.compile_internal(builder, ask_for_rows, types.void(*kinds), args)
+
                 def rows_of(matrix, places=None):
                     return e.rows(*p.matrix(matrix), m, column, rows, count, places)
 
@@ -162,8 +172,8 @@ def _added(e, sums, addresses):
     return [e.builder.fadd(e.load(a), v) for a, v in zip(addresses, sums, strict=True)]
 
 
-def outer_tiles(lanes, rows, partly=False, anywhere=False):
-    """Tiles of so many rows of an Outer, from row i on; the row after them.
+def outer_tiles(lanes, rows, partly=False, anywhere=False, few=None):
+    """Tiles of so many rows, or `few`, of an Outer, from row i on; the row after them.
 
     Whole tiles, whose columns of a are side by side; `anywhere`: all, with columns at any distance.
     lanes, partly: as in product_tiles.
@@ -196,9 +206,15 @@ def outer_tiles(lanes, rows, partly=False, anywhere=False):
             last = p.I
             if not anywhere:
                 side_by_side = builder.not_(e.given(p.columns))
-                whole = builder.mul(builder.sdiv(p.I, e.constant(rows)), e.constant(rows))
+                rest = builder.srem(p.I, e.constant(rows))
+                whole = builder.sub(p.I, rest)
+                if few is not None:
+                    one = builder.icmp_signed("==", rest, e.constant(few))
+                    two = builder.icmp_signed("==", rest, e.constant(2 * few - rows))
+                    two = builder.and_(two, builder.icmp_signed(">", p.I, e.constant(rows)))
+                    whole = builder.select(builder.or_(one, two), p.I, whole)
                 last = builder.select(side_by_side, whole, e.constant(0))
-            e.tiles(i, last, rows, tile)
+            e.tiles(i, last, rows, tile, few)
             return last
 
         return types.int64(outer, column, i), generate

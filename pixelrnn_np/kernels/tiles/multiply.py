@@ -45,21 +45,22 @@ def _numbers(m, rows, M, N):
 
 
 def multiply(
-    out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None, out_rows=None
-):
+    out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None, out_rows=None,
+    notes=None,
+):  # fmt: skip
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
     bias: (N,) or longer, or a matrix of one row; at_least: a number, 0 for a ReLU. NaN survives.
     out may be plus. a_rows, out_rows: None, or (M,) distances by which each row of a, or of out and
-    plus, is moved.
+    plus, is moved. notes: None, or those of fetch.py.
     """
     multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least, a_rows, out_rows)
 
 
 def multiply_taps(
     out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None,
-    out_rows=None, more=None, more_taps=None, more_rows=None,
+    out_rows=None, more=None, more_taps=None, more_rows=None, notes=None,
 ):  # fmt: skip
     """The same with Σ_t a_t K_t for a K, where a_t is a moved by taps[t], (T,) distances.
 
