@@ -2,10 +2,10 @@
 
 The skew is an order: pixels are stored diagonal by diagonal, so that the pixels of one diagonal are
 one contiguous block and no padding is computed. One step is
-    z  = x K_is                              x read in place, a table says where its rows are
-    z += h[above] K_ss[0] + h[beside] K_ss[1]
-    gates, c, h = cell(z + b)                in place; h goes to y as well
-with products in registers (tiles/multiply.py).
+    z = b + x K_is + h[above] K_ss[0] + h[beside] K_ss[1]
+    gates, c, h = cell(z)                    in place; h goes to y as well
+with one product in registers (tiles/multiply.py): x is read in place, a table says where its rows
+are.
 
 c and h are stored with the initial state before and after each diagonal, and before the first (see
 `_diagonal`). Then the neighbours of a diagonal's pixels are two blocks of the diagonal before, one
@@ -17,10 +17,11 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import inlined, inner, kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale, lstm_step, scaled
+from .lstm_cell import cell_backward, cell_forward, gate_scale, joined, lstm_step, scaled
 from .runs import clear, copy, fill_rows, flat
-from .tiles.fetch import ask_for
-from .tiles.multiply import add_outer, matrix, multiply, multiply_taps
+from .taps import common_part, in_parts
+from .tiles.fetch import no_notes, will_need
+from .tiles.multiply import HERE, add_outer, matrix, multiply, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 from .tiles.shared import Numbers, shared
 
@@ -84,11 +85,11 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     """
     B, H, W, I = x.shape
     F, G, scale = h0.size, b.size, gate_scale(b)
-    inputs, states = panels(scaled(K_is, scale)), panels(scaled(K_ss, scale))
-    bias, taps = scaled(b, scale), _taps(0, B * F)
+    bias, K, part = scaled(b, scale), panels(joined(K_is, K_ss, scale)), common_part(I, F)
+    is_taps, ss_taps = in_parts(HERE, I, part), in_parts(_taps(0, B * F), F, part)
     rows, places = np.empty(min(H, W) * B, np.int64), np.empty(min(H, W) * B, np.int64)
     next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
-    down = 1 if shifted else 0
+    down, notes = 1 if shifted else 0, no_notes()
     fill_rows(c, 0, 2 * B, c0, F)
     fill_rows(h, 0, 2 * B, h0, F)
     _pixels(next_rows, 0, 1, 0, reverse, B, H, W, I, 0)
@@ -96,20 +97,23 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     for t in range(H + W - 1):
         rows, next_rows, places, next_places = next_rows, rows, next_places, places
         first, n, start, state, above = _diagonal(t + 1, H, W, B)
+        notes[0] = 0
         if n > 0:
             _pixels(next_rows, first, n // B, t + 1, reverse, B, H, W, I, 0)
             _pixels(next_places, first, n // B, t + 1, reverse, B, H, W, F, down)
-            ask_for(matrix(x, 0, 0), n, I, next_rows)
-            ask_for(matrix(y, 0, 0), n, F, next_places)
-            ask_for(matrix(gates, start * G, G), n, G)
-            ask_for(matrix(c, state * F, F), n, F)
-            ask_for(matrix(h, state * F, F), n, F)
+            will_need(notes, matrix(x, 0, 0), I, next_rows)
+            will_need(notes, matrix(y, 0, 0), F, next_places)
+            will_need(notes, matrix(gates, start * G, G), G)
+            will_need(notes, matrix(c, state * F, F), F)
+            will_need(notes, matrix(h, state * F, F), F)
         first, n, start, state, above = _diagonal(t, H, W, B)
         z = matrix(gates, start * G, G)
-        multiply(z, matrix(x, 0, 0), inputs, n, G, a_rows=rows)
-        multiply_taps(z, matrix(h, above * F, F), taps, states, n, G, plus=z)
+        multiply_taps(
+            z, matrix(x, 0, 0), is_taps, K, n, G, bias=bias, a_rows=rows,
+            more=matrix(h, above * F, F), more_taps=ss_taps, notes=notes,
+        )  # fmt: skip
         cell_forward(
-            z, bias, matrix(c, (above + B) * F, F), matrix(c, state * F, F),
+            z, None, matrix(c, (above + B) * F, F), matrix(c, state * F, F),
             matrix(h, state * F, F), n, F, y=y, places=places, adds=shifted,
         )  # fmt: skip
         for border in (state - B, state + n):
@@ -131,7 +135,7 @@ def diagonal_lstm_backward(
     taps = _taps(B * G, 0)  # K_ss[0] sends what K_ss[1] sends B rows further down
     rows, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
     next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
-    lower = 1 if shifted else 0
+    lower, notes, more_notes = 1 if shifted else 0, no_notes(), no_notes()
     dz = np.empty(((longest + 2 * B), G), x.dtype)
     # The gradients of this diagonal's states and of those before, borders included.
     dh, dh_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
@@ -146,15 +150,16 @@ def diagonal_lstm_backward(
     for t in range(last, -1, -1):
         rows, next_rows, places, next_places = next_rows, rows, next_places, places
         first, n, start, state, above = _diagonal(t - 1, H, W, B)
+        notes[0] = more_notes[0] = 0
         if t > 0:
             _pixels(next_rows, first, n // B, t - 1, reverse, B, H, W, I, 0)
             _pixels(next_places, first, n // B, t - 1, reverse, B, H, W, F, lower)
-            ask_for(matrix(x, 0, 0), n, I, next_rows)
-            ask_for(matrix(dx, 0, 0), n, I, next_rows)
-            ask_for(matrix(dy, 0, 0), n, F, next_places)
-            ask_for(matrix(gates, start * G, G), n, G)
-            ask_for(matrix(c, (above + B) * F, F), n, F)
-            ask_for(matrix(h, above * F, F), n + B, F)
+            will_need(notes, matrix(gates, start * G, G), G)
+            will_need(notes, matrix(dy, 0, 0), F, next_places)
+            will_need(more_notes, matrix(x, 0, 0), I, next_rows)
+            will_need(more_notes, matrix(dx, 0, 0), I, next_rows)
+            will_need(more_notes, matrix(c, (above + B) * F, F), F)
+            will_need(more_notes, matrix(h, above * F, F), F)
         first, n, start, state, above = _diagonal(t, H, W, B)
         before, down = _diagonal(t - 1, H, W, B)[1], (first - max(0, t - W)) * B
         sent = matrix(dz, B * G, G)
@@ -169,8 +174,9 @@ def diagonal_lstm_backward(
             seen = matrix(h, (above + v * B) * F, F)
             add_outer(matrix(dK_ss, v * F * G, G), seen, sent, n, F, G)
         target = matrix(dx, 0, 0)
-        multiply(target, sent, to_x, n, I, plus=target, out_rows=rows)
-        multiply_taps(matrix(dh_before, down * F, F), matrix(dz, 0, G), taps, to_h, n + B, F)
+        multiply(target, sent, to_x, n, I, plus=target, out_rows=rows, notes=notes)
+        target = matrix(dh_before, down * F, F)
+        multiply_taps(target, matrix(dz, 0, G), taps, to_h, n + B, F, notes=more_notes)
         _clear_around(dh_before, down, n + B, before + B - n - down, F)
         _clear_around(dc_before, down + B, n, before + B - n - down, F)
         dh, dh_before, dc, dc_before = dh_before, dh, dc_before, dc

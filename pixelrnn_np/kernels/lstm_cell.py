@@ -11,6 +11,7 @@ import numpy as np
 from .jit import inlined, kernel
 from .runs import flat
 from .tiles.cells import cell_gradients, cells
+from .tiles.multiply import matrix
 from .tiles.shared import Numbers, answers, shared
 
 
@@ -28,6 +29,15 @@ def scaled(K, scale):
     """K (…, 4h) times `scale` (4h,)."""
     out = np.empty_like(K)
     _scale(out, K, scale, K.size, scale.size)
+    return out
+
+
+@inlined
+def joined(K_is, K_ss, scale):
+    """The same of both kernels: the rows of K_ss (…, 4h) below those of K_is."""
+    out = np.empty(((K_is.size + K_ss.size) // scale.size, scale.size), scale.dtype)
+    _scale(out, K_is, scale, K_is.size, scale.size)
+    _scale(matrix(out, K_is.size, 0), K_ss, scale, K_ss.size, scale.size)
     return out
 
 

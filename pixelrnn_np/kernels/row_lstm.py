@@ -1,8 +1,8 @@
 """§3.1 Row LSTM, a whole row of all images at a time.
 
 Gates and c are stored row after row, (H, B, W, F), so that a row is one contiguous block. A step is
-    z = Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     products in registers
-    gates, c, h = cell(z + b)                                      vectorised, in place
+    z = b + Σ_t x[· + t] K_is[t] + Σ_v h[row above, · + v] K_ss[v]     one product in registers
+    gates, c, h = cell(z)                                              vectorised, in place
 What the taps read, a row of x and the row of h above, is copied between zeros; there a tap is one
 distance for all pixels of a row, and nothing is gathered: a table says where the pixels of all
 images are (see tiles/multiply.py). Backward keeps dz
@@ -13,10 +13,11 @@ scatter. The readable twin is reference/row_lstm.py.
 import numpy as np
 
 from .jit import inlined, kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale, scaled
+from .lstm_cell import cell_backward, cell_forward, gate_scale, joined, scaled
 from .products import add_rows
 from .runs import accumulate, clear, copy, fill_rows
-from .taps import distances, places_of
+from .taps import common_part, distances, in_parts, places_of
+from .tiles.fetch import no_notes, will_need
 from .tiles.multiply import add_outer, matrix, multiply_taps
 from .tiles.panels import panels, panels_of_transposed
 
@@ -30,26 +31,32 @@ def row_lstm_forward(x, K_is, taps, K_ss, b, h0, c0, gates, c, h):
     """
     B, H, W, I = x.shape
     F, G, V, M = h0.size, b.size, K_ss.shape[0], B * W
-    scale, reach = gate_scale(b), _reach(taps, V)
-    bias, inputs, states = (
-        scaled(b, scale),
-        panels(scaled(K_is, scale)),
-        panels(scaled(K_ss, scale)),
-    )
-    is_taps, ss_taps = distances(taps, I), distances(_centred(V), F)
+    scale, reach, part = gate_scale(b), _reach(taps, V), common_part(I, F)
+    bias, K = scaled(b, scale), panels(joined(K_is, K_ss, scale))
+    is_taps = in_parts(distances(taps, I), I, part)
+    ss_taps = in_parts(distances(_centred(V), F), F, part)
     Z, C = gates.reshape((H, M, G)), c.reshape((H, M, F))
     x_row, h_row = _between_zeros(B, W, reach, I, x), _between_zeros(B, W, reach, F, x)
     x_at, h_at = places_of(B, W, I, (W + reach) * I), places_of(B, W, F, (W + reach) * F)
     c_before, h_now = np.empty((M, F), x.dtype), np.empty((M, F), x.dtype)
     fill_rows(c_before, 0, M, c0, F)
     fill_rows(h_now, 0, M, h0, F)
+    x_map, h_map, notes = places_of(B, W, I, H * W * I), places_of(B, W, F, H * W * F), no_notes()
     for r in range(H):
+        notes[0] = 0
+        if r + 1 < H:
+            will_need(notes, matrix(x, (r + 1) * W * I, 0), I, x_map)
+            will_need(notes, matrix(gates, (r + 1) * M * G, G), G)
+            will_need(notes, matrix(c, (r + 1) * M * F, F), F)
+            will_need(notes, matrix(h, (r + 1) * W * F, 0), F, h_map)
         _put(x, H, r, x_row, reach)
         _put(h_now, 1, 0, h_row, reach)
         z, seen, above = matrix(Z, r * M * G, G), _inside(x_row, reach), _inside(h_row, reach)
-        multiply_taps(z, seen, is_taps, inputs, M, G, a_rows=x_at)
-        multiply_taps(z, above, ss_taps, states, M, G, plus=z, a_rows=h_at)
-        cell_forward(Z[r], bias, c_before, C[r], h_now, M, F)
+        multiply_taps(
+            z, seen, is_taps, K, M, G, bias=bias, a_rows=x_at,
+            more=above, more_taps=ss_taps, more_rows=h_at, notes=notes,
+        )  # fmt: skip
+        cell_forward(Z[r], None, c_before, C[r], h_now, M, F)
         c_before = C[r]
         for n in range(B):
             copy(h, (n * H + r) * W * F, h_now, n * W * F, W * F)
@@ -77,7 +84,17 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
         clear(gradient, 0, gradient.size)
     for gradient in (db, dh0, dc0):
         clear(gradient, 0, gradient.size)
+    h_map, notes, more_notes = places_of(B, W, F, H * W * F), no_notes(), no_notes()
     for r in range(H - 1, -1, -1):
+        notes[0] = more_notes[0] = 0
+        if r > 0:
+            will_need(notes, matrix(gates, (r - 1) * M * N, N), N)
+            will_need(notes, matrix(dh, (r - 1) * W * F, 0), F, h_map)
+            will_need(more_notes, matrix(x, (r - 1) * W * I, 0), I, dx_at)
+            will_need(more_notes, matrix(dx, (r - 1) * W * I, 0), I, dx_at)
+        if r > 1:
+            will_need(more_notes, matrix(c, (r - 2) * M * F, F), F)
+            will_need(more_notes, matrix(h, (r - 2) * W * F, 0), F, h_map)
         for n in range(B):
             accumulate(dh_now, n * W * F, dh, (n * H + r) * W * F, W * F)
         cell_backward(Z[r], C[r], C[r - 1] if r > 0 else c_first, dh_now, dc, dc, dz, M, F)
@@ -99,9 +116,11 @@ def row_lstm_backward(dh, x, h, K_is, taps, K_ss, h0, c0, gates, c, dx, dK_is, d
             add_outer(matrix(dK_ss, v * F * N, N), left, d, M, F, N, a_rows=h_at)
         sent, target = _inside(d_row, reach), matrix(dx, r * W * I, 0)
         multiply_taps(
-            target, sent, is_mirrored, to_x, M, I, plus=target, a_rows=d_at, out_rows=dx_at
-        )
-        multiply_taps(matrix(dh_now, 0, F), sent, ss_mirrored, to_h, M, F, a_rows=d_at)
+            target, sent, is_mirrored, to_x, M, I, plus=target, a_rows=d_at, out_rows=dx_at,
+            notes=notes,
+        )  # fmt: skip
+        target = matrix(dh_now, 0, F)
+        multiply_taps(target, sent, ss_mirrored, to_h, M, F, a_rows=d_at, notes=more_notes)
     add_rows(dh_now, M, F, dh0)
     add_rows(dc, M, F, dc0)
 

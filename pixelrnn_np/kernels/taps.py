@@ -37,6 +37,25 @@ def distances(taps, stride):
     return out
 
 
+@inlined
+def common_part(I, F):
+    """The largest number that divides both."""
+    part = F
+    while I % part != 0 or F % part != 0:
+        part -= 1
+    return part
+
+
+@inlined
+def in_parts(taps, size, part):
+    """Taps that read `size` numbers each as taps that read `part`, which divides it."""
+    n = size // part
+    out = np.empty(taps.size * n, np.int64)
+    for t in range(out.size):
+        out[t] = taps[t // n] + t % n * part
+    return out
+
+
 @inner
 def places_of(rows, W, size, wide):
     """How far the pixels of such rows, `size` numbers each, are from the first, row after row.

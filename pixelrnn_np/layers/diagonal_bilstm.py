@@ -65,15 +65,21 @@ class DiagonalLSTM(Layer):
     def __init__(self, groups_in, h, channels, rng, *, reverse, features=0, dtype="float32"):
         self.reverse = reverse
         self.mask = conv_mask("B", 1, 1, groups_in, gate_groups(h, channels))
+        self._here = self.mask[0, 0].astype(dtype)
         super().__init__(lstm_parameters(self.mask, (2, 1, h, 4 * h), features, rng, dtype))
+
+    def _weights(self):
+        """K_is, masked, with K_fs below it, and K_ss."""
+        p = self.own
+        K_is = p["K_is"][0, 0] * self._here
+        if "K_fs" in p:
+            K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
+        return K_is, p["K_ss"][:, 0].copy()
 
     def forward(self, x, into=None):
         """into: None, or a map (B, H, W, h) to which the output is added, moved down by one row."""
-        ops = backend.ops()
-        p = self.own
-        K_is, K_ss = (p["K_is"] * self.mask)[0, 0], p["K_ss"][:, 0].copy()
-        if "K_fs" in p:
-            K_is = np.concatenate([K_is, p["K_fs"][0, 0]])
+        ops, p = backend.ops(), self.own
+        K_is, K_ss = memory.once(self, self._weights)
         (B, H, W), F = x.shape[:3], K_ss.shape[1]
         gates = memory.empty((B, H, W, 4 * F), x.dtype)
         # With the initial state around the image, and so around every diagonal.
@@ -101,7 +107,7 @@ class DiagonalLSTM(Layer):
         trunk = self.mask.shape[2]
         if "K_fs" in self.own:
             grads["K_fs"] = dK_is[None, None, trunk:]
-        dK_is = (dK_is[:trunk] * self.mask[0, 0])[None, None]
+        dK_is = (dK_is[:trunk] * self._here)[None, None]
         return dx, {"K_is": dK_is, "K_ss": dK_ss[:, None], **grads}
 
     def begin(self, batch, width, features=None):

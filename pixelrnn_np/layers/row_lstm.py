@@ -68,25 +68,30 @@ class RowLSTM(Layer):
 
     def __init__(self, groups_in, h, channels, rng, *, k=3, features=0, dtype="float32"):
         self.mask = conv_mask("B", 1, k, groups_in, gate_groups(h, channels))
-        self._active = np.flatnonzero(self.mask[0].any(axis=(1, 2)))
-        self._taps = self._active - k // 2
+        # Mask B leaves the pixel and those on its left, which are the first taps.
+        self._tap_mask = self.mask[0, : k // 2 + 1].astype(dtype)
+        self._taps = np.arange(len(self._tap_mask)) - k // 2
         super().__init__(lstm_parameters(self.mask, (1, k, h, 4 * h), features, rng, dtype))
+
+    def _weights(self):
+        """K_is, masked, of the taps that the mask leaves and with K_fs below it; K_ss, h0, c0."""
+        p = self.own
+        K_is = p["K_is"][0, : len(self._taps)] * self._tap_mask
+        if "K_fs" in p:
+            # The features are read at the pixel itself, the last of these taps.
+            K_fs = np.zeros((len(K_is), *p["K_fs"].shape[2:]), K_is.dtype)
+            K_fs[-1] = p["K_fs"][0, 0]
+            K_is = np.concatenate([K_is, K_fs], axis=1)
+        return K_is, p["K_ss"][0].copy(), p["h0"].copy(), p["c0"].copy()
 
     def forward(self, x):
         ops = backend.ops()
-        p = self.own
-        K_is = p["K_is"][0, self._active] * self.mask[0, self._active]
-        if "K_fs" in p:
-            # The features are read at the pixel itself, the last of the active taps.
-            K_fs = np.zeros((len(K_is), *p["K_fs"].shape[2:]), x.dtype)
-            K_fs[-1] = p["K_fs"][0, 0]
-            K_is = np.concatenate([K_is, K_fs], axis=1)
-        K_ss = p["K_ss"][0].copy()
+        K_is, K_ss, h0, c0 = memory.once(self, self._weights)
         pixels, F = x.shape[:3], K_ss.shape[1]
         gates = memory.empty((*pixels, 4 * F), x.dtype)
         c, h = memory.empty((*pixels, F), x.dtype), memory.empty((*pixels, F), x.dtype)
-        ops.row_lstm_forward(x, K_is, self._taps, K_ss, p["b"], p["h0"], p["c0"], gates, c, h)
-        return h, (ops, x, h, K_is, K_ss, p["h0"].copy(), p["c0"].copy(), gates, c)
+        ops.row_lstm_forward(x, K_is, self._taps, K_ss, self.own["b"], h0, c0, gates, c, h)
+        return h, (ops, x, h, K_is, K_ss, h0, c0, gates, c)
 
     def backward(self, dy, cache, into=None):
         """dy: (B, H, W, h) → dx like x, gradients of all parameters.
@@ -102,7 +107,7 @@ class RowLSTM(Layer):
         )
         dK = np.zeros_like(self.own["K_is"])
         trunk = dK.shape[2]
-        dK[0, self._active] = dK_is[:, :trunk] * self.mask[0, self._active]
+        np.multiply(dK_is[:, :trunk], self._tap_mask, out=dK[0, : len(self._taps)])
         if "K_fs" in self.own:
             grads["K_fs"] = dK_is[None, -1:, trunk:]
         return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}

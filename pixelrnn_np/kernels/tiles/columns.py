@@ -11,6 +11,7 @@ from numba import types
 
 from ..processor import HAS_AVX512
 from .emitter import Emitter, Operands, integers
+from .fetch import ask_for_rows
 from .internals import intrinsic
 
 # Rows of the tiles of so many columns. AVX-512 has 32 registers of 16 float32: more than 7 rows of
@@ -18,15 +19,18 @@ from .internals import intrinsic
 # 8, or 32 of 4.
 PRODUCT_ROWS = {32: 7, 16: 7} if HAS_AVX512 else {16: 6}
 OUTER_ROWS = {32: 8, 16: 16} if HAS_AVX512 else {16: 6}
+FEW = 4  # rows of the last tiles: a diagonal's pixels of four images are no multiple of 7
 WIDEST = max(PRODUCT_ROWS)
 
 
 class Product(NamedTuple):
     """out = max(plus + [gate > 0] ⊙ (bias + Σ_t a_t K_t), low), with matrices as in multiply.py.
 
-    bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; K: panels of R
-    rows of L weights, R / T of them for each tap; out: (M, N). Row m of a is moved by a_rows[m],
-    that of out and of plus by out_rows[m], unless these are null.
+    bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; more: null, or
+    a second such matrix, whose taps come after a's; K: panels of R rows of L weights, equally many
+    for each tap; out: (M, N). Row m of a is moved by a_rows[m], that of `more` by more_rows[m],
+    that of out and of plus by out_rows[m], unless these are null. notes: null, or what the cache is
+    asked for on the way, see fetch.py.
     """
 
     out: object
@@ -43,11 +47,17 @@ class Product(NamedTuple):
     out_rows: object
     taps: object
     T: int
+    more: object
+    more_stride: int
+    more_rows: object
+    more_taps: object
+    more_count: int
     K: object
     R: int
     L: int
     M: int
     N: int
+    notes: object
 
 
 class Outer(NamedTuple):
@@ -73,8 +83,8 @@ class Outer(NamedTuple):
     N: int
 
 
-def product_tiles(lanes, rows, partly=False):
-    """Tiles of so many rows of a Product whose weights begin at number w of K.
+def product_tiles(lanes, rows, partly=False, few=None):
+    """Tiles of so many rows, or `few`, of a Product whose weights begin at number w of K.
 
     `lanes` columns of them or, `partly`, as many as there are.
     """
@@ -89,13 +99,21 @@ def product_tiles(lanes, rows, partly=False):
             none = [e.zeros()]
             bias = e.when(e.given(p.bias), none, lambda _: [e.load(e.moved(p.bias, column))])[0]
             low, weights = e.splat(p.low), e.moved(p.K, w)
+            begins = builder.icmp_signed("==", column, e.constant(0))
 
-            def tile(m, count):
+            kinds = types.CPointer(types.int64), types.int64, types.int64, types.int64
+
+            def tile(m, count, rows):
+                with builder.if_then(builder.and_(begins, e.given(p.notes))):
+                    args = p.notes, e.constant(e.align), m, count
+                    context.compile_internal(builder, ask_for_rows, types.void(*kinds), args)
+
                 def rows_of(matrix, places=None):
                     return e.rows(*p.matrix(matrix), m, column, rows, count, places)
 
                 sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
-                sums = _sums(e, p, sources, weights, [bias] * rows)
+                more = e.rows(*p.matrix("more"), m, e.constant(0), rows, count, p.more_rows)
+                sums = _sums(e, p, sources, more, weights, [bias] * rows)
                 sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
                 sums = e.when(
                     e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows))
@@ -104,7 +122,7 @@ def product_tiles(lanes, rows, partly=False):
                     below = builder.fcmp_ordered("<", total, low)  # this way round NaN is kept
                     e.store(builder.select(below, low, total), target)
 
-            e.tiles(e.constant(0), p.M, rows, tile)
+            e.tiles(e.constant(0), p.M, rows, tile, few)
             return context.get_dummy_value()
 
         return types.void(product, column, w), generate
@@ -112,25 +130,36 @@ def product_tiles(lanes, rows, partly=False):
     return tiles
 
 
-def _sums(e, p, sources, weights, sums):
+def _sums(e, p, sources, more, weights, sums):
     """sums + Σ over the taps of I numbers times a row of weights each, for every row's address."""
-    I = e.builder.sdiv(p.R, p.T)
+    b, there = e.builder, e.given(p.more)
+    more_count = b.select(there, p.more_count, e.constant(0))
+    I = b.sdiv(p.R, b.add(p.T, more_count))
 
-    def one_tap(carried):
-        tap, weights, *sums = carried
-        offset = e.builder.load(tap)
+    def one_matrix(carried):
+        tap, T, weights = carried[:3]
+        sources, sums = carried[3 : 3 + len(more)], carried[3 + len(more) :]
 
-        def one_number(carried):
-            n, weights, *sums = carried
-            v = e.load(weights, whole=True)  # `panels` fills the last ones up
-            x = [e.broadcast(e.moved(source, n)) for source in sources]
-            sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
-            return [e.builder.add(n, e.constant(1)), e.moved(weights, p.L), *sums]
+        def one_tap(carried):
+            tap, weights, *sums = carried
+            offset = b.load(tap)
 
-        _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
-        return [e.moved(tap, e.constant(1)), weights, *sums]
+            def one_number(carried):
+                n, weights, *sums = carried
+                v = e.load(weights, whole=True)  # `panels` fills the last ones up
+                x = [e.broadcast(e.moved(source, n)) for source in sources]
+                sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
+                return [b.add(n, e.constant(1)), e.moved(weights, p.L), *sums]
 
-    return e.loop(p.T, [p.taps, weights, *sums], one_tap)[2:]
+            _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
+            return [e.moved(tap, e.constant(1)), weights, *sums]
+
+        _, weights, *sums = e.loop(T, [tap, weights, *sums], one_tap)
+        return [p.more_taps, more_count, weights, *more, *sums]
+
+    matrices = b.select(there, e.constant(2), e.constant(1))
+    start = [p.taps, p.T, weights, *sources, *sums]
+    return e.loop(matrices, start, one_matrix)[3 + len(more) :]
 
 
 def _passed(e, sums, gates):
@@ -143,8 +172,8 @@ def _added(e, sums, addresses):
     return [e.builder.fadd(e.load(a), v) for a, v in zip(addresses, sums, strict=True)]
 
 
-def outer_tiles(lanes, rows, partly=False, anywhere=False):
-    """Tiles of so many rows of an Outer, from row i on; the row after them.
+def outer_tiles(lanes, rows, partly=False, anywhere=False, few=None):
+    """Tiles of so many rows, or `few`, of an Outer, from row i on; the row after them.
 
     Whole tiles, whose columns of a are side by side; `anywhere`: all, with columns at any distance.
     lanes, partly: as in product_tiles.
@@ -160,7 +189,7 @@ def outer_tiles(lanes, rows, partly=False, anywhere=False):
             total = e.moved(p.total, column)
             right = e.moved(p.b, column)
 
-            def tile(i, count):
+            def tile(i, count, rows):
                 out = e.rows(*p.matrix("out"), i, column, rows, count)
                 columns = (
                     _columns(e, p, i, rows, count) if anywhere else map(e.constant, range(rows))
@@ -177,9 +206,15 @@ def outer_tiles(lanes, rows, partly=False, anywhere=False):
             last = p.I
             if not anywhere:
                 side_by_side = builder.not_(e.given(p.columns))
-                whole = builder.mul(builder.sdiv(p.I, e.constant(rows)), e.constant(rows))
+                rest = builder.srem(p.I, e.constant(rows))
+                whole = builder.sub(p.I, rest)
+                if few is not None:
+                    one = builder.icmp_signed("==", rest, e.constant(few))
+                    two = builder.icmp_signed("==", rest, e.constant(2 * few - rows))
+                    two = builder.and_(two, builder.icmp_signed(">", p.I, e.constant(rows)))
+                    whole = builder.select(builder.or_(one, two), p.I, whole)
                 last = builder.select(side_by_side, whole, e.constant(0))
-            e.tiles(i, last, rows, tile)
+            e.tiles(i, last, rows, tile, few)
             return last
 
         return types.int64(outer, column, i), generate

@@ -171,15 +171,35 @@ class Emitter:
         b.position_at_end(end)
         return after[1:]
 
-    def tiles(self, first, last, rows, body):
-        """body(m, count) for tiles of `rows` from `first` to `last`; the last may be short."""
+    def tiles(self, first, last, rows, body, few=None):
+        """body(m, count, rows) for tiles of `rows` from `first` to `last`; the last may be short.
+
+        few: None, or the rows of smaller tiles for the end: one of them, or two in place of a
+        large one, where that leaves less of the last tile unused.
+        """
+        b, number = self.builder, self.constant
+        missing, small = b.sub(last, first), number(0)
+        if few is not None:
+            rest = b.srem(missing, number(rows))
+            some = b.icmp_signed(">", rest, number(0))
+            fits = b.and_(some, b.icmp_signed("<=", rest, number(few)))
+            small = b.zext(fits, rest.type)
+            two = b.icmp_signed("==", rest, number(2 * few - rows))
+            two = b.and_(two, b.icmp_signed(">", missing, number(rows)))
+            small = b.select(two, number(2), small)
+        large = b.sub(b.add(missing, number(rows - 1)), b.mul(small, number(few or 0)))
+        large = b.sdiv(large, number(rows))
+        self._tiles(first, last, rows, large, body)
+        if few is not None:
+            start = b.add(first, b.mul(large, number(rows)))
+            self._tiles(start, last, few, small, body)
+
+    def _tiles(self, first, last, rows, count, body):
         b = self.builder
 
         def tile(m):
-            body(*m, self.smaller(b.sub(last, *m), self.constant(rows)))
+            body(*m, self.smaller(b.sub(last, *m), self.constant(rows)), rows)
             return [b.add(*m, self.constant(rows))]
 
-        missing = b.sub(last, first)
-        count = b.sdiv(b.add(missing, self.constant(rows - 1)), self.constant(rows))
         with b.if_then(b.icmp_signed(">", count, self.constant(0))):
             self.loop(count, [first], tile)

@@ -45,26 +45,28 @@ def _numbers(m, rows, M, N):
 
 
 def multiply(
-    out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None, out_rows=None
-):
+    out, a, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None, out_rows=None,
+    notes=None,
+):  # fmt: skip
     """out = max(plus + [gate > 0] ⊙ (a K + bias), at_least); what is left out costs nothing.
 
     out, gate, plus: matrices of M rows, N columns; a: one of M rows; K: `panels` of N columns;
     bias: (N,) or longer, or a matrix of one row; at_least: a number, 0 for a ReLU. NaN survives.
     out may be plus. a_rows, out_rows: None, or (M,) distances by which each row of a, or of out and
-    plus, is moved.
+    plus, is moved. notes: None, or those of fetch.py.
     """
     multiply_taps(out, a, HERE, K, M, N, bias, gate, plus, at_least, a_rows, out_rows)
 
 
 def multiply_taps(
     out, a, taps, K, M, N, bias=None, gate=None, plus=None, at_least=None, a_rows=None,
-    out_rows=None,
+    out_rows=None, more=None, more_taps=None, more_rows=None, notes=None,
 ):  # fmt: skip
     """The same with Σ_t a_t K_t for a K, where a_t is a moved by taps[t], (T,) distances.
 
     K: `panels` of the T·I by N weights. taps may also be a part of an array, (array, start, T), and
-    K one whose panels begin there, (array, start, T·I, width).
+    K one whose panels begin there, (array, start, T·I, width). more, more_taps, more_rows: None, or
+    a second matrix like a, with what belongs to it: its taps' weights come last in K.
     """
     if isinstance(taps, tuple):
         every, start, T = taps
@@ -73,12 +75,14 @@ def multiply_taps(
         every, start, R, L = K
         K = every[start : start - (N // -L) * R * L].reshape(-1, R, L)
     weights = K.transpose(1, 0, 2).reshape(K.shape[1], -1)[:, :N]
-    I = len(weights) // len(taps)
-    array, start, stride = a
+    read = [(*a, t, a_rows) for t in taps]
+    if more is not None:
+        read += [(*more, t, more_rows) for t in more_taps]
+    I = len(weights) // len(read)
     total = sum(
-        array.reshape(-1)[_numbers((array, start + t, stride), a_rows, M, I)]
+        array.reshape(-1)[_numbers((array, start + t, stride), rows, M, I)]
         @ weights[k * I : (k + 1) * I]
-        for k, t in enumerate(taps)
+        for k, (array, start, stride, t, rows) in enumerate(read)
     )
     if bias is not None:
         total += _rows(bias, 1, N)[0] if isinstance(bias, tuple) else bias[:N]

@@ -2,15 +2,24 @@
 
 from numba import types
 
-from .columns import OUTER_ROWS, PRODUCT_ROWS, WIDEST, Outer, Product, outer_tiles, product_tiles
+from .columns import (
+    FEW,
+    OUTER_ROWS,
+    PRODUCT_ROWS,
+    WIDEST,
+    Outer,
+    Product,
+    outer_tiles,
+    product_tiles,
+)
 from .internals import intrinsic, ir
 from .shared import Implied, Integers, Matrix, Number, Numbers, Panels, Rows, Taps, shared
 
-_product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST])
-_product_16 = product_tiles(16, PRODUCT_ROWS[16])
+_product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST], few=FEW)
+_product_16 = product_tiles(16, PRODUCT_ROWS[16], few=FEW)
 _product_rest = product_tiles(16, PRODUCT_ROWS[16], partly=True)
 _outer_widest = outer_tiles(WIDEST, OUTER_ROWS[WIDEST])
-_outer_16 = outer_tiles(16, OUTER_ROWS[16])
+_outer_16 = outer_tiles(16, OUTER_ROWS[16], few=FEW if OUTER_ROWS[16] == 6 else None)
 _outer_16_anywhere = outer_tiles(16, OUTER_ROWS[16], anywhere=True)
 _outer_rest = outer_tiles(16, OUTER_ROWS[16], partly=True)
 _outer_rest_anywhere = outer_tiles(16, OUTER_ROWS[16], partly=True, anywhere=True)
@@ -30,13 +39,15 @@ def _given(typing, address):
 def product(
     out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
     plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied,
-    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, K: Panels, R: Implied, L: Implied,
-    M: int, N: int,
+    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, more: Matrix,
+    more_stride: Implied, more_rows: Integers, more_taps: Taps, more_count: Implied, K: Panels,
+    R: Implied, L: Implied, M: int, N: int, notes: Integers,
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
         out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, a_rows,
-        out_rows, taps, T, K, R, L, M, N,
+        out_rows, taps, T, more, more_stride, more_rows, more_taps, more_count, K, R, L, M, N,
+        notes,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:
