@@ -668,8 +668,9 @@ check.one_diagonal_back(one_diagonal_back)
 #
 # $$h_t^{\text{handed on}} = m_t \odot h_t + (1 - m_t) \odot h_0,$$
 #
-# and the same for $c$. Two arrows lead into each entry, and one of them is always shut. The gradient takes the open one.
-# Column by column, from the last to the first; `dh` and `dc` are what column $t+1$ has sent back:
+# and the same for $c$. Two arrows lead into each entry, and one of them is always shut. The
+# gradient takes the open one. Column by column, from the last to the first; `dh` and `dc` are what
+# column $t+1$ has sent back:
 #
 # **1. The padding.** What arrives where $m_t = 0$ goes to $h_0$ and $c_0$, and ends there:
 # $dh_0 \mathrel{+}= \sum_r (1 - m_t)\, dh$ and $dc_0 \mathrel{+}= \sum_r (1 - m_t)\, dc$.
@@ -923,12 +924,13 @@ def draw_distance(bias=1.0):
 course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-1.0, 6.0, 0.5))
 
 # %% [markdown]
-# With a forget bias of 1, less than a hundredth along the row. Up the column each row leaves about an eighth
-# of what came, and sixteen eighths in a row are less than $10^{-14}$. A higher forget bias keeps the
-# memory along the row and does nothing for the column. These are initial weights, which training changes; and in a network the column is not the only way up, since
-# the first layer's kernel spans three rows and every further layer climbs again. Still, it is worth
-# knowing what a picture of the field does not tell: the cells of a Row LSTM remember down the
-# image, those of a Diagonal BiLSTM along its rows.
+# With a forget bias of 1, less than a hundredth along the row. Up the column each row leaves about
+# an eighth of what came, and sixteen eighths in a row are less than $10^{-14}$. A higher forget
+# bias keeps the memory along the row and does nothing for the column. These are initial weights,
+# which training changes; and in a network the column is not the only way up, since the first
+# layer's kernel spans three rows and every further layer climbs again. Still, it is worth knowing
+# what a picture of the field does not tell: the cells of a Row LSTM remember down the image, those
+# of a Diagonal BiLSTM along its rows.
 #
 # ## What to take away
 #

@@ -448,10 +448,10 @@ figures.Table(
 
 # %% [markdown]
 # Two hundred thousand nats, where a coin has 44. An LSTM bounds what it adds, since $|h| < 1$; the
-# PixelCNN's ReLUs bound nothing, and 64 blocks start out astronomically wrong. At 16 blocks little is to
-# be seen. There the trunk has grown as well, but the weights of the logits start small and hide it. With
-# the factor all networks start near a coin, at any depth. It is one number per block, it costs nothing, and `benchmarks/README.md` has what
-# it is worth after training.
+# PixelCNN's ReLUs bound nothing, and 64 blocks start out astronomically wrong. At 16 blocks little
+# is to be seen. There the trunk has grown as well, but the weights of the logits start small and
+# hide it. With the factor all networks start near a coin, at any depth. It is one number per block,
+# it costs nothing, and `benchmarks/README.md` has what it is worth after training.
 #
 # ## Table 2, small
 #
@@ -556,9 +556,10 @@ figures.lines(
 # nearly flat, as before. With skips alone the ends hear more than the middle: the last layer
 # stands beside the head, and all others depend on the first.
 #
-# One more question to a trained network: which of its layers would it miss most, the first, a middle
-# one, the last? Take the sum apart again and leave out one summand: set one block's $K^{up}$, $K^{skip}$ and their biases to zero, so that it
-# adds nothing, and see how much more the validation images cost.
+# One more question to a trained network: which of its layers would it miss most, the first, a
+# middle one, the last? Take the sum apart again and leave out one summand: set one block's
+# $K^{up}$, $K^{skip}$ and their biases to zero, so that it adds nothing, and see how much more the
+# validation images cost.
 
 
 # %%

@@ -327,11 +327,11 @@ reads = moved_by(fresh, noise, *place), explain.influence(fresh, noise, *place)
 figures.given_fields(*reads, place, factor=2)
 
 # %% [markdown]
-# It does not. Of the small image this logit reads the first three rows, which lie at rows 0, 2 and 4 of the
-# large one (full dots): so it knows what is coming in its own row, to its right. It does not read the
-# last, which lies at row 6 (open dots). (The yellow pixel of the large image is the one that
-# [06](06_diagonal_bilstm.ipynb) found.) The features enter a layer at every pixel, and from there they
-# travel the way of all features, down and sideways, never up.
+# It does not. Of the small image this logit reads the first three rows, which lie at rows 0, 2 and
+# 4 of the large one (full dots): so it knows what is coming in its own row, to its right. It does
+# not read the last, which lies at row 6 (open dots). (The yellow pixel of the large image is the
+# one that [06](06_diagonal_bilstm.ipynb) found.) The features enter a layer at every pixel, and
+# from there they travel the way of all features, down and sideways, never up.
 #
 # This is easily overlooked: each layer is given all of the small image, but a single prediction
 # looks ahead only as far as a stamp, which is $f/2$ rows. What the small image says about the
@@ -378,7 +378,7 @@ figures.conditional_sketch(back=True)
 # The sum over $l$ is there because *one* map $e$ has an arrow to *every* layer. Each layer has a
 # matrix of its own, so its gradient is not summed.
 #
-# **2. Through the ReLU.** $y$ is the sum of stamps, and $e = \max(y, 0)$. So $dy = de$ where $y > 0$, and
+# **2. Through the ReLU.** $y$ is the sum of stamps and bias, and $e = \max(y, 0)$. So $dy = de$ where $y > 0$, and
 # zero elsewhere.
 #
 # **3. Through the stamps.** Every product $x_{r,q} K_t$ went to one large pixel. So each gets its

@@ -369,9 +369,9 @@ figures.skewed(letters)
 
 # %% [markdown]
 # Take `g`, in column 3 of the skewed map. Padded above it reads `f` and `c`, to its left and above
-# it in the image. Padded below it reads `f`, and `i`, which is one row down and two columns to the left. *Where it
-# was found:* there too. "Same" padding of a kernel with two rows goes below in that framework, and
-# nobody is told.
+# it in the image. Padded below it reads `f`, and `i`, which is one row down and two columns to the
+# left. *Where it was found:* there too. "Same" padding of a kernel with two rows goes below in that
+# framework, and nobody is told.
 #
 # To plant this, we need a scan whose every choice can be changed. It is that of
 # [06](06_diagonal_bilstm.ipynb), pixel by pixel and for a whole batch, with its choices named at the top.
@@ -603,9 +603,9 @@ figures.Table(
 figures.sheets(drawn, 2, across=3)
 
 # %% [markdown]
-# Only the honest networks draw strokes like those of digits, and only they draw the same from zeros and
-# from noise. All others have much better nats, and each of them beats the coins by far more than luck can. No
-# distribution does that.
+# Only the honest networks draw strokes like those of digits, and only they draw the same from zeros
+# and from noise. All others have much better nats, and each of them beats the coins by far more
+# than luck can. No distribution does that.
 #
 # Not every leak goes to zero: how much a network gains depends on what it sees too much of, and on
 # how long it has learned to use it. Small leaks are the dangerous ones. A result that is two nats
@@ -704,8 +704,8 @@ figures.Table(
 # %% [markdown]
 # The transposed network is as good a model as the honest one, in its own order; drawn in raster
 # order its samples are worse, as the honest network's opinion of them says. The network that was
-# padded and masked lost part of its context: its nats rise by less than one, and its samples are worse too. A
-# reader of its loss alone would notice nothing.
+# padded and masked lost part of its context: its nats rise by less than one, and its samples are
+# worse too. A reader of its loss alone would notice nothing.
 
 # %% [markdown]
 # ## Bugs that do not leak
@@ -954,8 +954,9 @@ figures.verdicts(results, splits=("mask B", "transposed mask", "σ on g"))
 # - *The field* is the only one, beside the twin, that notices lost context. Some leaks show here
 #   too, since who looks in a wrong place often fails to look in the right one.
 #
-# No column is enough, and no pair of columns either: a mask that is applied once, on an untrained network,
-# is seen by nobody. Causality and the sum need no twin, no gradient and no trust, so they come first.
+# No column is enough, and no pair of columns either: a mask that is applied once, on an untrained
+# network, is seen by nobody. Causality and the sum need no twin, no gradient and no trust, so they
+# come first.
 
 # %% [markdown]
 # ## Exercise 11.3 · Who is honest?
@@ -1000,8 +1001,9 @@ check.verdicts(verdicts)
 #
 # A good loss is on none of these lines.
 #
-# In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
-# `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/` the twins.
+# In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small
+# models, and `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/`
+# the twins.
 #
 # ## Further reading
 #

@@ -484,8 +484,8 @@ figures.lines(curves, "temperature of the prices", "bits per image")
 # %% [markdown]
 # For its own images the model's own prices are the cheapest, and either way it gets dearer: that is
 # the theorem, measured. The gap between the curve and its lowest point *is* $D_{\mathrm{KL}}$, as
-# far as 400 images can tell. For test digits the model is itself a wrong $q$. Their curve's lowest point lies
-# a little above 1: on images that it has not seen, the model is a little too sure.
+# far as 400 images can tell. For test digits the model is itself a wrong $q$. Their curve's lowest
+# point lies a little above 1: on images that it has not seen, the model is a little too sure.
 #
 # And the bytes follow. Four lists of prices for the same 400 drawn images, each by the coder above
 # (one long message of all pixels, frequencies from each model's probabilities):
