@@ -58,9 +58,9 @@ small = {"image_shape": (8, 8, 1), "h": 10, "layers": 2, "head": 20, "seed": 0}
 fresh = pr.build_model("diagonal_bilstm", **small)
 _, grads = fresh.loss_and_grads(train[:64])
 sizes = {name: float(np.sqrt((g**2).mean())) for name, g in grads.items()}
-chosen = ["head.logits.b", "head.logits.K", "head.conv1.K", "blocks.1.up.K", "blocks.1.lstm.l2r.b"]
-chosen += [f"blocks.{k}" for k in ("1.lstm.l2r.K_ss", "0.lstm.r2l.K_ss", "0.lstm.r2l.c0")]
-chosen += ["first.K"]
+chosen = ["head.logits.b", "head.logits.K", "head.conv1.K", "blocks.1.up.K"]
+inside = ("1.lstm.l2r.b", "1.lstm.l2r.K_ss", "0.lstm.r2l.K_ss", "0.lstm.r2l.c0")
+chosen += [*(f"blocks.{k}" for k in inside), "first.K"]
 xlabel = "root mean square of the gradient"
 figures.bars({name: sizes[name] for name in chosen}, xlabel, form="{:.2g}", log=True)
 
@@ -388,7 +388,7 @@ def nats_of(model, weights, images):
 
 
 def fit(model, train, valid, optimizer, rate, epochs, schedule="constant", warmup=0, gamma=0.0):
-    """Trains a fresh model. Returns nats by batch, nats by epoch on valid, the averaged weights."""
+    """Trains a fresh model → nats by batch, nats by epoch on valid, the averaged weights."""
     model.start_at(train)  # the first prediction of each pixel: the share of ink
     w, average = model.flat, model.flat.copy()
     order_rng, total = np.random.default_rng(0), epochs * math.ceil(len(train) / 16)
@@ -436,7 +436,8 @@ for epoch in range(epochs):
         curves[label].append(nats_of(hopping, weights, valid))
 falling = pr.build_model("diagonal_bilstm", **small)
 adam = build_optimizer("adam", falling.flat.size, falling.dtype)
-curves["another run, with a cosine"] = fit(falling, train, valid, adam, 0.004, epochs, "cosine")[1]
+_, validation, _ = fit(falling, train, valid, adam, 0.004, epochs, "cosine")
+curves["another run, with a cosine"] = validation
 figures.curves(curves, "epoch", "nats per validation image", legend="above")
 
 # %% [markdown]

@@ -436,13 +436,17 @@ def tile_4_by_4(read, weights, q, o, b, out):
         s20, s21, s22, s23 = s20 + v2 * k0, s21 + v2 * k1, s22 + v2 * k2, s23 + v2 * k3
         s30, s31, s32, s33 = s30 + v3 * k0, s31 + v3 * k1, s32 + v3 * k2, s33 + v3 * k3
     b0, b1, b2, b3 = b[o], b[o + 1], b[o + 2], b[o + 3]
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s00 + b0, s01 + b1, s02 + b2, s03 + b3
+    out[q, o], out[q, o + 1] = s00 + b0, s01 + b1
+    out[q, o + 2], out[q, o + 3] = s02 + b2, s03 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s10 + b0, s11 + b1, s12 + b2, s13 + b3
+    out[q, o], out[q, o + 1] = s10 + b0, s11 + b1
+    out[q, o + 2], out[q, o + 3] = s12 + b2, s13 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s20 + b0, s21 + b1, s22 + b2, s23 + b3
+    out[q, o], out[q, o + 1] = s20 + b0, s21 + b1
+    out[q, o + 2], out[q, o + 3] = s22 + b2, s23 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s30 + b0, s31 + b1, s32 + b2, s33 + b3
+    out[q, o], out[q, o + 1] = s30 + b0, s31 + b1
+    out[q, o + 2], out[q, o + 3] = s32 + b2, s33 + b3
 
 
 @numba.njit
@@ -493,7 +497,8 @@ def conv_inline(x, K, offsets, b, y):
     for n in range(B):
         copy_rows(x, n * H * W * I, W * I, around, above * I, wide * I, H, W * I)
         for r in range(H):
-            row, here = matrix(y, (n * H + r) * W * O, O), matrix(around, (above + r * wide) * I, I)
+            row = matrix(y, (n * H + r) * W * O, O)
+            here = matrix(around, (above + r * wide) * I, I)
             multiply_taps(row, here, taps, weights, W, O, bias=b)
 
 
@@ -795,7 +800,8 @@ def fused():
 
 for one, other in zip(layer_by_layer(), fused(), strict=True):
     assert np.allclose(one, other, rtol=0, atol=1e-4)
-layers = {"layer by layer": timed(layer_by_layer), "image by image through the block": timed(fused)}
+layers = {"layer by layer": timed(layer_by_layer)}
+layers["image by image through the block"] = timed(fused)
 weights = sum(layer.weights().size for layer in (block.down, block.conv, block.up, block.skip))
 figures.bars(
     {
@@ -848,9 +854,9 @@ def gathered_and_multiplied(image, offsets, K, b, cols, y):
 
 @numba.njit
 def in_registers(around, start, taps, K, b, y):
-    # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an array,
-    # where its first row begins, and how far rows are apart; panels(K) is K cut in strips of 16 or 32
-    # columns.
+    # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an
+    # array, where its first row begins, and how far rows are apart; panels(K) is K cut in strips
+    # of 16 or 32 columns.
     M, N = y.shape
     out, a = matrix(y, 0, N), matrix(around, start, N)
     multiply_taps(out, a, taps, K, M, N, bias=b, at_least=np.float32(0))

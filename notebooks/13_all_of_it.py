@@ -201,7 +201,8 @@ def scan_back(dy, p, name, cache, grads):
     x, real, pairs, kept = cache
     K_ss, dy = p[f"{name}.K_ss"], skew(dy)
     T, B, H, F = dy.shape
-    dz, (dh, dc), (dh0, dc0) = np.zeros((T, B, H, 4 * F)), np.zeros((2, B, H, F)), np.zeros((2, F))
+    dz = np.zeros((T, B, H, 4 * F))
+    (dh, dc), (dh0, dc0) = np.zeros((2, B, H, F)), np.zeros((2, F))
     for t in reversed(range(T)):
         o, f, i, g, c_left, tanh_c = kept[t]
         dh0 += (dh * ~real[t]).sum(axis=(0, 1))  # 1
@@ -404,7 +405,8 @@ p = initial(np.random.default_rng(0), 16, 2, 32, train.mean())
 first = nats_and_grads(train[:16], p)[0].mean()
 shaken = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}
 assert max(compare(p)) < 1e-10 and max(compare(shaken)) < 1e-10
-print(f"{len(p)} arrays, {sum(a.size for a in p.values()):,} numbers; first loss {first:.1f} nats")
+numbers = sum(a.size for a in p.values())
+print(f"{len(p)} arrays, {numbers:,} numbers; first loss {first:.1f} nats")
 print("nats and gradients agree with the package to 1e-10")
 
 # %% [markdown]
