@@ -497,8 +497,7 @@ def conv_inline(x, K, offsets, b, y):
     for n in range(B):
         copy_rows(x, n * H * W * I, W * I, around, above * I, wide * I, H, W * I)
         for r in range(H):
-            row = matrix(y, (n * H + r) * W * O, O)
-            here = matrix(around, (above + r * wide) * I, I)
+            row, here = matrix(y, (n * H + r) * W * O, O), matrix(around, (above + r * wide) * I, I)
             multiply_taps(row, here, taps, weights, W, O, bias=b)
 
 
