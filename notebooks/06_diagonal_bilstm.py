@@ -54,14 +54,16 @@ figures.you_are_here("06")
 # **right**. It covers the other side. Two scans, and nothing above is left out.
 #
 # The price seems to be time. A pixel waits for its left neighbour, so a row can no longer be done
-# at once, as in the Row LSTM. But look at which pixels do *not* wait for each other:
+# at once, as in the Row LSTM. With 784 pixels, is it 784 steps? Look for pixels that do *not* wait for
+# each other.
 
 # %%
 figures.wavefront(5, 8, 5)
 
 # %% [markdown]
-# Those of one diagonal, from lower left to upper right. None of them reads another, and all that
-# they read stands on the diagonal before. So a whole diagonal is one step.
+# They are those of one diagonal, from lower left to upper right. None of them reads another, and all
+# that they read stands on the diagonal before. So a whole diagonal is one step, and 28×28 pixels take
+# 55 of them.
 #
 # On the right is the paper's trick to say this with arrays. Move row 1 by one column, row 2 by two,
 # and so on: each diagonal becomes a column, and in the column before it stand, in the same row, the
@@ -107,8 +109,9 @@ course.interactive(
 #
 # $$z_{r,q} = x_{r,q} K^{is} + h_{r-1,q}\,K^{ss}_0 + h_{r,q-1}\,K^{ss}_1 + b$$
 #
-# $$o, f, i = \sigma(z^o), \sigma(z^f), \sigma(z^i), \quad g = \tanh(z^g), \qquad
-#   c_{r,q} = f \odot c_{r,q-1} + i \odot g, \qquad h_{r,q} = o \odot \tanh(c_{r,q}),$$
+# $$o = \sigma(z^o), \quad f = \sigma(z^f), \quad i = \sigma(z^i), \quad g = \tanh(z^g),$$
+#
+# $$c_{r,q} = f \odot c_{r,q-1} + i \odot g, \qquad h_{r,q} = o \odot \tanh(c_{r,q}),$$
 #
 # and from right to left the same with $q+1$ in place of $q-1$.
 #
@@ -125,8 +128,8 @@ course.interactive(
 # *What stands beside the image.* The paper learns the initial states (§5.2) but does not say where
 # they are. Here every neighbour outside is the same learned pair $(h_0, c_0)$, above the first row
 # as well as beside the first column. In the skewed map this means that padding has to be set back
-# to $(h_0, c_0)$ at each step; otherwise it would compute, and hand on, states of pixels that do
-# not exist.
+# to $(h_0, c_0)$ at each step. Otherwise it would compute, and hand on, states of pixels that do not
+# exist.
 
 # %% [markdown]
 # ## Slowly, as the paper draws it
@@ -246,10 +249,12 @@ figures.letters(
 )
 
 # %% [markdown]
-# Blue is what `e` reads: one column back, its own row and the row above. On the left these are `f`,
-# which lies to its right, and `b`, which lies above. On the right `f` is in place, but where `b` should
-# be there is padding. No error is raised, the shapes agree,
-# nothing of the future leaks, and training works. The network just sees less than it should.
+# Blue is what `e` reads: one column back, in its own row and in the row above. In the first panel these
+# are `f` and `b`, its right neighbour and the pixel above, as they should be. In the second, `f` is in
+# place, but where `b` should be there is padding.
+#
+# No error is raised. The shapes agree, nothing of the future leaks, and training works. The network
+# just sees less than it should.
 #
 # ## Exercise 6.1 · The wrong order
 #
@@ -427,15 +432,19 @@ course.interactive(
 )
 
 # %% [markdown]
-# It is the last pixel of the previous row, and here is why. Let $n$ be the number of columns. Mask
-# A hides a pixel from its own features: the value at $(r-1, q')$ first shows in the features of its
-# *right* neighbours, three of them, and of the pixels below. The right-to-left scan, shifted, reads
-# features of rows up to $r-1$, and there it finds every pixel of row $r-1$ but the one that has no
-# right neighbour: the last. The rows below $r-1$ have seen that one, in columns from $n-4$ on. But
-# of row $r$, pixel $(r, q)$ reads only up to its own column. So it finds it when $q \ge n-4$, and
-# misses it when the last column lies **more than three columns to its right**. Layers after the
-# first one do not help: they pass on features, and no feature that they may read holds that value.
-# (With three colours it is the last colour of that pixel.)
+# It is the last pixel of the previous row. Why that one? Let $n$ be the number of columns, and ask where
+# the value at $(r-1, q')$ first shows.
+#
+# Mask A hides a pixel from its own features. So its value shows first in the features of its three
+# *right* neighbours, and of pixels in the three rows below. The right-to-left scan, shifted, reads
+# features of rows up to $r-1$. In them it finds every pixel of row $r-1$ but the one that has no right
+# neighbour: the last.
+#
+# In row $r$ there are features that hold it, from column $n-4$ on. But of its own row, pixel $(r, q)$
+# reads only up to its own column. So it finds the value when $q \ge n-4$, and misses it when the last
+# column lies **more than three columns to its right**. Further layers do not help: they pass on
+# features, and no feature that they may read holds that value. (With three colours it is the last
+# colour of that pixel.)
 #
 # The paper speaks of the entire context, which is true of the layers, and of the pixels up to this
 # one. How much does it matter? Little: it is one pixel of hundreds, at the edge, and the pixels
@@ -524,8 +533,8 @@ course.interactive(draw_tensor, name=steps)
 #
 # $$dR_{r} = dy_{r+1}, \qquad dR_{H-1} = 0:$$
 #
-# a shift up, the *adjoint* of the shift down: the same arrows, backwards. Nobody read the last row of $R$, and nothing comes back
-# to it.
+# a shift up, the *adjoint* of the shift down: the same arrows, backwards. Nobody read the last row of
+# $R$, and nothing comes back to it.
 #
 # **2. Through the flip.** It moves pixels about; its adjoint moves them back. So $R$ is treated as
 # $L$ on the flipped image, and from here on we look at left to right alone.
@@ -541,11 +550,13 @@ course.interactive(draw_tensor, name=steps)
 # **4. Through $h = o \odot \tanh(c)$ and $c = f \odot c_{r,q-1} + i \odot g$.** As before, but the
 # cell has just one reader, on its right:
 #
-# $$do = dh \odot \tanh(c), \qquad
-#   dc = dh \odot o \odot (1 - \tanh^2(c)) + \left(\text{from } (r,q+1)\right),$$
+# $$do = dh \odot \tanh(c),$$
 #
-# $$df = dc \odot c_{r,q-1}, \qquad di = dc \odot g, \qquad dg = dc \odot i, \qquad
-#   dc_{r,q-1} \mathrel{+}= dc \odot f.$$
+# $$dc = dh \odot o \odot (1 - \tanh^2(c)) + \left(\text{from } (r,q+1)\right),$$
+#
+# $$df = dc \odot c_{r,q-1}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
+#
+# $$dc_{r,q-1} \mathrel{+}= dc \odot f.$$
 #
 # **5. Through the nonlinearities.** As before,
 # $dz = [do \odot o(1-o),\; df \odot f(1-f),\; di \odot i(1-i),\; dg \odot (1-g^2)]$.
@@ -553,11 +564,11 @@ course.interactive(draw_tensor, name=steps)
 # **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$
 # and $h_{r,q-1}$ gets its share, and so does each matrix:
 #
-# $$dx_{r,q} = dz\,K^{is\top}, \qquad dh_{r-1,q} \mathrel{+}= dz\,K^{ss\top}_0, \qquad
-#   dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1,$$
+# $$dx_{r,q} = dz\,K^{is\top}, \qquad dK^{is} = \sum x_{r,q}^\top dz, \qquad db = \sum dz,$$
 #
-# $$dK^{is} = \sum x_{r,q}^\top dz, \qquad dK^{ss}_0 = \sum h_{r-1,q}^\top dz, \qquad
-#   dK^{ss}_1 = \sum h_{r,q-1}^\top dz, \qquad db = \sum dz.$$
+# $$dh_{r-1,q} \mathrel{+}= dz\,K^{ss\top}_0, \qquad dK^{ss}_0 = \sum h_{r-1,q}^\top dz,$$
+#
+# $$dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1, \qquad dK^{ss}_1 = \sum h_{r,q-1}^\top dz.$$
 #
 # (With colours, $dK^{is}$ gets the mask of $K^{is}$, as in [03](03_masked_convolution.ipynb).)
 #
@@ -619,8 +630,8 @@ print(f"slow and fast gradients agree for dx and {len(grads)} arrays of paramete
 # %% [markdown]
 # ## Exercise 6.3 · One diagonal back
 #
-# Step 6 for a whole column of the skewed map, without a loop. (The next section needs it.) Going forward, a column of states
-# `h`, shape $(H, F)$, gives the next column
+# Step 6 for a whole column of the skewed map, without a loop. (The next section needs it.) Going
+# forward, a column of states `h`, shape $(H, F)$ with $F$ for the paper's $h$, gives the next column
 #
 #     h_above = np.concatenate([h0[None], h[:-1]])
 #     z = h_above @ K[0] + h @ K[1]
@@ -655,10 +666,11 @@ check.one_diagonal_back(one_diagonal_back)
 # were **set** to $h_0$ and $c_0$. So, with $m_t = 1$ on real pixels and 0 on padding, one number for
 # each skewed row:
 #
-# $$h_t^{\text{handed on}} = m_t \odot h_t + (1 - m_t) \odot h_0, \qquad \text{and the same for } c.$$
+# $$h_t^{\text{handed on}} = m_t \odot h_t + (1 - m_t) \odot h_0,$$
 #
-# Two arrows lead into each entry, and one of them is always shut. The gradient takes the open one.
-# Column by column, from the last to the first; `dh` and `dc` are what column $t+1$ has sent back:
+# and the same for $c$. Two arrows lead into each entry, and one of them is always shut. The
+# gradient takes the open one. Column by column, from the last to the first; `dh` and `dc` are what
+# column $t+1$ has sent back:
 #
 # **1. The padding.** What arrives where $m_t = 0$ goes to $h_0$ and $c_0$, and ends there:
 # $dh_0 \mathrel{+}= \sum_r (1 - m_t)\, dh$ and $dc_0 \mathrel{+}= \sum_r (1 - m_t)\, dc$.
@@ -737,9 +749,9 @@ print("columns of the skewed map and pixels give the same gradients, h0 and c0 i
 # %% [markdown]
 # Two mistakes are worth making once. Throw the padding's gradient away (no step 1), and every array is
 # right but $h_0$ and $c_0$. Let it run on (no mask in step 2), and the gates of pixels that do not
-# exist get gradients, so $K^{ss}$ is wrong as well, but only a little, and training works. Finite
-# differences find both at once, **if the initial states are not zero**. That is why `randomise` comes
-# before every check.
+# exist get gradients, so $K^{ss}$ is wrong as well. Neither raises an error, and $dx$ is right with both.
+# Finite differences of the parameters find them at once, **if the initial states are not zero**. That
+# is why `randomise` comes before every check.
 
 # %% [markdown]
 # ### Are they right?
@@ -884,7 +896,9 @@ check.finish_row(finish_row)
 # Along the row it can travel on the cells, where forget gates are all that it is multiplied by. Up
 # the column there are no cells to travel on: at each row it has to pass through
 # $h = o \odot \tanh(c)$, through the derivatives of the gates, and through the matrix $K^{ss}_0$.
-# Each of these makes it smaller.
+#
+# Guess before you look: of what enters at the corner, which share arrives sixteen pixels to the left,
+# and which sixteen pixels up?
 
 
 # %%
@@ -910,11 +924,13 @@ def draw_distance(bias=1.0):
 course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-1.0, 6.0, 0.5))
 
 # %% [markdown]
-# A higher forget bias keeps the memory along the row and does nothing for the column. These are
-# initial weights, which training changes; and in a network the column is not the only way up, since
-# the first layer's kernel spans three rows and every further layer climbs again. Still, it is worth
-# knowing what a picture of the field does not tell: the cells of a Row LSTM remember down the
-# image, those of a Diagonal BiLSTM along its rows.
+# With a forget bias of 1, less than a hundredth along the row. Up the column each row leaves about
+# an eighth of what came, and sixteen eighths in a row are less than $10^{-14}$. A higher forget
+# bias keeps the memory along the row and does nothing for the column. These are initial weights,
+# which training changes; and in a network the column is not the only way up, since the first
+# layer's kernel spans three rows and every further layer climbs again. Still, it is worth knowing
+# what a picture of the field does not tell: the cells of a Row LSTM remember down the image, those
+# of a Diagonal BiLSTM along its rows.
 #
 # ## What to take away
 #
@@ -926,8 +942,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 # - After a 7×7 mask A, one pixel is missed: the last of the previous row, when it lies more than
 #   three columns to the right.
 # - Backwards, diagonals go from the last to the first. What reaches padding goes to $h_0$ and $c_0$ and
-#   ends there. Cells carry gradients along the rows only;
-#   between rows it is all $h$ and $K^{ss}$.
+#   ends there. Cells carry gradients along the rows only; between rows it is all $h$ and $K^{ss}$.
 # - Drawing keeps one row of states in each scan; the right-to-left one waits until its row is finished.
 #
 # In the package: `layers/diagonal_bilstm.py`, `reference/diagonal_lstm.py` (the plain twin, which

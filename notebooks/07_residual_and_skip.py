@@ -39,9 +39,12 @@ figures.you_are_here("07")
 # ## The idea
 #
 # More layers should see more and express more. So let us put twelve Row LSTM layers on top of each
-# other, each reading what the one below it makes, and look at the network before any training: how
+# other, each reading what the one below it makes, and look at the network before any training. How
 # large are the numbers after each layer, and how large is the gradient of the loss that comes back
-# to them? `pr.record` has both.
+# to them?
+#
+# Guess first. What is left of a signal after twelve layers: a half, a hundredth, a millionth?
+# `pr.record` has all these numbers.
 
 # %%
 KINDS = {  # name: (residual, skip)
@@ -78,8 +81,9 @@ figures.lines(
 
 # %% [markdown]
 # Going up, the signal shrinks at each layer, from a tenth to some millionths: the last layers hand
-# the same numbers to the head for every image. Going down, the gradient shrinks as well. The first
-# layers hear next to nothing of what they should do better, and the last ones have nothing to work with.
+# nearly the same numbers to the head for every image. Going down, the gradient shrinks as well, by four
+# powers of ten. The first layers hear next to nothing of what they should do better, and the last ones
+# have nothing to work with.
 #
 # It is no accident of one seed. A state is $h = o \odot \tanh(c)$ with $o$ around $\tfrac12$ and
 # $c$ small, so a layer hands on a fraction of what it reads; and a fraction to the twelfth power is
@@ -150,7 +154,8 @@ def trunk_slow(model, x):
 # ## Fast
 #
 # The package computes $[\,a K^{up} \mid a K^{skip}\,]$ as one product with a matrix of $h \times 4h$,
-# and adds the skips up in place (`layers/residual.py`). All four kinds of network, random biases included:
+# and adds the skips up in place (`layers/residual.py`). All four kinds of network, random biases
+# included:
 
 # %%
 nets = {kind: network(kind, 3, dtype="float64", h=3, head=6) for kind in KINDS}
@@ -167,15 +172,17 @@ print("slow and fast agree:", ", ".join(nets))
 #
 # Put the residual sums into each other, and nothing is left of the nesting but a sum:
 #
-# $$x_{L+1} = x_1 + \sum_l \left(a_l K^{up}_l + b^{up}_l\right), \qquad
-#   x_{head} = x_1 + \sum_l \left(a_l\,(K^{up}_l + K^{skip}_l) + b^{up}_l + b^{skip}_l\right).$$
+# $$x_{L+1} = x_1 + \sum_l \left(a_l K^{up}_l + b^{up}_l\right),$$
+#
+# $$x_{head} = x_1 + \sum_l \left(a_l\,(K^{up}_l + K^{skip}_l) + b^{up}_l + b^{skip}_l\right).$$
 #
 # So with residual connections every layer reaches the head already, and skips reach nothing new:
 # they add short ways beside it, and let a layer tell the head something that it does not tell the
 # layers above. *Without* residual connections skips are the one short way to the head, but the
 # layers still feed on each other's ever smaller outputs. Four networks can be built: with neither
-# connection, with one, with the other, with both. From this alone, which of them would you expect to
-# be nearly as good as each other? (The paper's Table 2 has the answer, and so has ours, below.)
+# connection, with one, with the other, with both. From this alone, in which order would you put them,
+# and which would you expect to be nearly as good as each other? Write it down. (The paper's Table 2 has
+# the answer, and so has ours, below.)
 #
 # ## Exercise 7.1 · How many ways?
 #
@@ -220,9 +227,9 @@ figures.block_sketch(back=True)
 #
 # **3. The weights.** As for any product. The sums are over all pixels of all images:
 #
-# $$dK^{up}_l = \sum a_l^\top\, dx_{l+1}, \quad
-#   dK^{skip}_l = \sum a_l^\top\, dx_{head}, \quad
-#   db^{up}_l = \sum dx_{l+1}, \quad db^{skip}_l = \sum dx_{head}.$$
+# $$dK^{up}_l = \sum a_l^\top\, dx_{l+1}, \qquad db^{up}_l = \sum dx_{l+1},$$
+#
+# $$dK^{skip}_l = \sum a_l^\top\, dx_{head}, \qquad db^{skip}_l = \sum dx_{head}.$$
 #
 # **4. Through the LSTM**, as in [05](05_row_lstm.ipynb): $da_l$ becomes
 # $\text{LSTM}_l^\top(da_l)$, where $^\top$ stands for its whole backward pass.
@@ -341,7 +348,8 @@ check.block_back(block_back)
 # ## How much arrives
 #
 # The figure from the beginning again, for all four kinds of network: how large the gradient is that
-# comes back to each block's output, and how large that output is. Before any training.
+# comes back to each block's output, and how large that output is, before any training. One of the four
+# has a gradient that lives and a signal that dies. Which?
 
 
 # %%
@@ -367,19 +375,21 @@ course.interactive(
 )
 
 # %% [markdown]
-# With residual connections both curves are flat: every layer is heard, and every layer hears. With
-# skips alone each layer gets a gradient, down to the first. For $dx_{head}$ comes directly to every
-# $a_l$, and from there has one LSTM to pass, not twelve. But the signal still dies on its way up, so
-# that the upper layers have little to say. It does not harm: the lower ones do the work, and their
-# skips hand it to the head.
+# With residual connections both curves are flat: every layer is heard, and every layer hears.
 #
-# Only where there is neither does nothing arrive from either side.
+# The one in question is the network with skips alone. Each layer gets a gradient, down to the first,
+# for $dx_{head}$ comes directly to every $a_l$, and from there has one LSTM to pass, not twelve. But the
+# signal still dies on its way up, so that the upper layers have little to say. It does little harm: the
+# lower ones do the work, and their skips hand it to the head.
+#
+# Only where there is neither does next to nothing arrive from either side.
 #
 # ## What sums ask of the initial weights
 #
 # A sum has a danger of its own. Each block adds to the trunk, and with $L$ blocks the sum may
-# become large. This project therefore starts $K^{up}$ and $K^{skip}$ with a factor $1/\sqrt L$ (of
-# $K^{up}$ only where it is a summand, that is, with residual connections). The paper does not say what it did.
+# become large. This project therefore starts $K^{up}$ and $K^{skip}$ with a factor $1/\sqrt L$ (for
+# $K^{up}$ only where it is a summand, that is, with residual connections). The paper does not say what
+# it did.
 #
 # ## Exercise 7.3 · How large does the trunk get?
 #
@@ -405,8 +415,9 @@ check.spread(spread)
 # %% [markdown]
 # With the factor 1 the trunk grows like $\sqrt L$, with $1/\sqrt L$ it ends where one block would have
 # brought it, for any $L$. That is for independent summands. A block reads the sum of all
-# blocks before it, so in truth each adds in proportion to what is there, and growth may be
-# exponential. What it does to the first loss, in nats per image, before any training:
+# blocks before it, so in truth each may add in proportion to what is there, and growth may be
+# exponential. What does that do to the first loss, before any training? A coin for each pixel costs
+# 44 nats, and a fresh network should know no less than a coin:
 
 # %%
 depths = (1, 4, 16, 64)
@@ -436,11 +447,11 @@ figures.Table(
 )
 
 # %% [markdown]
-# An LSTM bounds what it adds, since $|h| < 1$; the PixelCNN's ReLUs bound nothing, and 64 blocks
-# start out astronomically wrong. At 16 blocks little is to be seen. There the trunk has grown as well,
-# but the weights of the logits start small and hide it. With the factor all networks start near a
-# coin, at any depth. It is one number per block, it costs nothing, and `benchmarks/README.md` has what
-# it is worth after training.
+# Two hundred thousand nats, where a coin has 44. An LSTM bounds what it adds, since $|h| < 1$; the
+# PixelCNN's ReLUs bound nothing, and 64 blocks start out astronomically wrong. At 16 blocks little
+# is to be seen. There the trunk has grown as well, but the weights of the logits start small and
+# hide it. With the factor all networks start near a coin, at any depth. It is one number per block,
+# it costs nothing, and `benchmarks/README.md` has what it is worth after training.
 #
 # ## Table 2, small
 #
@@ -448,7 +459,8 @@ figures.Table(
 # without each connection, and gives bits per dimension on validation images. We cannot do that in a
 # minute. We train networks of 12 layers as well, but with $h = 8$ instead of 128, on 8×8 black and
 # white digits, for eight passes over 1,297 images, each with three seeds. The numbers are nats per
-# image and cannot be compared with the paper's; their *order* can.
+# image and cannot be compared with the paper's; their *order* can. You have written yours down. How far
+# behind will the last one be?
 
 # %%
 SHORT = course.fast()
@@ -473,9 +485,9 @@ figures.Table(
 )
 
 # %% [markdown]
-# How good is the worst of them? Here is something to hold it against. A model without any network,
-# in which each of the 64 pixels is a coin of its own, bent as often as that pixel is white in the
-# training images:
+# How good is the worst of them? Here is something to hold it against: a model without any network. In
+# it each of the 64 pixels is a bent coin of its own, which falls white as often as that pixel is white
+# in the training images.
 
 # %%
 white = (train.sum(axis=0) + 1) / (len(train) + 2)
@@ -523,7 +535,8 @@ for better, worse in (("residual", "skip"), ("both", "residual")):
 #
 # ## What training made of it
 #
-# Does the gradient find its way later on? The same figure for the trained networks.
+# Perhaps this is only how it begins, and training opens the way? The same figure for the trained
+# networks.
 
 # %%
 found = {kind: sizes(pairs[0][0], train[:8])[1] for kind, pairs in runs.items()}
@@ -537,15 +550,16 @@ figures.lines(
 )
 
 # %% [markdown]
-# Training does not open the way. With neither connection, what arrives at the first layer is still some
-# fifty thousand times smaller than what arrives at the last. A layer that hears nothing stays as it is,
-# and the layers above it have settled on something that does not need it. With residual connections both
-# curves are flat as before. With skips alone the ends hear more than the middle: the last layer
+# It does not. With neither connection, what arrives at the first layer is still tens of thousands of
+# times smaller than what arrives at the last. A layer that hears nothing hardly learns, and the layers
+# above it have settled on something that does not need it. With residual connections both curves are
+# nearly flat, as before. With skips alone the ends hear more than the middle: the last layer
 # stands beside the head, and all others depend on the first.
 #
-# One more question to a trained network: which of its layers does it need? Take the sum apart again
-# and leave out one summand: set one block's $K^{up}$, $K^{skip}$ and their biases to zero, so that it
-# adds nothing, and see how much more the validation images cost.
+# One more question to a trained network: which of its layers would it miss most, the first, a
+# middle one, the last? Take the sum apart again and leave out one summand: set one block's
+# $K^{up}$, $K^{skip}$ and their biases to zero, so that it adds nothing, and see how much more the
+# validation images cost.
 
 
 # %%
@@ -588,51 +602,38 @@ figures.Table(
 )
 
 # %% [markdown]
-# Together the last four are worth three to five nats in every network that has learnt something. In
-# the two of the figures that is more than their prices one by one add up to: each is spared easily
-# because the others are still there. With skips alone the first four are worth five times as much as
-# the last four; with both connections it is twice. (With neither, the first four can
-# go: they say nothing about the digit. The last ones cannot, for they tell where in the image a pixel
-# lies.)
+# Together the last four are worth about three to four nats in every network that has learnt something.
+# In the two of the figure that is more than their prices one by one add up to: each is spared easily
+# because the others are still there. With skips alone the first four are worth some five times as much
+# as the last four; with both connections it is not quite twice.
+#
+# And with neither? There the first four can go: they say nothing about the digit. The last ones cannot,
+# for they tell where in the image a pixel lies.
 #
 # ## Table 3, small
 #
-# With both connections, does depth help? The paper goes from 1 to 12 layers, and so do we. (The
-# last is the "both" of Table 2. We leave out 9 layers, for which the paper has 3.08.)
+# With both connections, does depth help? The paper goes from 1 to 12 layers, and so do we. One layer
+# has an eighth of the numbers that twelve have. How much of the way from 64 bent coins to the best will
+# it go alone? (The last line is the "both" of Table 2. We leave out 9 layers, for which the paper has
+# 3.08.)
 
 # %%
 DEPTHS = (1, 2, LAYERS) if SHORT else (1, 2, 3, 6, LAYERS)
 paper_3 = {1: 3.30, 2: 3.20, 3: 3.17, 6: 3.09, 9: 3.08, 12: 3.06}
 table_3 = {L: [trained("both", L, seed)[1] for seed in range(SEEDS)] for L in DEPTHS[:-1]}
 table_3[LAYERS] = table_2["both"]
-course.show(
-    figures.Table(
-        [
-            "layers",
-            "paper (bits/dim)",
-            "here (nats)",
-            *[f"seed {k}" for k in range(SEEDS)],
-            "numbers",
-        ],
-        [
-            [L, paper_3[L], float(np.mean(nats)), *nats, network("both", L).flat.size]
-            for L, nats in table_3.items()
-        ],
-        form="{:.2f}",
-    )
-)
-figures.lines(
-    {f"seed {k}": (list(table_3), [v[k] for v in table_3.values()]) for k in range(SEEDS)},
-    "layers",
-    "nats per image",
-    levels={"64 bent coins": each_alone},
-    legend="above",
-)
+lines = [[L, paper_3[L], float(np.mean(nats)), *nats] for L, nats in table_3.items()]
+for line in lines:
+    line.append(network("both", line[0]).flat.size)
+header = ["layers", "paper (bits/dim)", "here (nats)", *[f"seed {k}" for k in range(SEEDS)]]
+course.show(figures.Table([*header, "numbers"], lines, form="{:.2f}"))
+seeds = {f"seed {k}": (list(table_3), [v[k] for v in table_3.values()]) for k in range(SEEDS)}
+figures.lines(seeds, "layers", "nats per image", levels={"64 bent coins": each_alone})
 
 # %% [markdown]
-# Deeper is better, in the paper's table and in this one, with every seed, and, as a rule, each further
-# layer brings less than the one before. (In the paper's table the last three bring 0.02 and the three
-# before them 0.01, which rounding may explain.)
+# One layer goes two thirds of the way. Deeper is better, in the paper's table and in this one, with every
+# seed, and, as a rule, each further layer brings less than the one before. (In the paper's table the
+# last three bring 0.02 and the three before them 0.01, which rounding may explain.)
 #
 # What such a table does not say: a deeper network also has more parameters and takes more time per
 # step, and neither table holds these equal. It says that depth *can be used* once there are sums

@@ -53,14 +53,14 @@ figures.you_are_here("08")
 #
 # This is still a chain rule; what has changed is the order. Here are the orders in which the 64
 # pixels of an 8×8 image are decided. On the right, every second pixel of every second row comes
-# first. As before, what may be seen is light blue.
+# first. As before, what may be seen is light blue. Is something wrong with pixel 39?
 
 # %%
 figures.decided(place=39)
 
 # %% [markdown]
-# Pixel 39 of the right image sees blue pixels *below* itself. That is no leak. They have been
-# decided earlier, so they are part of its past.
+# On the right it sees blue pixels *below* itself. That is no leak. They have been decided earlier, so
+# they are part of its past.
 #
 # ## What the paper says (§3.6; Figure 2, centre; Figure 8)
 #
@@ -75,10 +75,10 @@ figures.decided(place=39)
 # 2. For **each** layer, a 1×1 convolution makes $4h$ numbers per pixel of them, and these are added
 #    to the layer's input-to-state map, like a bias that differs from pixel to pixel:
 #
-# $$z_{r,q} \;=\; \sum_{t \le 0} x_{r,q+t}\,K^{is}_t \;+\; \sum_{v} h_{r-1,q+v}\,K^{ss}_v \;+\; b
-#   \;+\; e_{r,q}\, K^{fs}.$$
+# $$z_{r,q} = \sum_{t \le 0} x_{r,q+t}\,K^{is}_t + \sum_{v} h_{r-1,q+v}\,K^{ss}_v + b + e_{r,q}\,K^{fs}.$$
 #
-# That is the line of [05](05_row_lstm.ipynb) with one term more. $K^{fs}$, our name for it, has no mask. It need not have one: the small image is given, all of it.
+# That is the line of [05](05_row_lstm.ipynb) with one term more. $K^{fs}$, our name for it, has no mask.
+# It need not have one: the small image is given, all of it.
 #
 # For images of 64×64 pixels the paper found samples with more coherence across the image (Figure 8,
 # ImageNet) at a likelihood much like that of one scale (§5.7).
@@ -102,10 +102,10 @@ figures.conditional_sketch()
 # a kernel of $2f \times 2f$, with the upper left corner $f/2$ further up and to the left. Where
 # stamps overlap, they are added:
 #
-# $$y_{\,fr+t_r-f/2,\; fq+t_q-f/2} \;\mathrel{+}=\; x_{r,q}\, K_{t}, \qquad t = (t_r, t_q), \quad
-#   0 \le t_r, t_q < 2f,$$
+# $$y_{\,fr+t_r-f/2,\; fq+t_q-f/2} \;\mathrel{+}=\; x_{r,q}\, K_{t}, \qquad t = (t_r, t_q),$$
 #
-# with what falls outside cut off, and a bias on top. $f$ is even, so that $f/2$ is a whole number.
+# for $0 \le t_r, t_q < 2f$, with what falls outside cut off, and a bias on top. $f$ is even, so that
+# $f/2$ is a whole number.
 
 
 # %%
@@ -178,7 +178,8 @@ print(f"<up(x), y> = {left:.10f}, <x, down(y)> = {right:.10f}")
 # changed places.
 #
 # What does a single small pixel reach? Below, one pixel is 1 and the rest 0: a stamp of
-# $2f \times 2f$, cut off at the border. Move the pixel, and try $f = 4$.
+# $2f \times 2f$, cut off at the border. How many stamps lie on one large pixel? (Move the pixel, and try
+# $f = 4$.)
 
 
 # %%
@@ -202,7 +203,8 @@ course.interactive(
 
 # %% [markdown]
 # The orange frame is the place of the small pixel in the large image. Each feature has a stamp of
-# its own, and training decides what is on it.
+# its own, and training decides what is on it. Stamps are $2f$ wide and begin $f$ apart, so two of them
+# lie on each row and on each column: four on a large pixel, but at the border.
 #
 # ## Exercise 8.1 · From the other side
 #
@@ -295,7 +297,10 @@ print("slow and fast agree; largest difference:", f"{np.abs(h - slow).max():.0e}
 
 # %% [markdown]
 # `build_model("multi_scale", …)` puts all of it together: network 0 draws the small image, network
-# 1 the large one. How does it look to the second network? A gradient sent back from one of its
+# 1 the large one. Every layer of network 1 is given the whole small image. So every prediction knows
+# all of it, does it not?
+#
+# Let us ask. A gradient sent back from one of its
 # logits shows which pixels of the **large** image it reads: the field that you know. For the
 # **small** image we change one pixel after the other and see whether the logit moves.
 
@@ -322,11 +327,11 @@ reads = moved_by(fresh, noise, *place), explain.influence(fresh, noise, *place)
 figures.given_fields(*reads, place, factor=2)
 
 # %% [markdown]
-# Of the small image this logit reads the first three rows, which lie at rows 0, 2 and 4 of the
-# large one (full dots): so it knows what is coming in its own row, to its right. It does not read the
-# last, which lies at row 6 (open dots). (The yellow pixel of the large image is the one that
-# [06](06_diagonal_bilstm.ipynb) found.) The features enter a layer at every pixel, and from there they travel the way
-# of all features, down and sideways, never up.
+# It does not. Of the small image this logit reads the first three rows, which lie at rows 0, 2 and
+# 4 of the large one (full dots): so it knows what is coming in its own row, to its right. It does
+# not read the last, which lies at row 6 (open dots). (The yellow pixel of the large image is the
+# one that [06](06_diagonal_bilstm.ipynb) found.) The features enter a layer at every pixel, and
+# from there they travel the way of all features, down and sideways, never up.
 #
 # This is easily overlooked: each layer is given all of the small image, but a single prediction
 # looks ahead only as far as a stamp, which is $f/2$ rows. What the small image says about the
@@ -349,9 +354,9 @@ figures.given_fields(*reads, place, factor=2)
 # Now it reads the last row of the small image too: it knows what lies below before that is drawn. The
 # large image's field is as it was.
 #
-# This costs a tenth of the time, and is worth more than all else that we tried. With the same blocks, the exact
-# nats of MNIST's validation images were 85.68 after the first epoch without such layers, and 83.04
-# with four of them.
+# This costs a tenth of the time, and is worth more than all else that we tried. With the same blocks,
+# the exact nats of MNIST's validation images were 85.68 after the first epoch without such layers, and
+# 83.04 with four of them.
 #
 # ## Backwards, step by step
 #
@@ -366,22 +371,26 @@ figures.conditional_sketch(back=True)
 # %% [markdown]
 # **1. Through $e\,K^{fs}$.** A row vector times a matrix, at every pixel:
 #
-# $$dK^{fs(l)} = \sum_{r,q} e_{r,q}^\top\, dz^{(l)}_{r,q}, \qquad
-#   de_{r,q} = \sum_l dz^{(l)}_{r,q}\, K^{fs(l)\top}.$$
+# $$dK^{fs(l)} = \sum_{r,q} e_{r,q}^\top\, dz^{(l)}_{r,q},$$
+#
+# $$de_{r,q} = \sum_l dz^{(l)}_{r,q}\, K^{fs(l)\top}.$$
 #
 # The sum over $l$ is there because *one* map $e$ has an arrow to *every* layer. Each layer has a
 # matrix of its own, so its gradient is not summed.
 #
-# **2. Through the ReLU.** $dy = de \odot [\,y > 0\,]$.
+# **2. Through the ReLU.** $y$ is the sum of stamps and bias, and $e = \max(y, 0)$. So $dy = de$ where $y > 0$, and
+# zero elsewhere.
 #
 # **3. Through the stamps.** Every product $x_{r,q} K_t$ went to one large pixel. So each gets its
 # gradient from there, and each of its factors gets that times the other factor:
 #
-# $$dx_{r,q} = \sum_t dy_{fr+t_r-f/2,\; fq+t_q-f/2}\, K_t^\top, \qquad
-#   dK_t = \sum_{r,q} x_{r,q}^\top\, dy_{fr+t_r-f/2,\; fq+t_q-f/2}, \qquad db = \sum dy.$$
+# $$dx_{r,q} = \sum_t dy_{fr+t_r-f/2,\; fq+t_q-f/2}\, K_t^\top,$$
 #
-# The first is the strided convolution from above, as it had to be. In a trained model $dx$ is
-# needed nowhere: the small image is data, not something that could be improved.
+# $$dK_t = \sum_{r,q} x_{r,q}^\top\, dy_{fr+t_r-f/2,\; fq+t_q-f/2}, \qquad db = \sum dy.$$
+#
+# The first is the strided convolution from above, as it had to be. Who needs $dx$? Without layers that
+# look around, nobody: $x$ is then the small image, and an image is data, not something to improve. With
+# them $x$ is their output, and $dx$ goes on through their convolutions.
 
 
 # %%
@@ -488,12 +497,16 @@ check.small_gradient(small_gradient)
 # %% [markdown]
 # ## What is the likelihood?
 #
-# Let $s(x)$ be the subsampled $x$. Two networks give us $p(s)$ for small images and $p(x \mid s)$
-# for large ones. The obvious thing is to add their nats:
+# Let $s(x)$ be the subsampled $x$ (so $s$ is a small image from here on, no longer its side). Two
+# networks give us $p_0(s)$ for small images and $p_1(x \mid s)$ for large ones. The obvious thing is to
+# add their nats:
 #
 # $$-\ln p_0\big(s(x)\big) - \ln p_1\big(x \mid s(x)\big).$$
 #
-# But these are the nats of the **pair** $(s(x), x)$. The model as a whole is a distribution over
+# Is this the cost of the image? Before you read on, ask what else the model could have drawn beside
+# this $x$.
+#
+# These are the nats of the **pair** $(s(x), x)$. The model as a whole is a distribution over
 # pairs of a small and a large image, and nothing stops it from drawing a pair that does not agree:
 # a 1 in the small image, and a 0 at the same place of the large one. What it thinks of $x$ is the
 # sum over *all* small images that could have stood beside it:
@@ -608,7 +621,8 @@ check.true_nats(true_nats)
 #
 # Four models with the same blocks: one scale, two scales with the bound as their loss, two scales in
 # the exact way, and the same with two layers that look around. Network 0 draws 4×4 pixels, network 1
-# the 8×8.
+# the 8×8. Which will be cheapest, and will the sketch's 16 pixels cost more or less when they come
+# first?
 
 # %%
 train, test = (pr.load_data("digits", part, levels=2) for part in ("train", "test"))
@@ -641,11 +655,13 @@ figures.Table(
 # Read the columns. For the sketch's 16 pixels two scales pay more than one scale does. Network 0 sees
 # nothing between them; one scale has seen what lies between when it comes to them. For the rest it is
 # the other way round: network 1 has been told the sketch. Both are chain rules, so in theory neither
-# order is better; a network may find one easier to learn. Where network 1 sees only its neighbours in
-# the sketch, two scales come out a little *worse* than one. Where it looks around they come out a little
-# better: it knows something of what lies below, which nobody knows who goes from the top to the bottom.
-# But they have twice as many numbers, so the table does not say that two scales are better. What they are
-# meant for is in the figures further down.
+# order is better; a network may find one easier to learn.
+#
+# Where network 1 sees only its neighbours in the sketch, two scales come out a little *worse* than one.
+# Where it looks around they come out a little better: it knows something of what lies below, which
+# nobody knows who goes from the top to the bottom. But these models have more than twice as many numbers,
+# and it is one seed of each, so the table does not say that two scales are better. What they are meant
+# for is in the figures further down.
 #
 # What does the bound cost? Its network is asked for the fixed pixels too, and has to learn what it
 # could have been told: that they are copies. Here is what each pixel of three test images cost it.
@@ -659,9 +675,9 @@ figures.nats(test[:3], per_pixel[:3], 2)
 
 # %% [markdown]
 # (The nats above the images are those of network 1 alone.) At every second row and column the squares
-# are dark: it has learned to copy, and pays next to nothing there. So for a *trained* model the bound is close to its own exact nats; it was wide open
-# for the random weights above. (That the two lines of the table differ has another reason: they are
-# two networks, trained on two losses.)
+# are dark: it has learned to copy, and pays next to nothing there. So for a *trained* model the bound is
+# close to its own exact nats; it was wide open for the random weights above. (That the two lines of the
+# table differ has another reason: they are two networks, trained on two losses.)
 #
 # ## Drawing
 #
@@ -714,8 +730,8 @@ figures.feature_maps(
 # ## 28×28: one sketch, several pictures
 #
 # Sixteen pixels are hardly a sketch. The package ships a model of two scales for MNIST's digits:
-# 14×14 pixels first, then 28×28, in the exact way. Beside it stands the one-scale network of
-# [06](06_diagonal_bilstm.ipynb), trained on the same images. What their cards say:
+# 14×14 pixels first, then 28×28, in the exact way. Beside it stands a network of one scale with the
+# layers of [06](06_diagonal_bilstm.ipynb), trained on the same images. What their cards say:
 
 # %%
 cards = {
@@ -737,7 +753,8 @@ figures.Table(
 # columns between: the networks differ in size and in how long they were trained, and a difference of
 # nats may be due to either. The table does not say what a second scale is worth.
 #
-# Now network 0 draws four sketches, and network 1 draws six pictures of each. Nothing is picked.
+# Now network 0 draws four sketches, and network 1 draws six pictures of each. Nothing is picked. How
+# different can six pictures of one sketch be?
 
 # %%
 model = large["two scales"]
@@ -760,7 +777,7 @@ figures.sketches(sketches, pictures.reshape(4, 6, 28, 28, 1), 2, factor=2)
 #
 # The sketch is 196 pixels of 784. So are the upper seven rows. Give either to a network that was made
 # for it, and let it draw the rest several times. How far are two drawings of the same beginning
-# apart?
+# apart, and which beginning settles more?
 
 # %%
 originals, what = results.pictures(cards["two scales"], 4 if course.fast() else 12)
@@ -820,8 +837,8 @@ course.interactive(draw_both, digit=(0, len(originals) - 1), static=[{"digit": k
 #   1.
 # - What a conditional network sees of the small image decides how much it is worth: looking around in it
 #   took more nats off than all else.
-# - The likelihood gains little by a second scale, or nothing. What changes is *when* things are decided:
-#   the sketch settles the strokes, all over the image, before any detail is drawn.
+# - On the digits here the likelihood gained little by a second scale, or nothing. What changes is
+#   *when* things are decided: the sketch settles the strokes, all over the image, before any detail is drawn.
 #
 # In the package: `models/multi_scale.py`, `layers/upsample.py` (with this derivation in its
 # docstring), `reference/upsample.py` (the loops), `kernels/upsample.py` (compiled).

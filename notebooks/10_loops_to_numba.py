@@ -29,7 +29,6 @@ import time
 
 import numba
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 import pixelrnn_np as pr
 from pixelrnn_np import compiled, course, figures, kernels, reference
@@ -41,7 +40,7 @@ from pixelrnn_np.layers.residual import ConvBlock
 from pixelrnn_np.layers.row_lstm import RowLSTM
 
 rng = np.random.default_rng(10)
-one_thread = threadpool_limits(1, user_api="blas")  # one core, until threads are the subject
+one_thread = machine.one_thread()  # one core, until threads are the subject
 
 # %%
 figures.you_are_here("10")
@@ -53,9 +52,12 @@ figures.you_are_here("10")
 # present-day machine does more than $10^{10}$ in a second. So a step *could* take some ten
 # milliseconds. Written as the equation stands, it takes half a minute.
 #
-# Between the two lies no cleverness about the network. The sum stays the same sum. What changes is
-# how often Python is asked, how often numbers travel between memory and processor, and how many of
-# them one instruction takes.
+# A factor of two thousand, then, and between the two lies no cleverness about the network. The sum stays
+# the same sum. What changes is how often Python is asked, how often numbers travel between memory and
+# processor, and how many of them one instruction takes.
+#
+# Guess as you go. Before each step, say by which factor it will be faster, or whether it will be slower.
+# The figure after step 9 keeps the score.
 #
 # The unit of this notebook is the **GFLOP/s**: $10^9$ operations on floating-point numbers in a
 # second. A multiplication is one, an addition is another.
@@ -164,7 +166,8 @@ def note(name, function):
 
 # %% [markdown]
 # Four million passes through the innermost line. In each, Python looks up two lists, checks types,
-# makes a new float object and forgets an old one. The multiplication itself is a hundredth of that.
+# makes a new float object and forgets an old one. The multiplication itself is a hundredth of that, or
+# less.
 #
 # **Step 2: one product per pixel and tap.** A row vector times a matrix is one call of NumPy. This
 # is what the readable twin does, `reference/masked_conv.py`; 15,000 calls are left of four million.
@@ -291,15 +294,17 @@ figures.Table(
 
 # %% [markdown]
 # **Step 5: the twin of step 2, as it stands.** Not a letter of `reference/masked_conv.py` changes;
-# Numba compiles what you can read there. What is saved is Python between the products. Each product
-# is still a call of the matrix library, and much too small for it. `pr.use_backend("compiled")` runs
+# Numba compiles what you can read there. It is compiled now: will it beat NumPy's step 3? What is saved is
+# Python between the products. Each product is still a call of the matrix library, and much too small for
+# it. `pr.use_backend("compiled")` runs
 # every model in this way.
 #
 # **Step 6: the loops of step 1**, three times. In 6a the innermost loop sums over inputs. Each addition
 # has to wait for the one before, and the compiler must not reorder them, since rounding would change.
 # In 6b we allow just that, with *fastmath*: `reassoc` permits another order of a sum, `contract` a
 # product and a sum in one instruction. (Not all of fastmath: NaN and infinity have to survive, so that a
-# run that diverges is noticed.) 6c also lays the taps out anew: `[tap, out, in]`.
+# run that diverges is noticed.) 6c also lays the taps out anew: `[tap, out, in]`. The arithmetic is the
+# same in all three. Which is the fastest, and which the slowest?
 
 
 # %%
@@ -431,13 +436,17 @@ def tile_4_by_4(read, weights, q, o, b, out):
         s20, s21, s22, s23 = s20 + v2 * k0, s21 + v2 * k1, s22 + v2 * k2, s23 + v2 * k3
         s30, s31, s32, s33 = s30 + v3 * k0, s31 + v3 * k1, s32 + v3 * k2, s33 + v3 * k3
     b0, b1, b2, b3 = b[o], b[o + 1], b[o + 2], b[o + 3]
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s00 + b0, s01 + b1, s02 + b2, s03 + b3
+    out[q, o], out[q, o + 1] = s00 + b0, s01 + b1
+    out[q, o + 2], out[q, o + 3] = s02 + b2, s03 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s10 + b0, s11 + b1, s12 + b2, s13 + b3
+    out[q, o], out[q, o + 1] = s10 + b0, s11 + b1
+    out[q, o + 2], out[q, o + 3] = s12 + b2, s13 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s20 + b0, s21 + b1, s22 + b2, s23 + b3
+    out[q, o], out[q, o + 1] = s20 + b0, s21 + b1
+    out[q, o + 2], out[q, o + 3] = s22 + b2, s23 + b3
     q += 1
-    out[q, o], out[q, o + 1], out[q, o + 2], out[q, o + 3] = s30 + b0, s31 + b1, s32 + b2, s33 + b3
+    out[q, o], out[q, o + 1] = s30 + b0, s31 + b1
+    out[q, o + 2], out[q, o + 3] = s32 + b2, s33 + b3
 
 
 @numba.njit
@@ -557,8 +566,8 @@ figures.Table(
 # Read it from the top. From step 2 to step 3 only the **calls** become fewer, and with them nearly
 # all of the time is gone. From 3a to 3b the masked taps are left out: a product with zero takes as
 # long as any other. Step 5 is step 2 without Python, but its 15,000 small products remain. Steps 6
-# and 7 are one call and move the least that can be moved, and yet most of them are slower than step 3:
-# what they lack is **arithmetic**, many multiplications in one instruction, and few loads for each.
+# and 7 are one call and move the least that can be moved, and yet they are slower than step 3: what they
+# lack is **arithmetic**, many multiplications in one instruction, and few loads for each.
 # Step 8 has both, in plain Numba. Step 9 has them without a gathered copy, and with wider tiles.
 #
 # ### Evidence
@@ -626,7 +635,10 @@ figures.roofline(points, peak, roofs)
 # The points are the steps of the table. Those from 6 to 9 stand in one line, one above the other: the same
 # operations per byte, and the way up is arithmetic alone. Steps 3 and 4 stand further left, since they
 # write maps and read them again. They may stand above the slope of memory: four images are so little that
-# a map stays in a cache. The third wall, **memory**, shows with more images:
+# a map stays in a cache.
+#
+# Calls, arithmetic: the third cause of slowness, **memory**, shows with more images only. Which of the
+# steps 3b, 4 and 9 will suffer?
 
 # %%
 rows = []
@@ -653,7 +665,7 @@ figures.Table(
 # ## What stops the vector unit
 #
 # A kernel that gathers, or puts an image between zeros, copies short runs of numbers. That ought to be a
-# few instructions. Here are three ways to write it.
+# few instructions. Here are three ways to write it. Which would you write, and which is the fastest?
 
 
 # %%
@@ -708,7 +720,7 @@ figures.Table(["copying 16 floats by", "nanoseconds"], rows, form="{:.1f}")
 # ## Why blocks
 #
 # A product $(M, 80) \cdot (80, 16)$ of 3,136 rows, cut into blocks of so many rows. Nothing else
-# changes.
+# changes. One call for all rows ought to be best, ought it not?
 
 
 # %%
@@ -741,7 +753,7 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 
 # %% [markdown]
 # Small blocks pay for the call. Large ones are not better, as one might think, but may be worse:
-# for matrices with more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
+# for products of more than about $10^6$ multiply-adds, OpenBLAS first copies both factors into
 # buffers arranged to its liking. For square matrices that is repaid many times; for a thin one it
 # is not. Below the limit it multiplies where the numbers lie.
 #
@@ -753,8 +765,11 @@ course.interactive(draw_blocks, static=[{"h": 16}, {"h": 64}], h=[16, 32, 64], t
 # two of the image's. The block that was just written is then still in the cache.
 # </details>
 #
-# More than 100 % is no mistake: what is called peak here is NumPy's product of large squares, which
-# pays for the copying.
+# A little more than 100 % is no mistake: what is called peak here is NumPy's product of large squares,
+# which pays for the copying. Much more is one. In an earlier version of this page the curve went up to
+# 180 %. Numba multiplies with SciPy's library, not with NumPy's, and only NumPy's had been held to one
+# thread. Two cores were at work, and the clock counted one. **A number above the roof is a bug report**,
+# as a likelihood that is too good is one ([11](11_catch_the_leak.ipynb)).
 #
 # Where exactly the curve bends depends on the library and the machine; yours may have no bend at
 # all.
@@ -784,7 +799,8 @@ def fused():
 
 for one, other in zip(layer_by_layer(), fused(), strict=True):
     assert np.allclose(one, other, rtol=0, atol=1e-4)
-layers = {"layer by layer": timed(layer_by_layer), "image by image through the block": timed(fused)}
+layers = {"layer by layer": timed(layer_by_layer)}
+layers["image by image through the block"] = timed(fused)
 weights = sum(layer.weights().size for layer in (block.down, block.conv, block.up, block.skip))
 figures.bars(
     {
@@ -837,9 +853,9 @@ def gathered_and_multiplied(image, offsets, K, b, cols, y):
 
 @numba.njit
 def in_registers(around, start, taps, K, b, y):
-    # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an array,
-    # where its first row begins, and how far rows are apart; panels(K) is K cut in strips of 16 or 32
-    # columns.
+    # multiply_taps(out, a, taps, K, M, N): out = Σ_t a moved by taps[t] · K_t. A matrix is an
+    # array, where its first row begins, and how far rows are apart; panels(K) is K cut in strips
+    # of 16 or 32 columns.
     M, N = y.shape
     out, a = matrix(y, 0, N), matrix(around, start, N)
     multiply_taps(out, a, taps, K, M, N, bias=b, at_least=np.float32(0))
@@ -1007,6 +1023,10 @@ figures.Table(
 )
 
 # %% [markdown]
+# The first two lines may surprise: here NumPy can be faster than Numba's loop. NumPy brings vector code
+# of its own for `exp` and `tanh` of float32, and takes many numbers in each instruction. A loop that
+# calls the system's library for each single number cannot. Compiled is not yet vectorised.
+#
 # ## Exercise 10.2 · One tanh for four gates
 #
 # Given `z` of shape $(M, 4h)$, the pre-activations of o, f, i, g in this order, return the gates,
@@ -1093,7 +1113,8 @@ check.share_of_padding(share_of_padding)
 # %% [markdown]
 # ## Fresh memory
 #
-# `np.empty` is free, or so it looks. For a large array NumPy asks the system for memory, and gets a
+# `np.empty` is free, or so it looks. Fill 64 MiB, once in fresh memory and once in memory that you have
+# kept: which factor do you expect between the two? For a large array NumPy asks the system for memory, and gets a
 # promise. Whenever a page is touched for the first time, the processor stops, and the
 # system finds a page and fills it with zeros. That is a **page fault**. And when the array is
 # freed, the page goes back, so that the next step pays again.
@@ -1141,8 +1162,8 @@ figures.Table(
 # the next caller.
 # </details>
 #
-# A training step makes the same arrays in the same order as the step before. So each thread has a `Workspace`, where the k-th
-# request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
+# A training step makes the same arrays in the same order as the step before. So each thread has a
+# `Workspace`, where the k-th request of a step gets the k-th buffer again. Here are forward and backward of a small PixelCNN on
 # 16 images, both ways, in a fresh process:
 
 # %%

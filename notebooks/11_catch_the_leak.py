@@ -47,7 +47,8 @@ figures.you_are_here("11")
 # ## The idea
 #
 # Here are two small PixelCNNs. They have the same sizes, the same data, the same optimiser and the
-# same number of updates. One word differs in their code.
+# same number of updates. One word differs in their code. You will see the nats of both, and sixteen
+# images that each has drawn. Which one would you publish?
 #
 # To plant a bug, a part of the package is replaced *while a network is being built*, and put back
 # afterwards. The name says where the part lives, and what stands beside it is the bug. Python's
@@ -100,10 +101,8 @@ noise = rng.integers(0, 2, zeros.shape, np.uint8)
 honest = trained(planted("pixelcnn", {}), train, epochs=8)
 copying = trained(planted("pixelcnn", MASK_B), train, epochs=8)
 first, second = (f"{m.nll(test).mean():.2f} nats" for m in (honest, copying))
-figures.sheets(
-    {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)},
-    2,
-)
+sides = {f"one: {first}": draw(honest, noise), f"the other: {second}": draw(copying, noise)}
+figures.sheets(sides, 2)
 
 # %% [markdown]
 # By its likelihood the second network is better than anything that was ever published: it predicts
@@ -129,8 +128,8 @@ figures.sheets(
 # **Causality.** The factor of $x_i$ depends on $x_1 \dots x_{i-1}$. Not on $x_i$, not on what comes
 # later. Change a pixel, and no prediction at its place or before it may move, not by one bit.
 #
-# **Normalisation.** Each factor is a distribution of $x_i$, given earlier values. So the product is
-# one over images:
+# **Normalisation.** Each factor is a distribution of $x_i$, given earlier values. So their product is a
+# distribution of whole images, and its probabilities sum to 1:
 #
 # $$\sum_{\mathbf x} p(\mathbf x) = 1.$$
 #
@@ -228,7 +227,7 @@ for name, bug in {"honest": {}, "mask B": MASK_B}.items():
     print(f"{name}: Σ p = {checks.total_probability(model):.4f} after training")
 
 # %% [markdown]
-# It holds every one of the 512 images to be certain. A number called $p$ that sums to 512 is not a
+# It holds nearly every one of the 512 images to be certain. A number called $p$ that sums to 512 is not a
 # probability, and its logarithm is not a likelihood. *Nats* of such a network cannot be compared
 # with anybody's, not even as "slightly too good".
 #
@@ -369,10 +368,10 @@ letters = np.array([list("abcd"), list("efgh"), list("ijkl")])
 figures.skewed(letters)
 
 # %% [markdown]
-# Take $g$, in column 3 of the skewed map. Padded above it reads $f$ and $c$, to its left and above
-# it in the image. Padded below it reads $f$ and $i$: one row down, two columns to the left. *Where it
-# was found:* there too. "Same" padding of a kernel with two rows goes below in that framework, and
-# nobody is told.
+# Take `g`, in column 3 of the skewed map. Padded above it reads `f` and `c`, to its left and above
+# it in the image. Padded below it reads `f`, and `i`, which is one row down and two columns to the
+# left. *Where it was found:* there too. "Same" padding of a kernel with two rows goes below in that
+# framework, and nobody is told.
 #
 # To plant this, we need a scan whose every choice can be changed. It is that of
 # [06](06_diagonal_bilstm.ipynb), pixel by pixel and for a whole batch, with its choices named at the top.
@@ -472,9 +471,8 @@ figures.fields(
 
 # %% [markdown]
 # In the middle: the pixel itself and what lies to its right, but for the last of the row, which no
-# feature of that row shows. On the right, nearly everything: in
-# every block a staircase down to the left, its mirror image, and around each step the window of the
-# first layer.
+# feature of that row shows. On the right it is nearly everything: in every block a staircase down
+# to the left, its mirror image, and around each step the window of the first layer.
 #
 # ## Leak 5: four gates, three colours
 #
@@ -571,8 +569,8 @@ check.find_the_leak(find_the_leak)
 #
 # Now all of them learn: the digits, and separately a data set of fair coins, for which nobody can
 # do better than $64 \ln 2 = 44.36$ nats on average. The nats of both are of images that were not trained
-# on; *luck* is how far chance moves the mean of a thousand images.
-# The Diagonal BiLSTMs have one block and train for fewer epochs.
+# on; *luck* is how far chance moves the mean of a thousand images. The Diagonal BiLSTMs have one block
+# and train for fewer epochs. Will every leak go down to zero nats?
 
 # %%
 coins = rng.integers(0, 2, (1280, 8, 8, 1), np.uint8)
@@ -602,16 +600,12 @@ figures.Table(
 )
 
 # %%
-figures.sheets(
-    drawn,
-    2,
-    across=3,
-)
+figures.sheets(drawn, 2, across=3)
 
 # %% [markdown]
-# Only the honest networks draw strokes like those of digits, and only they draw the same from zeros and from noise. All
-# others have much better nats, and each of them beats the coins by far more than luck can. No
-# distribution does that.
+# Only the honest networks draw strokes like those of digits, and only they draw the same from zeros
+# and from noise. All others have much better nats, and each of them beats the coins by far more
+# than luck can. No distribution does that.
 #
 # Not every leak goes to zero: how much a network gains depends on what it sees too much of, and on
 # how long it has learned to use it. Small leaks are the dangerous ones. A result that is two nats
@@ -710,8 +704,8 @@ figures.Table(
 # %% [markdown]
 # The transposed network is as good a model as the honest one, in its own order; drawn in raster
 # order its samples are worse, as the honest network's opinion of them says. The network that was
-# padded and masked lost part of its context: its nats rise by less than one, and its samples are worse too. A
-# reader of its loss alone would notice nothing.
+# padded and masked lost part of its context: its nats rise by less than one, and its samples are
+# worse too. A reader of its loss alone would notice nothing.
 
 # %% [markdown]
 # ## Bugs that do not leak
@@ -720,8 +714,9 @@ figures.Table(
 # those of the paper.
 #
 # - **σ on the content gate.** The paper's formula writes one σ around all four gates, and its text
-#   says that $g$ has tanh. With σ a cell that begins at zero never goes below it: it can forget, but it cannot take
-#   back. (This one and the next were found together, in one line of the early re-implementation.)
+#   says that $g$ has tanh. With σ a cell that begins at zero never goes below it: it can forget, but it
+#   cannot take back. (This one and the next were found together, in one line of the early
+#   re-implementation.)
 # - **Gates in another order.** The code cuts $z$ as i, g, f, o; the biases, or somebody's weights,
 #   were made for o, f, i, g. Trained from scratch it is the same family of networks under other
 #   names; with weights that were trained elsewhere it is nonsense.
@@ -823,6 +818,9 @@ figures.Table(["binarisation", "mean of the pixels", "nats of test images"], row
 # earlier pixel that the honest network sees; *zeros* whether a network with all parameters at zero
 # reports $D \ln 2$.
 #
+# Before it appears, take a sheet of paper: which test would you keep, if you could keep only one? And is
+# there a pair of tests that finds everything here?
+#
 # Blue means that the test finds the bug, a dot that it sees nothing. One square is yellow, a *false
 # alarm*: the test reports something else than what is wrong. Which one is it, and why there? The
 # answer stands below the figure.
@@ -860,44 +858,80 @@ def specimen(name, shape, **sizes):
     return model
 
 
-def earlier_seen(model):
-    """Which of the pixels before (15, 4) its prediction sees, at 16×16: bool (244,)."""
-    images = np.random.default_rng(3).integers(0, 2, (4, *model.image_shape), np.uint8)
-    return explain.influence(model, images, 15, 4).ravel()[: 15 * 16 + 4] != 0
+# %% [markdown]
+# And seven tests. Each takes the name of a bug, and says whether it finds something wrong.
 
 
-def examine(name):
-    """{test: whether it finds something wrong} for one bug."""
-    dice = np.random.default_rng(4)
-    colour = "colour" in name
-    shape, listed = ((2, 3, 3), (1, 3, 3)) if colour else ((4, 5, 1), (3, 3, 1))
-    model, honest_twin = specimen(name, shape), small(BUGS[name][0], {}, shape)
+# %%
+def shape_of(name):
+    return (2, 3, 3) if "colour" in name else (4, 5, 1)
 
-    def gradient_error(dice):
-        """Of a batch in which no ReLU is about to bend, or `Kink`."""
-        batch = dice.integers(0, 2, (1, *shape), np.uint8)
+
+def some_images(shape):
+    return np.random.default_rng(4).integers(0, 2, (4, *shape), np.uint8)
+
+
+def by_gradient(name):
+    return bool(
+        checks.leaks_by_gradient(specimen(name, shape_of(name)), some_images(shape_of(name)))
+    )
+
+
+def by_perturbation(name):
+    model = specimen(name, shape_of(name))
+    return bool(checks.leaks_by_perturbation(model, some_images(shape_of(name))))
+
+
+def by_sum(name):
+    model = specimen(name, (1, 3, 3) if "colour" in name else (3, 3, 1))
+    return abs(checks.total_probability(model) - 1) > 1e-9
+
+
+def by_finite_differences(name):
+    model = specimen(name, shape_of(name))
+
+    def error(dice):
+        batch = dice.integers(0, 2, (1, *shape_of(name)), np.uint8)
         return max(gradcheck.check_model(model, batch, dice, entries=2).values())
 
-    images = dice.integers(0, 2, (4, *shape), np.uint8)
-    found = {
-        "gradient": bool(checks.leaks_by_gradient(model, images)),
-        "perturbation": bool(checks.leaks_by_perturbation(model, images)),
-        "sum": abs(checks.total_probability(specimen(name, listed)) - 1) > 1e-9,
-    }
-    found["finite differences"] = gradcheck.redraw(gradient_error, dice) > 1e-6
-    honest_twin.flat[...] = model.flat
-    logits = (m.forward(images)[0] for m in (model, honest_twin))
-    found["twin"] = not np.allclose(*logits, rtol=0, atol=1e-10)
-    wide = {"shape": (16, 16, shape[2]), "layers": 1}
-    derived = earlier_seen(small(BUGS[name][0], {}, **wide))
-    found["field"] = bool((derived & ~earlier_seen(specimen(name, **wide))).any())
+    return gradcheck.redraw(error, np.random.default_rng(4)) > 1e-6  # again where a ReLU bends
+
+
+def by_twin(name):
+    shape = shape_of(name)
+    model, twin, images = specimen(name, shape), small(BUGS[name][0], {}, shape), some_images(shape)
+    twin.flat[...] = model.flat
+    return not np.allclose(model.logits(images), twin.logits(images), rtol=0, atol=1e-10)
+
+
+def by_field(name):
+    wide = {"shape": (16, 16, shape_of(name)[2]), "layers": 1}
+    images = np.random.default_rng(3).integers(0, 2, (4, *wide["shape"]), np.uint8)
+    pair = specimen(name, **wide), small(BUGS[name][0], {}, **wide)
+    earlier = slice(15 * 16 + 4)  # the pixels before (15, 4)
+    sees, derived = (explain.influence(m, images, 15, 4).ravel()[earlier] != 0 for m in pair)
+    return bool((derived & ~sees).any())
+
+
+def by_zeros(name):
+    model = specimen(name, shape_of(name))
     model.flat[...] = 0
-    found["zeros"] = not np.isclose(model.nll(images)[0], model.dimensions * np.log(2))
-    return found
+    nats = model.nll(some_images(shape_of(name)))[0]
+    return not np.isclose(nats, model.dimensions * np.log(2))
 
 
-results = {name: examine(name) for name in BUGS}
-assert not any(any(results[name].values()) for name in BUGS if name.startswith("honest"))
+# %%
+TESTS = {
+    "gradient": by_gradient,
+    "perturbation": by_perturbation,
+    "sum": by_sum,
+    "finite differences": by_finite_differences,
+    "twin": by_twin,
+    "field": by_field,
+    "zeros": by_zeros,
+}
+results = {bug: {name: finds(bug) for name, finds in TESTS.items()} for bug in BUGS}
+assert not any(any(results[bug].values()) for bug in BUGS if bug.startswith("honest"))
 for found in results.values():
     if found["gradient"] and not found["perturbation"]:
         found["gradient"] = "false alarm"
@@ -920,8 +954,9 @@ figures.verdicts(results, splits=("mask B", "transposed mask", "σ on g"))
 # - *The field* is the only one, beside the twin, that notices lost context. Some leaks show here
 #   too, since who looks in a wrong place often fails to look in the right one.
 #
-# No column is enough. Causality and the sum need no twin, no gradient and no trust, so they come
-# first.
+# No column is enough, and no pair of columns either: a mask that is applied once, on an untrained
+# network, is seen by nobody. Causality and the sum need no twin, no gradient and no trust, so they
+# come first.
 
 # %% [markdown]
 # ## Exercise 11.3 · Who is honest?
@@ -955,8 +990,8 @@ check.verdicts(verdicts)
 # 1. **Perturb** every sub-pixel at many random images, and compare every bit at its own place and
 #    before. In colour, with the colours apart; after training, not before.
 # 2. **Add up** all probabilities on images small enough to list them.
-# 3. **Toss coins**: train on fair coins, evaluate on many fresh ones. A mean below $D \ln 2$ by more
-#    than luck is impossible.
+# 3. **Toss coins**: train on fair coins, evaluate on many fresh ones. No distribution has a mean that lies
+#    below $D \ln 2$ by more than luck.
 # 4. **Draw twice** from different beginnings with the same random numbers, by running the whole
 #    network for each pixel. Then look at the samples.
 # 5. **Count what is seen**, and compare it with the field that you derived on paper, on images
@@ -966,8 +1001,9 @@ check.verdicts(verdicts)
 #
 # A good loss is on none of these lines.
 #
-# In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small models, and
-# `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/` the twins.
+# In the package: `inspection/checks.py` (1, 2), `python -m pixelrnn_np check` runs them on small
+# models, and `tests/` on all. `inspection/gradcheck.py` has the finite differences, `reference/`
+# the twins.
 #
 # ## Further reading
 #

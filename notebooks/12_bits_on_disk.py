@@ -40,7 +40,8 @@ figures.you_are_here("12")
 # ## The idea
 #
 # [01](01_pixel_by_pixel.ipynb) said: with $p$ at hand, an image can be stored in about
-# $-\log_2 p(\mathbf{x})$ bits. Here is how.
+# $-\log_2 p(\mathbf{x})$ bits. But how does one write down a
+# pixel that costs a tenth of a bit? Here is how.
 #
 # Take the numbers from 0 to 1, and cut them into parts, one for each value that the first pixel may
 # have, each as wide as the value is probable. The pixel's value picks a part. Cut *that* part in the
@@ -53,7 +54,7 @@ figures.you_are_here("12")
 # interval of width $p$ needs about $-\log_2 p$ of them.
 #
 # Below, four values of a message in an alphabet of three. Each line is the orange part of the one
-# above, magnified.
+# above, magnified. Two messages of four letters: which of them will be the shorter file?
 
 # %%
 P = {"a": Fraction(1, 2), "b": Fraction(1, 3), "c": Fraction(1, 6)}
@@ -65,10 +66,7 @@ def draw_message(message="bacb"):
         titles.append(f"{float(low):.3f} to {float(low + width):.3f}")
         low += width * sum(list(P.values())[: list(P).index(letter)])
         width *= P[letter]
-    return figures.intervals(
-        [(P, letter) for letter in message],
-        titles,
-    )
+    return figures.intervals([(P, letter) for letter in message], titles)
 
 
 course.interactive(
@@ -255,8 +253,8 @@ for name, (p, values) in messages.items():
 figures.Table(["message", "values", "bytes"], rows)
 
 # %% [markdown]
-# A thousand values that were expected leave a single byte; a thousand that were not, two bytes each,
-# for no frequency is below 1 in $2^{16}$.
+# A thousand values that were expected leave a single byte. A thousand that were not take two bytes each
+# and no more, for no frequency is below 1 in $2^{16}$.
 #
 # ## Exercise 12.2 · Frequencies
 #
@@ -360,13 +358,9 @@ def first_wrong(image, other):
 
 
 def draw_prefix(kept=6):
-    image = decompress(data[:kept])
-    return figures.sheet(
-        np.stack([digit, image])[..., None],
-        17,
-        columns=2,
-        title=f"the digit, and what its first {kept} bytes give",
-    )
+    both = np.stack([digit, decompress(data[:kept])])[..., None]
+    title = f"the digit, and what its first {kept} bytes give"
+    return figures.sheet(both, 17, columns=2, title=title)
 
 
 course.interactive(draw_prefix, static=[{"kept": 4}, {"kept": 10}], kept=(0, len(data)))
@@ -432,8 +426,8 @@ figures.bars(
 # ## What a wrong model costs
 #
 # Let images come from $p$, and let $q$ set the prices: a second distribution from here on, no longer
-# a column. An image costs $-\log_2 q$ bits where it
-# would have cost $-\log_2 p$. On average the difference is
+# a column. An image costs $-\log_2 q$ bits where it would have cost $-\log_2 p$. On average the
+# difference is
 #
 # $$\sum_{\mathbf{x}} p(\mathbf{x}) \log_2 \frac{p(\mathbf{x})}{q(\mathbf{x})}
 #   = D_{\mathrm{KL}}(p \,\|\, q),$$
@@ -467,7 +461,7 @@ check.extra_bits(extra_bits)
 # Temperature makes wrong models of a right one. Divide the logits by $T$: below 1 the model is surer
 # of itself than it should be, above 1 less sure. Two sets of images: digits that the model has drawn
 # itself, of which it is the exact truth, and test digits. For each, bits per image at the prices
-# of each $T$.
+# of each $T$. Where will each curve have its lowest point?
 
 
 # %%
@@ -485,17 +479,13 @@ for name, x in sets.items():
     curves[name] = (temperatures, [float(bits_at(z, x, T).mean()) for T in temperatures])
 best = {name: float(T[int(np.argmin(bits))]) for name, (T, bits) in curves.items()}
 print("cheapest temperature:", best)
-figures.lines(
-    curves,
-    "temperature of the prices",
-    "bits per image",
-)
+figures.lines(curves, "temperature of the prices", "bits per image")
 
 # %% [markdown]
 # For its own images the model's own prices are the cheapest, and either way it gets dearer: that is
 # the theorem, measured. The gap between the curve and its lowest point *is* $D_{\mathrm{KL}}$, as
-# far as 400 images can tell. For test digits the model is itself a wrong $q$. Their curve's lowest point lies
-# a little above 1: on images that it has not seen, the model is a little too sure.
+# far as 400 images can tell. For test digits the model is itself a wrong $q$. Their curve's lowest
+# point lies a little above 1: on images that it has not seen, the model is a little too sure.
 #
 # And the bytes follow. Four lists of prices for the same 400 drawn images, each by the coder above
 # (one long message of all pixels, frequencies from each model's probabilities):
@@ -521,13 +511,14 @@ figures.Table(
 
 # %% [markdown]
 # The last column was computed from probabilities, the one before it was counted in files. From line
-# to line they grow by the same number of bits.
+# to line they grow by the same number of bits, but for rounding.
 
 # %% [markdown]
 # ## Why a leak cannot be decoded
 #
 # Some models reach likelihoods that are too good. [11](11_catch_the_leak.ipynb) found such leaks by
-# gradients, by perturbations and by sums. A coder finds every one of them, with no test at all.
+# gradients, by perturbations and by sums. A coder has no test for them. It stumbles over any leak that
+# moves a cut in the images that it stores.
 #
 # Here is a cheat. It adds to the logit of each value a bonus, if the pixel *has* that value. It
 # still gives proper probabilities, at every pixel; its code uses softmax, like everybody's. Only it
@@ -569,12 +560,8 @@ short = compress_with_the_image(inked, peeks)
 back = decompress(short, peeks)
 print(f"written: {len(short)} bytes; the first pixel is {inked[0, 0]}, decoded as {back[0, 0]}")
 print(f"first wrong pixel: {first_wrong(inked, back)}")
-figures.sheet(
-    np.stack([inked, back])[..., None],
-    17,
-    columns=2,
-    title="written, and read back",
-)
+both = np.stack([inked, back])[..., None]
+figures.sheet(both, 17, columns=2, title="written, and read back")
 
 # %% [markdown]
 # (The digits of this set begin with a blank pixel, which is what the cheat expects of an empty image,
@@ -583,8 +570,8 @@ figures.sheet(
 # It stops at the first pixel, and it must. To store an image, the decoder's questions have to have
 # answers that depend on what the decoder knows. The honest model passed the same test, one line
 # earlier: all its probabilities were computed in one pass over the *finished* image, decoded pixel by
-# pixel, and nothing went wrong. **To decode is to prove causality**, for every pixel and to the
-# last bit.
+# pixel, and nothing went wrong. **To decode an image is to prove causality**, for every pixel of this
+# image and as finely as the parts are cut.
 #
 # The cheat can be coded honestly, both ends asking with the pixel not yet filled in. Then it knows
 # nothing more than the model, is misled by its own bonus for blank, and pays for it:
@@ -600,7 +587,8 @@ print(f"claimed {claimed:.2f} bytes; stored so that it can be read: {len(honest)
 # - An image is an interval as wide as its probability; a number inside it takes $-\log_2 p$ bits. An
 #   arithmetic coder finds that number with whole numbers of fixed size: interval, renormalisation,
 #   carry.
-# - Nats per image divided by $\ln 2$ are the bits of a real file, within a fraction of a percent.
+# - Nats divided by $\ln 2$ are the bits of a real file: within a fraction of a percent for many images in
+#   one stream, its header aside.
 # - Wrong prices cost $D_{\mathrm{KL}}(p\,\|\,q)$ bits more, never less.
 # - Decoding is sampling with a stored number in the place of chance. Both ends must compute the same
 #   probabilities bit for bit, and a leak stops the decoder at the first pixel that it touches.

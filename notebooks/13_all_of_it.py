@@ -110,7 +110,7 @@ def product_back(dy, x, K):
 # $(T, B, H, \text{features})$. A step computes one diagonal of all images at once.
 #
 # A pixel reads $h$ from above and from the left. In column $t-1$ these stand in rows $r-1$ and $r$.
-# Keep the states with $h_0$ on top, and `h[:, :-1]` are the states above, `h[:, 1:]` those on the
+# Keep the states with $h_0$ on top. Then `h[:, :-1]` are the states above, and `h[:, 1:]` those on the
 # left. Side by side they meet $K^{ss}_0$ and $K^{ss}_1$ in one product.
 #
 # The corners of the skewed map are padding. What a step computes there is thrown away and replaced
@@ -201,7 +201,8 @@ def scan_back(dy, p, name, cache, grads):
     x, real, pairs, kept = cache
     K_ss, dy = p[f"{name}.K_ss"], skew(dy)
     T, B, H, F = dy.shape
-    dz, (dh, dc), (dh0, dc0) = np.zeros((T, B, H, 4 * F)), np.zeros((2, B, H, F)), np.zeros((2, F))
+    dz = np.zeros((T, B, H, 4 * F))
+    (dh, dc), (dh0, dc0) = np.zeros((2, B, H, F)), np.zeros((2, F))
     for t in reversed(range(T)):
         o, f, i, g, c_left, tanh_c = kept[t]
         dh0 += (dh * ~real[t]).sum(axis=(0, 1))  # 1
@@ -227,7 +228,7 @@ def scan_back(dy, p, name, cache, grads):
 #
 # In one scan over an image of $H \times W$ pixels, how many times does a **real pixel** read $h_0$,
 # and how many times $c_0$? A pixel that reads $h_0$ in two places reads it twice. Return two whole
-# numbers. (If every such reading sent back a 1, these would be $dh_0$ and $dc_0$.)
+# numbers. ($dh_0$ and $dc_0$ would be just these two, if every such reading sent back a 1.)
 #
 # <details><summary>Hint</summary>
 #
@@ -251,8 +252,9 @@ check.readings(readings)
 # row. Backwards, the gradient moves up by one row, is flipped, scanned back, and flipped again.
 #
 # The network is a list of sums. The trunk $y$ goes from block to block, each adds its `up` to it
-# and its `skip` to the sum before the head. Backwards, the gradient of that sum, `dz`, is what
-# every `skip` gets, and where the trunk's own gradient begins.
+# and its `skip` to the sum before the head. Backwards, the gradient of that sum is what every `skip`
+# gets, and where the trunk's own gradient begins. (`z` below is no gate: it is the sum before the head,
+# then what each 1×1 of the head makes of it, at last the logits. `dz` goes the same way back.)
 
 
 # %%
@@ -403,14 +405,16 @@ p = initial(np.random.default_rng(0), 16, 2, 32, train.mean())
 first = nats_and_grads(train[:16], p)[0].mean()
 shaken = {name: a + 0.1 * rng.standard_normal(a.shape) for name, a in p.items()}
 assert max(compare(p)) < 1e-10 and max(compare(shaken)) < 1e-10
-print(f"{len(p)} arrays, {sum(a.size for a in p.values()):,} numbers; first loss {first:.1f} nats")
+numbers = sum(a.size for a in p.values())
+print(f"{len(p)} arrays, {numbers:,} numbers; first loss {first:.1f} nats")
 print("nats and gradients agree with the package to 1e-10")
 
 # %% [markdown]
 # ## Third question: can it learn sixteen images by heart?
 #
 # A network with 22,000 numbers can know sixteen images. If it cannot, then something is wrong with
-# the optimiser, the rate, or the way that batches are made, which finite differences do not see.
+# the optimiser, the rate, or the way that batches are made, which finite differences do not see. And if
+# it can, how many nats will it pay in the end?
 #
 # ## Exercise 13.2 · How low can it go?
 #
@@ -467,18 +471,14 @@ def fit(p, train, valid, epochs, rate, rng, batch=16):
 by_heart = {name: a.copy() for name, a in p.items()}
 steps = 30 if course.fast() else 300
 learnt = fit(by_heart, train[:16], train[:1], steps, 0.01, rng)["training"]
-figures.curves(
-    {"sixteen images": learnt},
-    "update",
-    log=True,
-)
+figures.curves({"sixteen images": learnt}, "update", log=True)
 
 # %%
 print(f"after {steps} updates: {learnt[-1]:.3f} nats per image")
 
 # %% [markdown]
-# It goes down very nearly as far as it can, and not to 0. Exercise 13.2 says why: there is a floor,
-# and a curve that falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
+# It goes down very nearly as far as it can, $\ln 16 = 2.77$ nats. That is the floor of exercise 13.2, and
+# a curve that falls *through* it is not a triumph but a leak ([11](11_catch_the_leak.ipynb)).
 #
 # ## Training
 #
@@ -487,10 +487,7 @@ print(f"after {steps} updates: {learnt[-1]:.3f} nats per image")
 # %%
 epochs = 1 if course.fast() else 24
 curve = fit(p, train, valid, epochs, 0.004, rng)
-figures.curves(
-    curve,
-    "epoch",
-)
+figures.curves(curve, "epoch")
 
 # %%
 final = nats_and_grads(test, p)[0].mean()

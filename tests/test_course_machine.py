@@ -1,5 +1,8 @@
 """What notebook 10 asks of the machine: its versions, its instructions, its page faults."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from pixelrnn_np.course import machine
@@ -38,6 +41,9 @@ def test_page_faults_of_fresh_and_of_kept_memory():
     small, large = machine.page_sizes()
     assert 0 < small < large
     setup = """
+import subprocess
+import sys
+
 import numpy as np
 kept = np.empty(1 << 26, np.uint8)
 def fresh(): np.empty(1 << 26, np.uint8).fill(1)
@@ -47,3 +53,20 @@ def reused(): kept.fill(1)
         setup, ["fresh", "reused"], 3
     )
     assert fresh_seconds > 0 and fresh >= (1 << 26) / large > kept
+
+
+NUMBA_MULTIPLIES = """
+from pixelrnn_np.course import machine
+kept = machine.one_thread()
+import numba, numpy as np
+from threadpoolctl import threadpool_info
+numba.njit(lambda a: np.dot(a, a))(np.eye(2))
+print({b["num_threads"] for b in threadpool_info() if b["user_api"] == "blas"})
+"""
+
+
+def test_one_thread_holds_the_library_that_numba_calls_as_well():
+    done = subprocess.run(
+        [sys.executable, "-c", NUMBA_MULTIPLIES], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "{1}"

@@ -176,7 +176,7 @@ check.finish_row(finish_row)
 
 # %% [markdown]
 # Easily gone wrong: the direction, the order of what is returned, what stands beside the last pixel,
-# and a cell that is not carried.
+# a cell that is not carried, and a state that is not handed on.
 
 
 # %%
@@ -203,7 +203,18 @@ def cell_not_carried(z_is, h_above, K, h0, c0):
     return states
 
 
-course.show(check.finish_row(left_to_right), check.finish_row(cell_not_carried))
+def h_not_handed_on(z_is, h_above, K, h0, c0):
+    states, c = np.zeros_like(h_above), c0
+    for q in reversed(range(len(z_is))):
+        states[q], c = cell(z_is[q] + h_above[q] @ K[0] + h0 @ K[1], c)
+    return states
+
+
+course.show(
+    check.finish_row(left_to_right),
+    check.finish_row(cell_not_carried),
+    check.finish_row(h_not_handed_on),
+)
 
 # %% tags=["answers"]
 RIGHT = {
@@ -229,5 +240,6 @@ WRONG = {
         taps_exchanged,
         begins_with_zeros,
         cell_not_carried,
+        h_not_handed_on,
     ],
 }

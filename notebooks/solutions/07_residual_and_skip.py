@@ -140,7 +140,15 @@ def factor_not_squared(L, first, added, factor):
     return np.sqrt(first**2 + L * factor * added**2)
 
 
-course.show(check.spread(adds_deviations), check.spread(factor_not_squared))
+def blocks_beside_x_1(L, first, added, factor):
+    return first + np.sqrt(L) * factor * added
+
+
+course.show(
+    check.spread(adds_deviations),
+    check.spread(factor_not_squared),
+    check.spread(blocks_beside_x_1),
+)
 
 # %% tags=["answers"]
 RIGHT = {"ways": ways, "block_back": block_back, "spread": spread}
@@ -153,5 +161,5 @@ WRONG = {
         without_the_skip,
         not_transposed,
     ],
-    "spread": [adds_deviations, forgets_the_root, factor_not_squared],
+    "spread": [adds_deviations, forgets_the_root, factor_not_squared, blocks_beside_x_1],
 }

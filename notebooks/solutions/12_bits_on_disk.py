@@ -61,7 +61,11 @@ def adds_up(message, p):
     return 0, sum(p[v] for v in message)
 
 
-course.show(check.interval(shrinks_first), check.interval(adds_up))
+def from_the_end(message, p):
+    return interval(message[::-1], p)
+
+
+course.show(*(check.interval(f) for f in (shrinks_first, adds_up, from_the_end)))
 
 # %% [markdown]
 # ## Exercise 12.2 · Frequencies
@@ -159,7 +163,7 @@ RIGHT = {
     "extra_bits": extra_bits,
 }
 WRONG = {
-    "interval": [shrinks_first, never_shrinks_the_step, adds_up],
+    "interval": [shrinks_first, never_shrinks_the_step, adds_up, from_the_end],
     "whole_frequencies": [rounds, lifts_to_one, floats],
     "extra_bits": [turned_round, in_nats, the_whole_bill, zero_times_infinity],
 }

@@ -55,7 +55,11 @@ def all_padding(H, W):
     return H * (H - 1), H * (H - 1)
 
 
-mistakes_1 = corner_once, first_column_only, cells_from_above_too, all_padding
+def first_cell_forgotten(H, W):
+    return H + W, H - 1
+
+
+mistakes_1 = corner_once, first_column_only, cells_from_above_too, all_padding, first_cell_forgotten
 course.show(*(check.readings(f) for f in mistakes_1))
 
 # %% [markdown]

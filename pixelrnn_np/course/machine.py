@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +19,17 @@ X86 = re.compile(r"^\s+v?(fn?m(?:add|sub)\w*?|mul)([ps])[sd]\s+(.*)$", re.M)
 ARM = re.compile(r"^\s+(fml[as]|fmul|fn?madd)\s+(.*)$", re.M)
 REGISTERS = {"zmm": 512, "ymm": 256, "xmm": 128}
 HOLDS = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
+
+
+def one_thread():
+    """Holds every library that multiplies here to one thread, as long as the result is kept.
+
+    Numba's products call SciPy's library, not NumPy's. It has to be loaded before it can be held.
+    """
+    from threadpoolctl import threadpool_limits
+
+    import_module("scipy.linalg.blas")
+    return threadpool_limits(1, user_api="blas")
 
 
 def machine():

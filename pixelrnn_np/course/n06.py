@@ -69,6 +69,8 @@ def how_many_miss(answer):
                 raise Wrong(f"{what} gives {got}: one in each row; it is every pixel so far left.")
             if H == 1:
                 raise Wrong(f"{what} gives {got}; one row has no previous row.")
+            if got == max(0, W - 1 - k // 2):
+                raise Wrong(f"{what} gives {got}: these are those of one row, of H - 1.")
         same(what, got, wanted)
 
 
@@ -133,6 +135,15 @@ def finish_row(answer):
             "starts each pixel from c0; a cell is carried along the row.": row_of(
                 z_is, kept, K, h0, c0, carried=False
             ),
+            "reads h0 beside every pixel; only the last one has no neighbour there.": row_of(
+                z_is, kept, K, h0, c0, handed_on=False
+            ),
+            "has σ on g; the content gate has tanh.": row_of(
+                z_is, kept, K, h0, c0, content=sigmoid
+            ),
+            "leaves out the tanh of c: h is o times tanh(c).": row_of(
+                z_is, kept, K, h0, c0, shown=np.asarray
+            ),
         }
         wanted = row_of(z_is, kept, K, h0, c0)
         others = [p for p in permutations("ofig") if p != tuple("ofig")]
@@ -143,12 +154,18 @@ def finish_row(answer):
         same(what, got, wanted)
 
 
-def row_of(z_is, h_above, K, h0, c0, columns=None, carried=True, gates="ofig"):
-    """States of one row, (W, h), scanned in the order of `columns`."""
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def row_of(z_is, h_above, K, h0, c0, columns=None, carried=True, gates="ofig", handed_on=True,
+           content=np.tanh, shown=np.tanh):  # fmt: skip
+    """States of one row, (W, h), scanned in the order of `columns`; the rest plants mistakes."""
     states, h, c = np.zeros_like(h_above), h0, c0
     for q in reversed(range(len(z_is))) if columns is None else columns:
         z = dict(zip(gates, np.split(z_is[q] + h_above[q] @ K[0] + h @ K[1], 4), strict=True))
-        o, f, i = (1 / (1 + np.exp(-z[gate])) for gate in "ofi")
-        c = f * (c if carried else c0) + i * np.tanh(z["g"])
-        states[q] = h = o * np.tanh(c)
+        o, f, i = (sigmoid(z[gate]) for gate in "ofi")
+        c = f * (c if carried else c0) + i * content(z["g"])
+        states[q] = o * shown(c)
+        h = states[q] if handed_on else h0
     return states

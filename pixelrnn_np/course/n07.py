@@ -51,6 +51,8 @@ def block_back(answer):
             "lets dy go through the LSTM, but not past it.": back(d) + d - dy,
             "lets the skip's gradient past K_skip as it is; y came to the skip through K_skip.":
                 back(dy + dskip) + dy + dskip,
+            "lets the skip's gradient past K_skip as it is into the LSTM, and not past it.":
+                back(dy + dskip) + dy,
             "has nothing that comes back past the LSTM: x enters y directly, too.": back(d),
             "knows nothing of the skip: dskip comes back to y as well.": back(dy) + dy,
         })  # fmt: skip
@@ -67,6 +69,10 @@ def spread(answer):
         mistaken(what, got, wanted, {
             "adds up deviations; of independent numbers, variances add up.":
                 first + L * factor * added,
+            "adds what all blocks add, a deviation, to that of x_1; add their variances.":
+                first + np.sqrt(L) * factor * added,
+            "has deviations under the root; the squares of deviations add up.":
+                np.sqrt(first + L * factor * added),
             "is a variance; the deviation is its root.": wanted**2,
             "has the factor where its square belongs: it is a part of what is added.":
                 np.sqrt(first**2 + L * factor * added**2),

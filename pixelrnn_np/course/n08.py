@@ -113,5 +113,6 @@ def true_nats(answer):
             "counts the most probable small image only.": pairs.min(axis=0),
             "is ln p; nats are -ln p.": -wanted,
             "adds up the nats; it is the probabilities that are summed.": pairs.sum(axis=0),
+            "is the mean of the nats; it is the probabilities that are summed.": pairs.mean(axis=0),
         })  # fmt: skip
         same(what, got, wanted)

@@ -59,6 +59,10 @@ def comparable(answer):
                     "the width is in nats, the rest in bits.",
                 ),
                 (nats / D + np.log2(levels), "the width is in bits, the rest in nats."),
+                (
+                    nats * levels / (D * np.log(2)),
+                    "it is the density that levels scale, not its logarithm.",
+                ),
                 ((nats + D * np.log(levels)) / np.log(2), "these are the bits of a whole image."),
             ]:
                 if np.isclose(float(got), value) and not np.isclose(value, wanted):
@@ -82,6 +86,7 @@ def step_size(answer):
                     "the root is in the denominator.": lr * np.sqrt(size),
                     "that is the first step's size.": lr / np.sqrt(1 - decay),
                     "that is the size of s over g², not of the step.": size,
+                    "that is lr times s over g²; the step is g over the root of s.": lr * size,
                     "t is too small by one: s has been updated before the step.": lr / before,
                     "old squares fade: s is no plain sum of (1 - ρ) g².":
                         lr / np.sqrt((1 - decay) * t),

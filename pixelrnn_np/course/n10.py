@@ -56,6 +56,9 @@ def share_of_padding(answer):
                 "counts one of the two triangles; padding stands left and right.":
                     (H - 1) / 2 / (H + W - 1),
                 "is a half, which only large squares come near to.": 0.5,
+                "counts one position too many in a row: the last row begins H - 1 further right.":
+                    (H - 1) / (H + W),
+                "counts H dots in a row; row H - 1 moves by H - 1.": H / (H + W - 1),
                 "counts positions; it should be between 0 and 1.": H * (H - 1),
             }  # fmt: skip
             mistaken(what, got, wanted, mistakes)

@@ -45,6 +45,8 @@ def interval(answer):
         if message and abs(got[0] - past) < 1e-12:
             raise Wrong(f"{what} begins behind the part of v; the parts of the values below v end "
                         "where v's begins.")  # fmt: skip
+        if abs(got[0] - low) > 1e-12 and abs(got[0] - low_of(message[::-1], p)) < 1e-12:
+            raise Wrong(f"{what}: the first value cuts first; this message is read from its end.")
         if abs(got[0] - low) > 1e-12:
             raise Wrong(f"{what} has the right width, but begins at {got[0]}.")
 
@@ -55,6 +57,11 @@ def width_of(message, p):
     for v in message:
         width *= p[v]
     return width
+
+
+def low_of(message, p):
+    """Where a message's interval begins."""
+    return sum(width_of(message[:k], p) * sum(p[:v]) for k, v in enumerate(message))
 
 
 @exercise("12.2")
@@ -123,6 +130,7 @@ def mistakes_of_12_3(p, q, wanted):
         (own, ", what p's own prices cost. How much more do those of q?"),
         (-(q * np.log2(q)).sum() - own, ": it lets values come as often as q says, where q's "
          "prices are paid. They come as p says; only the price is q's."),
+        (wanted + turned, ": that is D(p, q) and D(q, p) together. Values come from p alone."),
         (np.abs(p * more).sum(), ": what q sells too cheap is saved; no absolute values."),
         (np.mean(p * more), ": p is the weight of each value already; add, do not divide by their "
          "number."),

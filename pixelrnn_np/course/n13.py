@@ -18,6 +18,7 @@ def readings(answer):
                     H + W - 1,
                     "the corner has no neighbour above and none on the left: it reads twice.",
                 ),
+                (H + W + 1, "the corner reads twice, above and on the left, and not three times."),
                 (H, "the first row has no neighbour above and reads h0 as well."),
                 (W, "the first column has no neighbour on the left and reads h0 as well."),
                 (H * (H - 1), "that is how much padding there is; most of it nobody reads."),
@@ -29,6 +30,8 @@ def readings(answer):
             for wrong, why in [
                 (H + W, "a cell comes from one neighbour only, not from above."),
                 (W, "a cell comes from the left, in the same row, not from above."),
+                (H - 1, "the first row has no cell on its left either."),
+                (H + W - 1, "a cell comes from one neighbour only, not from above."),
                 (H * (H - 1), "that is how much padding there is; most of it nobody reads."),
                 (1, "each row begins anew, not the first one alone."),
             ]:
