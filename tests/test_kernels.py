@@ -273,24 +273,3 @@ def test_conv_above(rng, dtype, R, V):
     arrays = ((R, W + V - 1, B, I), (R, V, I, O), (O,))
     inputs = [rng.standard_normal(shape).astype(dtype) for shape in arrays]
     assert_twins("conv_above", inputs, [((W, B, O), dtype)], TOLERANCE[dtype])
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "rows", "cols"), [(1, 3, 3), (2, 7, 4), (3, 33, 1), (1, 5, 18)])
-def test_soap(rng, dtype, n, rows, cols):
-    """In place: each backend gets copies. The matrices are views, as the optimiser's are."""
-
-    def draw(*shape):
-        return rng.standard_normal((2, *shape)).astype(dtype)[1]
-
-    G, M, V = draw(n, rows, cols), draw(n, rows, cols), draw(n, rows, cols) ** 2
-    square = [draw(n, k, k) for k in (rows, cols)]
-    share, correction, eps = (np.dtype(dtype).type(x) for x in (0.1, 1.5, 1e-8))
-    results = []
-    for module in BACKENDS:
-        L, R = (S.copy() for S in square)
-        module.soap_follow(G, L, R, share)
-        m, v = M.copy(), V.copy()
-        module.soap_step(G, m, v, *square, share, correction, eps)
-        results.append([L, R, m, v])
-    assert_equal(results, 50 * TOLERANCE[dtype])  # a sum is divided by one that is small

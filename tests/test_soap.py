@@ -5,7 +5,6 @@ import pytest
 from small_trainer import build, images
 
 import pixelrnn_np as pr
-from pixelrnn_np.parallel.threads import Pool, one_blas_thread
 from pixelrnn_np.training import optim
 from pixelrnn_np.training.optim import Adam, Soap, matrices
 from pixelrnn_np.training.trainer import Trainer
@@ -184,14 +183,10 @@ def test_masked_weights_do_not_move_and_do_not_matter():
     assert trained(0) == trained(7)
 
 
-def test_threads_change_no_bit(monkeypatch):
-    """Of a trainer's weights; its groups are several."""
-    monkeypatch.setattr(optim, "SMALLEST_TURN", 1)
-
+def test_threads_change_no_bit():
     def weights(threads):
         model = pr.build_model("diagonal_bilstm", (6, 6, 1), h=4, layers=2, seed=3)
         trainer = Trainer(model, "soap", 0.003, threads, weight_decay=0.1, dropout=0.2)
-        assert len(trainer.optimizer.groups) > 3
         rng = np.random.default_rng(1)
         for _ in range(12):
             trainer.step(rng.integers(0, 2, (80, 6, 6, 1), dtype=np.uint8))
@@ -200,53 +195,12 @@ def test_threads_change_no_bit(monkeypatch):
     assert weights(1) == weights(2) == weights(3)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_pool_changes_no_bit_and_gets_every_group(dtype, rng):
-    model = pr.build_model("pixelcnn", (6, 6, 1), h=16, layers=4, dtype=dtype)
-    places, gradients = matrices(model), rng.standard_normal((23, model.flat.size)).astype(dtype)
-
-    class Watched(Pool):
-        def map(self, function, groups):
-            seen.append(sorted(group.where.stop for group in groups))
-            return super().map(function, groups)
-
-    def weights(pool):
-        soap, w = Soap(model.flat.size, dtype, places, pool=pool), model.flat.copy()
-        with one_blas_thread():
-            for step, g in enumerate(gradients):
-                soap.update(w, g, 0.001, step)
-        return w.tobytes(), [a.tobytes() for a in soap.arrays.values()]
-
-    alone = weights(None)
-    for threads in (1, 2, 3):
-        seen = []
-        with Watched(threads) as pool:
-            assert weights(pool) == alone
-        assert len(seen) == 23 and len(seen[0]) > 3
-        assert all(stops == seen[0] for stops in seen) and seen[0][-1] == model.flat.size
-
-
-def test_the_group_whose_turn_it_is_comes_first(monkeypatch):
-    """It takes longest: the others fill the time of the other threads."""
-    monkeypatch.setattr(optim, "SMALLEST_TURN", 1)
-    soap, firsts = Soap(27, "float64", places(3, 3, 3)), []
-
-    def watched(step, group):
-        if len(firsts) == step:
-            firsts.append(group.turn)
-
-    monkeypatch.setattr(soap, "_update_group", watched)
-    run(soap, np.zeros((3, 9)), lambda w: w, 0.01, 10)
-    own = {group.turn for group in soap.groups}
-    assert len(own) == 3 and all(turn == step for step, turn in enumerate(firsts) if step in own)
-
-
 @pytest.mark.parametrize("steps", [0, 1, 9, 10, 13])
 def test_state_goes_on_bit_for_bit(monkeypatch, steps):
     """Also in the middle of the turns, of which there are several here."""
     monkeypatch.setattr(optim, "SMALLEST_TURN", 1)
     first, second = (Trainer(build(), "soap", dropout=0.3) for _ in range(2))
-    assert len({group.turn for group in first.optimizer.groups}) > 1
+    assert sum(any(range(9)[own[t]] for own in first.optimizer.turns) for t in range(10)) > 1
     x = images(4)
     for _ in range(steps):
         first.step(x)

@@ -10,8 +10,6 @@ import functools
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 
-import numpy as np
-
 from .. import memory
 from ..arguments import check_int, shown
 
@@ -89,14 +87,13 @@ class Pool:
     def _threaded(self, function, shards, workers):
         if self._process != os.getpid():  # threads are lost in a fork
             self._executors, self._process = [], os.getpid()
-        results, errors = [None] * len(shards), np.geterr()
+        results = [None] * len(shards)
         queue = iter(range(len(shards)))  # next() on a range iterator is atomic
 
         def work(slot):
             try:
-                with np.errstate(**errors):  # each thread's own before NumPy 2
-                    for i in queue:
-                        results[i] = self._run(slot, function, shards[i])
+                for i in queue:
+                    results[i] = self._run(slot, function, shards[i])
             except BaseException:
                 for _ in queue:  # the others end with the shard that they have in hand
                     pass

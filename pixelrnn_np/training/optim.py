@@ -6,15 +6,12 @@ published β1 0.9, β2 0.999, ε 1e-8, and a constant rate or a cosine. SOAP, wh
 learns here three to ten times as fast per update (docs/training.md).
 """
 
-import functools
 import itertools
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from ..arguments import choose
-from ..backend import ops
 
 SMALLEST_TURN = 100_000  # rows³ + cols³: some 0.1 ms of QR decompositions
 
@@ -65,8 +62,8 @@ class Soap:
     The first update decomposes L and R. After that the eigenvectors move slowly, and one step of
     orthogonal iteration every `every` updates follows them: Q ← the orthogonal factor of L Q (by QR
     decomposition). Where it changes the order of the columns, v's rows and columns move with them.
-    In the first `every` updates all bases take that step. Later the matrices take turns, in groups,
-    so that no update is much slower than another. Few small matrices are one group.
+    In the first `every` updates all bases take that step; later the matrices take turns, so that
+    no update is much slower than another. Few small ones take it together.
     Rotate the problem, W → U W Vᵀ, and Q_L, Q_R and the whole path rotate with it.
 
     Why it helps: what leaves a ReLU has a mean far from zero. One direction of each layer's input
@@ -75,33 +72,30 @@ class Soap:
 
     matrices: (n, rows, cols) arrays of places in the flat vector, see `matrices`. What stands in
     none of them, such as h0 and c0, gets Adam's update.
-    pool: its threads share out the groups. There are the same groups, and the same bits, without.
     """
 
     def __init__(self, size, dtype, matrices=(), beta1=0.95, beta2=0.99, shampoo=0.99, eps=1e-8,
-                 every=10, pool=None):  # fmt: skip
+                 every=10):  # fmt: skip
         self.shapes, self.every, self.eps = [place.shape for place in matrices], every, eps
-        self.beta1, self.beta2, self.shampoo, self.pool = beta1, beta2, shampoo, pool
+        self.beta1, self.beta2, self.shampoo = beta1, beta2, shampoo
         self.arrays = {"m": np.zeros(size, dtype), "v": np.zeros(size, dtype)}
         for i, (n, rows, cols) in enumerate(self.shapes):
             for side, k in (("L", rows), ("R", cols)):
                 self.arrays[f"{side}{i}"] = np.zeros((n, k, k), dtype)
                 self.arrays[f"Q_{side}{i}"] = np.tile(np.eye(k, dtype=dtype), (n, 1, 1))
-        self.turns = turns(self.shapes, every)
-        self.groups = groups(self.shapes, self.turns, size)
-        found = [matrices[i][own].ravel() for group in self.groups for i, own in group.stacks]
-        taken = np.concatenate([np.empty(0, int), *found])
+        taken = np.concatenate([np.empty(0, int), *(place.ravel() for place in matrices)])
         self.order = np.concatenate([taken, np.setdiff1d(np.arange(size), taken)])
         self.back = np.argsort(self.order)
+        self.turns = turns(self.shapes, every)
         self._clear_scratch()
 
     def _clear_scratch(self):
-        """Memory for G, M, V and one more, in `order`."""
         m = self.arrays["m"]
-        self.joined = np.empty((4, m.size), m.dtype)
+        largest = [2 * n * max(rows, cols) ** 2 for n, rows, cols in self.shapes]
+        self.scratch = np.empty((4, m.size), m.dtype), np.empty(max(largest, default=0), m.dtype)
 
     def __getstate__(self):
-        return {k: value for k, value in self.__dict__.items() if k != "joined"}
+        return {k: value for k, value in self.__dict__.items() if k != "scratch"}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -109,43 +103,68 @@ class Soap:
 
     def update(self, w, g, lr, step):
         m, v = self.arrays["m"], self.arrays["v"]
-        G, M, V, part = self.joined
+        X, (V, part) = self.scratch[0][:2], self.scratch[0][2:]
         approach(m, g, 1 - self.beta1, part)
-        for source, out in ((g, G), (m, M), (v, V)):
+        c1, c2 = 1 - self.beta1 ** (step + 1), math.sqrt(1 - self.beta2 ** (step + 1))
+        # Side by side: matrix after matrix, and then what stands in none.
+        for source, out in ((g, X[0]), (m, X[1]), (v, V)):
             np.take(source, self.order, out=out, mode="clip")  # other modes make a copy
-        share = map if self.pool is None else self.pool.map
-        # First the group whose turn it is: it takes longest.
-        waiting = sorted(self.groups, key=lambda group: (group.turn - step) % self.every)
-        list(share(functools.partial(self._update_group, step), waiting))
+        self._follow(X[0], V, part, step)
+        self._change_bases(X)
+        G, M = X
+        G *= G
+        approach(V, G, 1 - self.beta2, part)
         np.take(V, self.back, out=v, mode="clip")
+        np.sqrt(V, out=V)
+        V /= c2
+        V += self.eps
+        M /= V
+        self._change_bases(M, back=True)
         np.take(M, self.back, out=part, mode="clip")
-        part *= lr / (1 - self.beta1 ** (step + 1))
+        part *= lr / c1
         w -= part
 
-    def _update_group(self, step, group):
-        """v; and in M's place Q_L [(Q_Lᵀ m Q_R) / (√v̂ + ε)] Q_Rᵀ."""
-        number, start = self.joined.dtype.type, group.where.start
-        correction = number(1 / math.sqrt(1 - self.beta2 ** (step + 1)))
-        rates = number(1 - self.beta2), correction, number(self.eps)
-        turning = step < self.every or step % self.every == group.turn
-        for i, own in group.stacks:
-            n, shape = own.stop - own.start, self.shapes[i][1:]
-            end = start + n * math.prod(shape)
-            G, M, V = self.joined[:3, start:end].reshape(3, n, *shape)
-            L, Q_L, R, Q_R = (self.arrays[f"{k}{i}"][own] for k in ("L", "Q_L", "R", "Q_R"))
-            ops().soap_follow(G, L, R, number(1 - self.shampoo))
+    def _follow(self, G, V, part, step):
+        """L, R and their bases after the gradients G; V, their v, moves with the bases, in place.
+
+        part: memory for as many numbers.
+        """
+        # Two unlike factors: NumPy takes a slower way for a matrix and its own transpose.
+        np.multiply(G, 1 - self.shampoo, out=part)
+        every = slice(None) if step < self.every else None
+        for i, (A, B, U) in enumerate(zip(*map(self._cut, (G, part, V)), strict=True)):
+            pairs = [(self.arrays[f"{side}{i}"], self.arrays[f"Q_{side}{i}"]) for side in "LR"]
+            products = (B, transposed(A)), (transposed(A), B)
+            for (S, _), factors in zip(pairs, products, strict=True):
+                S *= self.shampoo
+                S += np.matmul(*factors, out=self._room(S.shape))
+            own = every or self.turns[i][step % self.every]
             if step == 0:
-                for S, Q in ((L, Q_L), (R, Q_R)):
+                for S, Q in pairs:
                     Q[...] = eigenvectors(S)
-            elif turning:
-                rows, cols = turn(L, Q_L), turn(R, Q_R)
-                V[...] = V[np.arange(n)[:, None, None], rows[:, :, None], cols[:, None, :]]
-            ops().soap_step(G, M, V, Q_L, Q_R, *rates)
+            elif len(U[own]):
+                rows, cols = (turn(S[own], Q[own]) for S, Q in pairs)
+                n = np.arange(len(rows))[:, None, None]
+                U[own] = U[own][n, rows[:, :, None], cols[:, None, :]]
+
+    def _change_bases(self, X, back=False):
+        """Each matrix Y in X to Q_Lᵀ Y Q_R or, `back`, to Q_L Y Q_Rᵀ; in place."""
+        for i, Y in enumerate(self._cut(X)):
+            Q_L, Q_R = self.arrays[f"Q_L{i}"], self.arrays[f"Q_R{i}"]
+            left, right = (Q_L, transposed(Q_R)) if back else (transposed(Q_L), Q_R)
+            np.matmul(np.matmul(left, Y, out=self._room(Y.shape)), right, out=Y)
+
+    def _cut(self, X):
+        """Views of the matrices of each shape, (…, n, rows, cols), in X (…, size): in order."""
+        start = 0
+        for shape in self.shapes:
+            end = start + math.prod(shape)
+            yield X[..., start:end].reshape(*X.shape[:-1], *shape)
             start = end
-        if not group.stacks:  # Adam's
-            G, M, V, _ = self.joined[:, group.where]
-            V += (1 - self.beta2) * (G * G - V)
-            M /= np.sqrt(V) * correction + self.eps
+
+    def _room(self, shape):
+        """Memory for a moment: fresh arrays of this size cost page faults, a tenth of an update."""
+        return self.scratch[1][: math.prod(shape)].reshape(shape)
 
 
 def approach(x, goal, share, part):
@@ -167,29 +186,8 @@ def turns(shapes, every):
     found = []
     for own in np.split(when, ends[:-1]):
         starts = np.searchsorted(own, np.arange(every + 1))
-        found.append([slice(*map(int, pair)) for pair in itertools.pairwise(starts)])
+        found.append([slice(*pair) for pair in itertools.pairwise(starts)])
     return found
-
-
-class Group(NamedTuple):
-    """Matrices that turn their bases in the same update, side by side in a vector."""
-
-    turn: int  # in which of `every` updates; -1: what is in no matrix
-    where: slice  # in the vector
-    stacks: list  # [(i, slice)]: which matrices of shape i, in order
-
-
-def groups(shapes, turns, size):
-    """[Group] of matrices that take turns as `turns` says; the last has the rest of the vector."""
-    found, start = [], 0
-    for t in range(len(turns[0]) if turns else 0):
-        stacks = [(i, own[t]) for i, own in enumerate(turns) if own[t].start < own[t].stop]
-        counts = [(own.stop - own.start, *shapes[i][1:]) for i, own in stacks]
-        if stacks:
-            end = start + sum(map(math.prod, counts))
-            found.append(Group(t, slice(start, end), stacks))
-            start = end
-    return found if start == size else [*found, Group(-1, slice(start, size), [])]
 
 
 def transposed(A):
@@ -262,13 +260,13 @@ OPTIMIZERS = {"rmsprop": RMSProp, "adam": Adam, "soap": Soap}
 SCHEDULES = ("constant", "cosine")
 
 
-def build_optimizer(name, size, dtype, places=(), pool=None):
+def build_optimizer(name, size, dtype, places=()):
     """One of OPTIMIZERS for `size` parameters; places: those of `matrices`, which SOAP takes.
 
-    pool: threads that SOAP shares its work with. Raises ValueError for another name.
+    Raises ValueError for another name.
     """
     kind = OPTIMIZERS[choose("optimizer", name, tuple(OPTIMIZERS))]
-    return kind(size, dtype, places, pool=pool) if kind is Soap else kind(size, dtype)
+    return kind(size, dtype, *([places] if kind is Soap else []))
 
 
 def learning_rate(schedule, lr, step, warmup, total):

@@ -115,9 +115,7 @@ class Trainer(Update, Records, State):
             "scale": self._scale(scale),
         }
         self.pool = Pool(self.ranks.threads(threads))
-        self.optimizer = build_optimizer(
-            optimizer, model.flat.size, model.dtype, matrices(model), self.pool
-        )
+        self.optimizer = build_optimizer(optimizer, model.flat.size, model.dtype, matrices(model))
         self.average = model.flat.copy() if ema > 0 else None
         self.rng = np.random.default_rng(self.settings["seed"])
         self.order_state = self.rng.bit_generator.state
