@@ -705,8 +705,8 @@ for r in range(1, 3):
 figures.letters(
     {"padding that is read": padded},
     reads="0",
-    alt="""The nine letters skewed, three rows of five columns. The padding cell just before d, and
-    the one just before g, are marked: there a real pixel reads h0 and c0.""",
+    alt="""The nine letters skewed, three rows of five columns. The padding cell just before d,
+    and the one just before g, are marked: there a real pixel reads h0 and c0.""",
 )
 
 
@@ -801,7 +801,8 @@ def draw_kept(row=2, column=3, k=3):
     return figures.states_kept(5, 8, row, column, k)
 
 
-course.interactive(draw_kept, static=[{"row": 2, "column": 3}], row=(1, 4), column=(0, 7), k=[3, 5])
+shown = [{"row": 2, "column": 3}]
+course.interactive(draw_kept, static=shown, row=(1, 4), column=(0, 7), k=[3, 5])
 
 # %% [markdown]
 # The Row LSTM keeps $h$ and $c$, the left-to-right scan $h$ of the row and a single $c$, that of the
@@ -860,8 +861,10 @@ row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
 gradcheck.randomise(row_lstm, rng)
 rows, _ = row_lstm.forward(x)
 for image_x, image_rows, image_y in zip(x, rows, y, strict=True):
-    assert np.allclose(row_lstm_stepwise(image_x, row_lstm.params), image_rows, rtol=0, atol=1e-12)
-    assert np.allclose(bilstm_stepwise(image_x, p_left, p_right), image_y, rtol=0, atol=1e-12)
+    by_row_lstm = row_lstm_stepwise(image_x, row_lstm.params)
+    by_bilstm = bilstm_stepwise(image_x, p_left, p_right)
+    assert np.allclose(by_row_lstm, image_rows, rtol=0, atol=1e-12)
+    assert np.allclose(by_bilstm, image_y, rtol=0, atol=1e-12)
 print("pixel by pixel, with one row kept: the same as the whole layers")
 
 # %% [markdown]

@@ -362,7 +362,6 @@ def draw_sizes(layers=12, what="gradient"):
         "layer",
         f"{what}, root mean square",
         log=True,
-        legend="above",
         ylim=(1e-9, 1),
     )
 
@@ -545,7 +544,6 @@ figures.lines(
     "layer",
     "gradient, root mean square",
     log=True,
-    legend="above",
     ylim=(1e-9, 1),
 )
 

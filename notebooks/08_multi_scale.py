@@ -811,7 +811,8 @@ def draw_both(digit=1):
     )
 
 
-course.interactive(draw_both, digit=(0, len(originals) - 1), static=[{"digit": k} for k in (1, 2)])
+shown = [{"digit": k} for k in (1, 2)]
+course.interactive(draw_both, digit=(0, len(originals) - 1), static=shown)
 
 # %% [markdown]
 # Compare the two lines of the table. Drawings from the same sketch are much closer to each other than

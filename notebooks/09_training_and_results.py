@@ -352,7 +352,6 @@ figures.lines(
     "share of the full rate",
     markers=False,
     height=2.6,
-    legend="above",
 )
 
 # %% [markdown]
@@ -438,7 +437,7 @@ falling = pr.build_model("diagonal_bilstm", **small)
 adam = build_optimizer("adam", falling.flat.size, falling.dtype)
 _, validation, _ = fit(falling, train, valid, adam, 0.004, epochs, "cosine")
 curves["another run, with a cosine"] = validation
-figures.curves(curves, "epoch", "nats per validation image", legend="above")
+figures.curves(curves, "epoch", "nats per validation image")
 
 # %% [markdown]
 # The weights hop from epoch to epoch, and their average runs smoothly along the lower edge of the hops and

@@ -400,9 +400,14 @@ note("7 Numba, outputs inside", lambda: conv_outputs_inside(x, taps, offsets, b,
 # traffic. The cure is to keep a *rectangle* of results in registers. Take 4 pixels and 4 outputs, 16
 # sums. Of each input, 4 numbers of $x$ and 4 weights are loaded, 8 in all, and **each is used four
 # times**: 16 multiplications. Only at the end are the sums stored, once.
-#
-# A wider rectangle would be better still, as long as its sums fit in the registers: of these a core has
-# 16, or 32.
+
+# %%
+figures.register_tile()
+
+# %% [markdown]
+# Why a rectangle? One pixel by 16 outputs makes 16 products too, and loads 17 numbers for them. A larger
+# rectangle would be better still, as long as its sums fit in the registers: of these a core has 16, or
+# 32.
 #
 # **Step 8** is this in plain Numba. First what the pixels of a row read is gathered side by side, as in
 # step 4, but for one row of the image only. It is small, and stays in the fastest cache. The loop over `i` runs

@@ -452,7 +452,8 @@ SCAN = "layers.diagonal_bilstm.DiagonalLSTM"
 scan, layer = (small("diagonal_bilstm", bug) for bug in ({SCAN: Scan}, {}))
 assert np.allclose(scan.logits(x), layer.logits(x), rtol=0, atol=1e-12)
 gradients = [model.loss_and_grads(x)[1] for model in (scan, layer)]
-assert all(np.allclose(gradients[0][k], gradients[1][k], rtol=0, atol=1e-12) for k in gradients[0])
+for name, gradient in gradients[0].items():
+    assert np.allclose(gradient, gradients[1][name], rtol=0, atol=1e-12), name
 
 
 class PaddedBelow(Scan):
@@ -594,7 +595,7 @@ for name, (base, bug, layers, epochs) in RUNS.items():
     rows.append([name, float(nats), float(on_coins.mean()), float(luck), same])
     drawn[f"{name}\n{nats:.2f} nats"] = pictures[1]
 figures.Table(
-    ["network", "digits, nats", "fresh coins, nats", "luck, ±", "drawn from zeros and from noise"],
+    ["network", "digits, nats", "fresh coins, nats", "luck, ±", "from zeros and from noise"],
     rows,
     form="{:.2f}",
 )
@@ -697,9 +698,8 @@ for name, bug in {"honest": {}, "transposed": TRANSPOSED, "padded and masked": P
     model = trained(planted("pixelcnn", bug), train, epochs=8)
     opinion = honest.nll(draw(model, zeros)).mean()
     rows.append([name, float(model.nll(test).mean()), float(opinion)])
-figures.Table(
-    ["network", "test images, nats", "its samples, nats by the honest network"], rows, form="{:.2f}"
-)
+header = ["network", "test images, nats", "its samples, nats by the honest network"]
+figures.Table(header, rows, form="{:.2f}")
 
 # %% [markdown]
 # The transposed network is as good a model as the honest one, in its own order; drawn in raster
@@ -826,6 +826,7 @@ figures.Table(["binarisation", "mean of the pixels", "nats of test images"], row
 # answer stands below the figure.
 
 # %%
+FORGOTTEN = {"models.pixelrnn.DiagonalBiLSTM": AdjointForgotten}
 BUGS = {
     "honest PixelCNN": ("pixelcnn", {}),
     "honest Row LSTM, colour": ("row_lstm", {}),
@@ -839,7 +840,7 @@ BUGS = {
     "σ on g": ("diagonal_bilstm", {SCAN: SigmaContent}),
     "gates in another order": ("diagonal_bilstm", {SCAN: OtherOrder}),
     "residual added twice": ("pixelcnn", {"models.pixelcnn.ConvBlock": AddedTwice}),
-    "adjoint forgotten": ("diagonal_bilstm", {"models.pixelrnn.DiagonalBiLSTM": AdjointForgotten}),
+    "adjoint forgotten": ("diagonal_bilstm", FORGOTTEN),
     "loss averaged twice": ("pixelcnn", {}),
     "nats called bits": ("pixelcnn", {}),
 }
@@ -899,7 +900,8 @@ def by_finite_differences(name):
 
 def by_twin(name):
     shape = shape_of(name)
-    model, twin, images = specimen(name, shape), small(BUGS[name][0], {}, shape), some_images(shape)
+    model, twin = specimen(name, shape), small(BUGS[name][0], {}, shape)
+    images = some_images(shape)
     twin.flat[...] = model.flat
     return not np.allclose(model.logits(images), twin.logits(images), rtol=0, atol=1e-10)
 

@@ -379,7 +379,7 @@ assert np.array_equal(pr.decompress(model, packed), test)
 
 
 def coded(x, p):
-    """Images x (B, 8, 8, 1) at probabilities p (B, 8, 8, 1, 17), by the notebook's coder: bytes."""
+    """Images x (B, 8, 8, 1) at probabilities p (B, 8, 8, 1, 17) → bytes, by this page's coder."""
     encoder = Encoder()
     for v, row in zip(x.ravel(), p.reshape(-1, 17), strict=True):
         cuts = parts(row)
@@ -392,9 +392,8 @@ streams = sum(len(stream) for stream in container.unpack(packed).streams)
 ideal = nats.sum() / np.log(2) / 8
 assert streams < 1.01 * ideal and len(slow) < 1.01 * ideal
 print(f"{len(test)} test digits; the model's nats are {ideal:.0f} bytes")
-print(
-    f"slow: {len(slow)} bytes; fast: {streams}, that is {streams / ideal - 1:.2%} more than the nats"
-)
+more = f"{streams / ideal - 1:.2%} more than the nats"
+print(f"slow: {len(slow)} bytes; fast: {streams}, that is {more}")
 print(f"the whole file has {len(packed)}: its header says whose they are")
 
 # %% [markdown]
