@@ -12,6 +12,7 @@ import pytest
 import pixelrnn_np
 from pixelrnn_np.kernels import jit
 from pixelrnn_np.kernels.tiles import multiply as tiles
+from pixelrnn_np.kernels.tiles.fetch import no_notes, will_need
 from pixelrnn_np.kernels.tiles.multiply import add_outer, matrix, multiply_taps
 from pixelrnn_np.kernels.tiles.panels import panels
 
@@ -61,6 +62,17 @@ def outer_of_moved_rows(out, a, rows, b):
               out.shape[0], b.shape[1], a_rows=rows)  # fmt: skip
 
 
+@kernel
+def two_matrices(out, a, taps, more, more_taps, rows, K):
+    M, N = out.shape
+    notes = no_notes()
+    will_need(notes, matrix(a, 0, 2), N)
+    will_need(notes, matrix(more, 0, 0), 1, rows)
+    multiply_taps(matrix(out, 0, N), matrix(a, 0, 2), taps, panels(K), M, N,
+                  more=matrix(more, 1, 0), more_taps=more_taps, more_rows=rows,
+                  notes=notes)  # fmt: skip
+
+
 def close(a, b, dtype):
     np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
 
@@ -94,6 +106,43 @@ def test_add_outer(rng, dtype, M, I, N, T):
     outer_with_rows(out, a, b, total)
     close(out, expected, dtype)
     close(total, rows, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("N", [3, 16, 32, 64])
+def test_every_number_of_rows(rng, dtype, N):
+    """The last tiles are short, or smaller; the rows after them stay."""
+    for M in range(1, 24):
+        a, K = rng.standard_normal(2 * M + 5).astype(dtype), rng.standard_normal((5, N))
+        rows, more = np.array([a[1 + 2 * m :][:5] for m in range(M)]), np.full((M + 8, N), 7, dtype)
+        with_nothing(more[:M], a, np.zeros(1, np.int64), K.astype(dtype))
+        close(more[:M], rows @ K, dtype)
+        assert (more[M:] == 7).all()
+        b = rng.standard_normal((5, N)).astype(dtype)
+        left, out = rng.standard_normal((5, M)).astype(dtype), np.zeros((M + 8, N), dtype)
+        outer(out[:M], left, b)
+        close(out[:M], left.T @ b, dtype)
+        assert (out[M:] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("M", "I", "N", "T"), SIZES)
+def test_two_matrices(rng, dtype, M, I, N, T):
+    """One product of two matrices side by side; what is asked for on the way changes nothing."""
+    taps, more_taps = np.arange(T), np.arange(T + 1)
+    a, more = rng.standard_normal(2 * M + I + T), rng.standard_normal(40 + I + T + 2)
+    a, more, places = a.astype(dtype), more.astype(dtype), rng.integers(0, 40, M)
+    K = rng.standard_normal(((2 * T + 1) * I, N)).astype(dtype)
+    rows = [
+        np.concatenate(
+            [a[2 * m + t :][:I] for t in taps] + [more[1 + places[m] + t :][:I] for t in more_taps]
+        )
+        for m in range(M)
+    ]
+    for function in (two_matrices, getattr(two_matrices, "py_func", two_matrices)):
+        out = np.full((M, N), np.nan, dtype)
+        function(out, a, taps, more, more_taps, places, K)
+        close(out, np.array(rows) @ K, dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -172,6 +221,7 @@ TWO_KERNELS = """
 import sys
 import numpy as np, numba
 from pixelrnn_np.kernels.jit import kernel
+from pixelrnn_np.kernels.tiles.fetch import no_notes, will_need
 from pixelrnn_np.kernels.tiles.multiply import add_outer, matrix
 
 @kernel
