@@ -6,7 +6,6 @@ to its workers.
 
 import contextlib
 import contextvars
-import functools
 import importlib
 import sys
 import textwrap
@@ -22,7 +21,7 @@ from .arguments import BadVariable, choose
 BACKENDS = ("kernels", "compiled", "reference")
 
 _name = contextvars.ContextVar("pixelrnn_backend", default="kernels")
-_one_at_a_time = threading.RLock()
+_one_at_a_time, _modules = threading.RLock(), {}
 
 
 def ops(cache=None):
@@ -38,12 +37,17 @@ def ops(cache=None):
 
 
 def _module(name):
-    """To a thread that waits for another's import, what fails there is a module without names."""
+    return _modules.get(name) or _import(name)
+
+
+def _import(name):
+    """One thread at a time: to others, a module whose import fails later is one without names."""
     with _one_at_a_time:
-        return _found(name)
+        if name not in _modules:
+            _modules[name] = _found(name)
+        return _modules[name]
 
 
-@functools.cache
 def _found(name):
     if name == "kernels" and (fault := fault_of_kernels()):
         name = "compiled"

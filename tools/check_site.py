@@ -117,7 +117,10 @@ def name_of(page, site):
 
 def check(site=SITE, pictures=None, pages="**/*.html"):
     """{page: what is wrong}, of pages with something wrong only, and the number of pages."""
-    found, paths = {}, sorted(set(site.glob(pages)) - set(site.glob("_static/**/*")))
+    found, paths = (
+        {},
+        sorted(set(filter(Path.is_file, site.glob(pages))) - set(site.glob("_static/**/*"))),
+    )
     driver = browser()
     try:
         for page in paths:

@@ -26,11 +26,9 @@ WIDEST = max(PRODUCT_ROWS)
 class Product(NamedTuple):
     """out = max(plus + [gate > 0] ⊙ (bias + Σ_t a_t K_t), low), with matrices as in multiply.py.
 
-    bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; more: null, or
-    a second such matrix, whose taps come after a's; K: panels of R rows of L weights, equally many
-    for each tap; out: (M, N). Row m of a is moved by a_rows[m], that of `more` by more_rows[m],
-    that of out and of plus by out_rows[m], unless these are null. notes: null, or what the cache is
-    asked for on the way, see fetch.py.
+    bias, gate and plus may be null. a_t is a moved by taps[t], of which there are T; K: panels of R
+    rows of L weights, R / T of them for each tap; out: (M, N). Row m of a is moved by a_rows[m],
+    that of out and of plus by out_rows[m], unless these are null.
     """
 
     out: object
@@ -47,17 +45,23 @@ class Product(NamedTuple):
     out_rows: object
     taps: object
     T: int
-    more: object
-    more_stride: int
-    more_rows: object
-    more_taps: object
-    more_count: int
     K: object
     R: int
     L: int
     M: int
     N: int
-    notes: object
+
+
+Joined = NamedTuple(
+    "Joined",
+    [*Product.__annotations__.items(), ("more", object), ("more_stride", int),
+     ("more_rows", object), ("more_taps", object), ("more_count", int), ("notes", object)],
+)  # fmt: skip
+Joined.__doc__ = """A Product and what only LSTMs ask for: sums of 16 numbers have no time for it.
+
+more: null, or a second matrix like a, whose taps come after a's; its row m is moved by
+more_rows[m]. notes: null, or what the cache is asked for on the way, see fetch.py.
+"""
 
 
 class Outer(NamedTuple):
@@ -83,10 +87,10 @@ class Outer(NamedTuple):
     N: int
 
 
-def product_tiles(lanes, rows, partly=False, few=None):
+def product_tiles(lanes, rows, partly=False, few=None, joined=False):
     """Tiles of so many rows, or `few`, of a Product whose weights begin at number w of K.
 
-    `lanes` columns of them or, `partly`, as many as there are.
+    `lanes` columns of them or, `partly`, as many as there are. joined: of a Joined.
     """
 
     @intrinsic
@@ -99,21 +103,21 @@ def product_tiles(lanes, rows, partly=False, few=None):
             none = [e.zeros()]
             bias = e.when(e.given(p.bias), none, lambda _: [e.load(e.moved(p.bias, column))])[0]
             low, weights = e.splat(p.low), e.moved(p.K, w)
-            begins = builder.icmp_signed("==", column, e.constant(0))
 
-            kinds = types.CPointer(types.int64), types.int64, types.int64, types.int64
+            def rows_from(m, rows, count):
+                """The sums of these rows, in registers."""
+                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
+                if not joined:
+                    return _sums(e, p, sources, weights, [bias] * rows)
+                _ask(e, p, column, m, count)
+                more = e.rows(*p.matrix("more"), m, e.constant(0), rows, count, p.more_rows)
+                return _sums_of_two(e, p, sources, more, weights, [bias] * rows)
 
             def tile(m, count, rows):
-                with builder.if_then(builder.and_(begins, e.given(p.notes))):
-                    args = p.notes, e.constant(e.align), m, count
-                    context.compile_internal(builder, ask_for_rows, types.void(*kinds), args)
-
                 def rows_of(matrix, places=None):
                     return e.rows(*p.matrix(matrix), m, column, rows, count, places)
 
-                sources = e.rows(*p.matrix("a"), m, e.constant(0), rows, count, p.a_rows)
-                more = e.rows(*p.matrix("more"), m, e.constant(0), rows, count, p.more_rows)
-                sums = _sums(e, p, sources, more, weights, [bias] * rows)
+                sums = rows_from(m, rows, count)
                 sums = e.when(e.given(p.gate), sums, lambda v: _passed(e, v, rows_of("gate")))
                 sums = e.when(
                     e.given(p.plus), sums, lambda v: _added(e, v, rows_of("plus", p.out_rows))
@@ -130,36 +134,56 @@ def product_tiles(lanes, rows, partly=False, few=None):
     return tiles
 
 
-def _sums(e, p, sources, more, weights, sums):
+def _ask(e, p, column, m, count):
+    """Asks for what is noted for these rows, once: with the first columns."""
+    begins = e.builder.icmp_signed("==", column, e.constant(0))
+    kinds = types.CPointer(types.int64), types.int64, types.int64, types.int64
+    with e.builder.if_then(e.builder.and_(begins, e.given(p.notes))):
+        args = p.notes, e.constant(e.align), m, count
+        e.context.compile_internal(e.builder, ask_for_rows, types.void(*kinds), args)
+
+
+def _sums(e, p, sources, weights, sums):
     """sums + Σ over the taps of I numbers times a row of weights each, for every row's address."""
+    I = e.builder.sdiv(p.R, p.T)
+    return _over_taps(e, p.L, I, p.taps, p.T, sources, weights, sums)[1:]
+
+
+def _sums_of_two(e, p, sources, more, weights, sums):
+    """The same of two matrices, in a loop: emitted twice, it would take longer to compile."""
     b, there = e.builder, e.given(p.more)
-    more_count = b.select(there, p.more_count, e.constant(0))
-    I = b.sdiv(p.R, b.add(p.T, more_count))
+    count = b.select(there, p.more_count, e.constant(0))
+    I = b.sdiv(p.R, b.add(p.T, count))
 
     def one_matrix(carried):
-        tap, T, weights = carried[:3]
+        taps, T, weights = carried[:3]
         sources, sums = carried[3 : 3 + len(more)], carried[3 + len(more) :]
-
-        def one_tap(carried):
-            tap, weights, *sums = carried
-            offset = b.load(tap)
-
-            def one_number(carried):
-                n, weights, *sums = carried
-                v = e.load(weights, whole=True)  # `panels` fills the last ones up
-                x = [e.broadcast(e.moved(source, n)) for source in sources]
-                sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
-                return [b.add(n, e.constant(1)), e.moved(weights, p.L), *sums]
-
-            _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
-            return [e.moved(tap, e.constant(1)), weights, *sums]
-
-        _, weights, *sums = e.loop(T, [tap, weights, *sums], one_tap)
-        return [p.more_taps, more_count, weights, *more, *sums]
+        weights, *sums = _over_taps(e, p.L, I, taps, T, sources, weights, sums)
+        return [p.more_taps, count, weights, *more, *sums]
 
     matrices = b.select(there, e.constant(2), e.constant(1))
     start = [p.taps, p.T, weights, *sources, *sums]
     return e.loop(matrices, start, one_matrix)[3 + len(more) :]
+
+
+def _over_taps(e, L, I, taps, T, sources, weights, sums):
+    """The address of the weights after those read, and the sums."""
+
+    def one_tap(carried):
+        tap, weights, *sums = carried
+        offset = e.builder.load(tap)
+
+        def one_number(carried):
+            n, weights, *sums = carried
+            v = e.load(weights, whole=True)  # `panels` fills the last ones up
+            x = [e.broadcast(e.moved(source, n)) for source in sources]
+            sums = [e.multiply_add(x, v, t) for x, t in zip(x, sums, strict=True)]
+            return [e.builder.add(n, e.constant(1)), e.moved(weights, L), *sums]
+
+        _, weights, *sums = e.loop(I, [offset, weights, *sums], one_number)
+        return [e.moved(tap, e.constant(1)), weights, *sums]
+
+    return e.loop(T, [taps, weights, *sums], one_tap)[1:]
 
 
 def _passed(e, sums, gates):

@@ -20,7 +20,7 @@ from numba import types
 from numpy.lib.stride_tricks import as_strided
 
 from .internals import impl_ret_borrowed, stands_for
-from .products import outer, product
+from .products import joined_product, outer, product
 from .shared import answers
 
 HERE = np.zeros(1, np.int64)  # the taps of what is read at its own place only
@@ -119,6 +119,6 @@ def _matrix(typing, array, start, stride):
     return types.Tuple((array, start, stride))(array, start, stride), generate
 
 
-answers(product, multiply)
-answers(product, multiply_taps)
+answers(product, multiply, notes=joined_product)
+answers(product, multiply_taps, more=joined_product, notes=joined_product)
 answers(outer, add_outer)

@@ -7,6 +7,7 @@ from .columns import (
     OUTER_ROWS,
     PRODUCT_ROWS,
     WIDEST,
+    Joined,
     Outer,
     Product,
     outer_tiles,
@@ -18,6 +19,9 @@ from .shared import Implied, Integers, Matrix, Number, Numbers, Panels, Rows, Ta
 _product_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST], few=FEW)
 _product_16 = product_tiles(16, PRODUCT_ROWS[16], few=FEW)
 _product_rest = product_tiles(16, PRODUCT_ROWS[16], partly=True)
+_joined_widest = product_tiles(WIDEST, PRODUCT_ROWS[WIDEST], few=FEW, joined=True)
+_joined_16 = product_tiles(16, PRODUCT_ROWS[16], few=FEW, joined=True)
+_joined_rest = product_tiles(16, PRODUCT_ROWS[16], partly=True, joined=True)
 _outer_widest = outer_tiles(WIDEST, OUTER_ROWS[WIDEST])
 _outer_16 = outer_tiles(16, OUTER_ROWS[16], few=FEW if OUTER_ROWS[16] == 6 else None)
 _outer_16_anywhere = outer_tiles(16, OUTER_ROWS[16], anywhere=True)
@@ -39,15 +43,13 @@ def _given(typing, address):
 def product(
     out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
     plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied,
-    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, more: Matrix,
-    more_stride: Implied, more_rows: Integers, more_taps: Taps, more_count: Implied, K: Panels,
-    R: Implied, L: Implied, M: int, N: int, notes: Integers,
+    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, K: Panels, R: Implied, L: Implied,
+    M: int, N: int,
 ):  # fmt: skip
     """See Product in columns.py."""
     p = Product(
         out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, a_rows,
-        out_rows, taps, T, more, more_stride, more_rows, more_taps, more_count, K, R, L, M, N,
-        notes,
+        out_rows, taps, T, K, R, L, M, N,
     )  # fmt: skip
     column = 0
     while L > 16 and N - column >= WIDEST:
@@ -58,6 +60,31 @@ def product(
         column += 16
     if column < N:
         _product_rest(p, column, column // L * L * R + column % L)
+
+
+@shared
+def joined_product(
+    out: Matrix, out_stride: Implied, bias: Numbers, gate: Matrix, gate_stride: Implied,
+    plus: Matrix, plus_stride: Implied, at_least: Number, a: Matrix, a_stride: Implied,
+    a_rows: Integers, out_rows: Integers, taps: Taps, T: Implied, K: Panels, R: Implied, L: Implied,
+    M: int, N: int, more: Matrix, more_stride: Implied, more_rows: Integers, more_taps: Taps,
+    more_count: Implied, notes: Integers,
+):  # fmt: skip
+    """See Joined in columns.py."""
+    p = Joined(
+        out, out_stride, bias, gate, gate_stride, plus, plus_stride, at_least, a, a_stride, a_rows,
+        out_rows, taps, T, K, R, L, M, N, more, more_stride, more_rows, more_taps, more_count,
+        notes,
+    )  # fmt: skip
+    column = 0
+    while L > 16 and N - column >= WIDEST:
+        _joined_widest(p, column, column * R)
+        column += WIDEST
+    while N - column >= 16:
+        _joined_16(p, column, column // L * L * R + column % L)
+        column += 16
+    if column < N:
+        _joined_rest(p, column, column // L * L * R + column % L)
 
 
 @shared

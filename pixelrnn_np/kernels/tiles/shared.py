@@ -91,13 +91,14 @@ def _flat(argument):
     return argument.reshape(-1) if isinstance(argument, np.ndarray) else argument
 
 
-def answers(on_flat, function):
+def answers(on_flat, function, **others):
     """Kernels that call `function` call a shared one, with its arguments of the same names.
 
-    Arguments that `function` does not have, or that the call leaves out, are None.
+    Arguments that `function` does not have, or that the call leaves out, are None. others: by an
+    argument's name, the shared function that answers calls which give it.
     """
     if not jit.JIT_DISABLED:
-        on_flat.shared.answers(function)
+        on_flat.shared.answers(function, {name: f.shared for name, f in others.items()})
 
 
 class Shared:
@@ -126,17 +127,19 @@ class Shared:
             llvm.add_symbol(self.symbol(dtype), compiled.library.get_pointer_to_function(name))
             self.there.add(dtype)
 
-    def answers(self, function):
+    def answers(self, function, others=()):
         simple = (p.replace(annotation=p.empty) for p in self._given(function))
         called = inspect.Signature(simple)
-        wanted = {p.name: p.annotation for p in self._given(self.kernel.py_func)}
         defaults = {p.name: types.none for p in called.parameters.values() if p.default is None}
 
         def definition(typing, *args, **more):
             given = defaults | called.bind(*args, **more).arguments
+            special = [others[name] for name in others if not _absent(given[name])]
+            chosen = special[0] if special else self
+            wanted = {p.name: p.annotation for p in self._given(chosen.kernel.py_func)}
             kinds = {name: given.get(name, types.none) for name in wanted}
-            dtype = _dtype(self.name, wanted, kinds)
-            self.ready(dtype)
+            dtype = _dtype(chosen.name, wanted, kinds)
+            chosen.ready(dtype)
 
             def generate(context, builder, signature, args):
                 convert, values = Convert(context, builder, dtype), []
@@ -144,7 +147,7 @@ class Shared:
                 for name, want in wanted.items():
                     values += convert(want, kinds[name], args.get(name))
                 kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
-                symbol = self.symbol(dtype)
+                symbol = chosen.symbol(dtype)
                 builder.call(cgutils.get_or_insert_function(builder.module, kind, symbol), values)
                 return context.get_dummy_value()
 
