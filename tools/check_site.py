@@ -117,10 +117,8 @@ def name_of(page, site):
 
 def check(site=SITE, pictures=None, pages="**/*.html"):
     """{page: what is wrong}, of pages with something wrong only, and the number of pages."""
-    found, paths = (
-        {},
-        sorted(set(filter(Path.is_file, site.glob(pages))) - set(site.glob("_static/**/*"))),
-    )
+    found, other = {}, set(site.glob("_static/**/*"))
+    paths = sorted(p for p in set(site.glob(pages)) - other if p.is_file())
     driver = browser()
     try:
         for page in paths:
