@@ -27,14 +27,14 @@ TABLE_ROW = re.compile(r"^\|\s*`(\d\d\w+)`\s*\|(.*)\|(.*)\|$", re.M)
 
 
 def minutes(notebook):
-    """How long reading takes, without the exercises."""
+    """How long reading takes, without the exercises, to five minutes as on the course's map."""
     words = lines = 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             words += len(cell.source.split())
         else:
             lines += sum(bool(line.strip()) for line in cell.source.splitlines())
-    return max(1, round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
+    return max(5, 5 * round((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5))
 
 
 def title(notebook):
@@ -65,7 +65,7 @@ def header(notebook, path):
     """The line under a page's title."""
     up = "/".join([".."] * (path.count("/") + 1))
     download = f"{{download}}`download the notebook <{up}/{path}>`"
-    kind = "solutions" if "/solutions/" in path else f"{minutes(notebook)} minutes to read"
+    kind = "solutions" if "/solutions/" in path else f"about {minutes(notebook)} minutes to read"
     return f"{{.facts}}\n{kind} · {download}{stepping(path)}"
 
 
