@@ -75,7 +75,7 @@ figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": sm
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
 # one between. Before you look: how wide do you expect these to be? (Mind the scales of $p$, which
-# differ.)
+# differ. In the two outer panels look at the very ends.)
 
 
 # %%
@@ -349,9 +349,9 @@ check.batch_gradient(batch_gradient)
 #   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with
 #   $s$ one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$.
 #   That is a difference of two sigmoids, at an upper edge $y^+ = (v + \tfrac12 - \text{mean})\,s$
-#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference becomes a product,
-#   $\sigma(y^+) - \sigma(y^-) = \sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So $z_v$, its logarithm,
-#   is a sum of three. Value 0 has no lower edge and 16 no upper one.
+#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference
+#   $\sigma(y^+) - \sigma(y^-)$ becomes a product, $\sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So
+#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
 #
 # The code of the two bells is a detail of the contest. Whoever is in a hurry goes on to the curves.
 
@@ -564,8 +564,9 @@ figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1
 # %% [markdown]
 # At a glance all three draw equally well. Count, and the bell that is cut off draws too little
 # paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
-# put beside it as well. The two others come close. An eye forgives such faults; a likelihood pays
-# for each of them at every pixel.
+# put beside it as well. The two others have about as much paper as the test images, and lack a tenth
+# and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of them at
+# every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -618,7 +619,8 @@ course.interactive(
 # a textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
 #
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
-# narrower (image 0); where red is certain they are the wide ones (image 3). Over all test pixels
+# narrower (image 0; they cost more there all the same, for the truth lay on their slopes and not at
+# their tops). Where red is certain they are the wide ones (image 3). Over all test pixels
 # red is even the cheapest of the three, as the line printed above the test images says. Where red
 # is clipped to 0 its spike is often right, and the other two have no such spike.
 #
