@@ -117,10 +117,9 @@ course.interactive(
 #
 # $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
 #
-# (Nothing comes before $x_1$: its factor is just $p(x_1)$.)
-# This is the chain rule of probability: nothing is approximated, whatever the order. *One* network
-# makes all the guesses, and the paper proposes three kinds of it. They differ in how far back a
-# guess can look, and how.
+# (Nothing comes before $x_1$: its factor is just $p(x_1)$.) This is the chain rule of probability:
+# nothing is approximated, whatever the order. *One* network makes all the guesses, and the paper
+# proposes three kinds of it. They differ in how far back a guess can look, and how.
 #
 # A product of hundreds of probabilities is a very small number. So one takes $-\ln p(\mathbf x)$,
 # to which each guess adds minus the logarithm of what it gave to the truth. The unit is the *nat*:

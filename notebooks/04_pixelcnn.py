@@ -101,10 +101,11 @@ figures.field_growing(
 # Each layer is a *residual* block (Figure 5, left): what it computes is added to its own input. The
 # map that runs through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
 #
-# $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
-#   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
-#
-# $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
+# $$\begin{aligned}
+#   u &= \operatorname{ReLU}(x)\,K^{down} + b^{down},\\
+#   z &= K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},\\
+#   a &= \operatorname{ReLU}(z),\\
+#   y &= x + a\,K^{up} + b^{up}. \end{aligned}$$
 #
 # $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
 # $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1,
@@ -595,9 +596,10 @@ print("all pixels at once and one by one agree, forwards and backwards:", M.sum(
 # 1×1 convolution, twice, before the softmax or sigmoid. Here these are two hidden layers, and one
 # more pair makes the logit:
 #
-# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,$$
-#
-# $$\text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
+# $$\begin{aligned}
+#   t_1 &= \operatorname{ReLU}(y)\,K^1 + b^1,\\
+#   t_2 &= \operatorname{ReLU}(t_1)\,K^2 + b^2,\\
+#   \text{logit} &= \operatorname{ReLU}(t_2)\,K^3 + b^3. \end{aligned}$$
 #
 # Why not read the logit off the trunk at once? What runs through the trunk is a *sum*, to which
 # every block has added, and a linear reading of a sum weighs each part by itself. The head can say
@@ -727,10 +729,10 @@ figures.lines(
 # %% [markdown]
 # The rules are rough (images are not independent numbers), and yet the curves do what they say:
 # with rules 1 and 2 the trunk grows about 160 times, with all three not even twice. Rule 1 alone
-# looks as good as all three, and is not. There each ReLU takes half of the squares and nothing
-# gives it back: after the three of a block an eighth is left. A block whispers, and a longer chain
-# would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
-# only what it adds to the trunk is divided.
+# looks nearly as good as all three, and is not. There each ReLU takes half of the squares and
+# nothing gives it back: after the three of a block an eighth is left. A block whispers, and a
+# longer chain would whisper more. With all three rules the chain is as loud at its end as at its
+# beginning, and only what it adds to the trunk is divided.
 #
 # ## Exercise 4.4 · The first loss
 #
