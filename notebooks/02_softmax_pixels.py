@@ -115,8 +115,9 @@ course.interactive(draw_neighbour, a=(3, 252))
 # names.
 #
 # The paper compares it with a mixture of *conditional Gaussian scale mixtures* (MCGSM), bells of
-# several widths whose weights depend on the earlier pixels. In the same Row LSTM, on the validation
-# images of CIFAR-10, the softmax has **3.06** bits/dim and the mixture **3.22**.
+# several widths whose weights depend on the earlier pixels. In the same network, a Row LSTM
+# ([05](05_row_lstm.ipynb)), on the validation images of CIFAR-10, the softmax has **3.06** bits/dim
+# and the mixture **3.22**.
 #
 # Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2). Only
 # the *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for
@@ -286,11 +287,11 @@ course.errors(errors, {"softmax of 256": gentle, "sigmoid": one})
 # %% [markdown]
 # ### What the gradient does
 #
-# Take a softmax without any network: 256 logits, all zero, one distribution for every red value.
-# Follow the mean gradient downhill. Averaged over data, "what happened" is how often each value
-# happened, so $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$. This is zero just where
-# the softmax *is* the histogram. Nobody told it the shape, and it grows the spike at 0 as readily
-# as the hills.
+# Take a softmax without any network: 256 logits, all zero at first, which make one distribution,
+# the same for the red of every pixel. Follow the mean gradient downhill. Averaged over data, "what
+# happened" is how often each value happened, so
+# $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$. This is zero just where the softmax
+# *is* the histogram. Nobody told it the shape, and it grows the spike at 0 as readily as the hills.
 
 # %%
 z, film = np.zeros(256), {}

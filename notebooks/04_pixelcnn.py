@@ -44,9 +44,9 @@ figures.you_are_here("04")
 # %% [markdown]
 # ## The idea
 #
-# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM has to
-# wait for row 1, in training as well. A convolution waits for nothing. All its outputs can be
-# computed side by side, on as many processors as there are.
+# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM
+# ([05](05_row_lstm.ipynb)) has to wait for row 1, in training as well. A convolution waits for
+# nothing. All its outputs can be computed side by side, on as many processors as there are.
 #
 # So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees
 # three rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange
@@ -227,9 +227,10 @@ course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 # its right a wedge stays unseen, which begins four columns away, and more blocks do not help.
 #
 # The reason is in the masks. Follow a path from the prediction back to a pixel of the image, one
-# move in each layer. **Within a row, a move goes to the left or stays.** The only way to get one
-# column further to the right is to go up by one row at the same time. So a 3×3 layer that gains a
-# column also leaves a row, and to what lay on the right in that row no path comes back.
+# move in each layer. **Within a row, a move goes to the left or stays.** In a 3×3 layer the only
+# way to get one column further to the right is to go up by one row at the same time. So a layer
+# that gains a column also leaves a row, and to what lay on the right in that row no path comes
+# back.
 #
 # Put it in numbers. To get to the row that is $d$ rows up (here $d$ is a number, no gradient), the
 # path climbs $d$ rows in all. In the 7×7 layer it has to climb at least one of these to go to the

@@ -235,7 +235,7 @@ figures.rows_scanned(k=3)
 #   h_{r,q} &= o \odot \tanh(c_{r,q}) \end{aligned} \tag{3}$$
 #
 # This is the cell of the toy, with the pixel above in place of the pixel before. As a picture, with
-# the number of features at the arrows:
+# the number of features at the arrows (o stands last there, so that no arrows cross):
 
 # %%
 figures.lstm_sketch()

@@ -349,8 +349,8 @@ check.fair_bits(fair_bits)
 #
 # **2. The weight** is in $\tau_{k,v}$ for all values: $d\omega_k = \sum_v d\tau_{k,v}$.
 #
-# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls with the
-# mean: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
+# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls as the mean
+# grows: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
 # $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
