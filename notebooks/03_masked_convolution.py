@@ -462,11 +462,11 @@ check.input_gradient(input_gradient)
 # %% [markdown]
 # ## Where in a network
 #
-# The masked convolutions of Table 1 are this one layer in other sizes. At the entrance of all
-# networks stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3 before
-# the states of the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM, and
-# 1×1 wherever features are only mixed. What runs from state to state has no mask: it reads finished
-# rows or diagonals alone.
+# The masked convolutions of the paper's Table 1 are this one layer in other sizes. At the entrance
+# of all networks stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3
+# before the states of the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM,
+# and 1×1 wherever features are only mixed. What runs from state to state has no mask: it reads
+# finished rows or diagonals alone.
 #
 # What does a trained network make of the taps that mask A leaves? Here are the first layers of
 # three networks that the package carries, all trained on the paper's MNIST: how large the weights

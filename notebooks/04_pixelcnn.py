@@ -340,10 +340,10 @@ figures.Table(
 )
 
 # %% [markdown]
-# Up to three columns it finds the rule, and is within a nat of the best possible. From four on it
-# stays with the coin, and no training and no depth would change that: all that it sees is
-# independent of what it has to predict. The Diagonal BiLSTM sees the pixel in question, but for
-# one: the last pixel of the row above, which it never sees from more than three columns away
+# Up to three columns the PixelCNN finds the rule, and is within a nat of the best possible. From
+# four on it stays with the coin, and no training and no depth would change that: all that it sees
+# is independent of what it has to predict. The Diagonal BiLSTM sees every pixel that is copied but
+# one: the last pixel of the upper row, which it never sees from more than three columns away
 # ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
 # that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within a
 # hundredth of a nat of that.
