@@ -68,8 +68,8 @@ figures.raster({"an image of 3×3": small, "an image of 5×5": order}, 8)
 # before it, written $\mathbf{x}_{<i}$. A coloured pixel has three values, and they follow each
 # other in the same manner, red, green, blue:
 #
-# $$\begin{aligned} p(x_i \mid \mathbf{x}_{<i}) = {}& p(x_{i,R} \mid \mathbf{x}_{<i})\\
-#   &\cdot p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R})\\
+# $$\begin{aligned} p(x_i \mid \mathbf{x}_{<i}) = {}& p(x_{i,R} \mid \mathbf{x}_{<i}) \cr
+#   &\cdot p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R}) \cr
 #   &\cdot p(x_{i,B} \mid \mathbf{x}_{<i}, x_{i,R}, x_{i,G}) \end{aligned} \tag{2}$$
 #
 # Three points are easily missed.

@@ -231,7 +231,7 @@ figures.rows_scanned(k=3)
 #
 # and the cell and the state of the pixel follow, with $\odot$ for the product entry by entry:
 #
-# $$\begin{aligned} c_{r,q} &= f \odot c_{r-1,q} + i \odot g,\\
+# $$\begin{aligned} c_{r,q} &= f \odot c_{r-1,q} + i \odot g, \cr
 #   h_{r,q} &= o \odot \tanh(c_{r,q}) \end{aligned} \tag{3}$$
 #
 # This is the cell of the toy, with the pixel above in place of the pixel before. As a picture, with
