@@ -494,7 +494,7 @@ check.mean_and_std(mean_and_std)
 #   network, the paper's rival.
 # - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
 #   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of logistic bells in place of
-#   the softmax, trained by the gradient that is derived here.
+#   the softmax, trained by a gradient like the one derived here.
 # - L. Theis, A. van den Oord and M. Bethge, *A note on the evaluation of generative models* (2015,
 #   [arXiv:1511.01844](https://arxiv.org/abs/1511.01844)): densities, probabilities, and noise.
 #
