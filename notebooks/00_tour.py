@@ -77,7 +77,7 @@ figures.sheet(images[24:48], model.levels, columns=12, alt="24 handwritten digit
 # (Where the notebook runs, sliders move the pixel: try where a stroke begins, goes on, or stops.)
 #
 # In the code, `model.logits` hands out the guesses in a raw form, and `probabilities` turns them
-# into probabilities. `C` is the number of colours, here one.
+# into probabilities. `H` and `W` are height and width, and `C` is the number of colours, here one.
 
 
 # %%
@@ -117,9 +117,9 @@ course.interactive(
 #
 # $$p(\mathbf x) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1}) \tag{1}$$
 #
-# This is the chain rule of probability: nothing is approximated, whatever the order. *One* network
-# makes all the guesses, and the paper proposes three kinds of it. They differ in how far back a
-# guess can look, and how.
+# (Nothing comes before $x_1$: its factor is just $p(x_1)$.) This is the chain rule of probability:
+# nothing is approximated, whatever the order. *One* network makes all the guesses, and the paper
+# proposes three kinds of it. They differ in how far back a guess can look, and how.
 #
 # A product of hundreds of probabilities is a very small number. So one takes $-\ln p(\mathbf x)$,
 # to which each guess adds minus the logarithm of what it gave to the truth. The unit is the *nat*:
@@ -187,9 +187,9 @@ assert np.allclose(per_pixel.sum(axis=(1, 2)), nats, rtol=1e-4)
 figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 
 # %% [markdown]
-# Below each image is what its pixels cost (the scale ends at 4 nats, though some of the shuffled
-# ones cost more). Black paper that goes on and strokes that go on are cheap. One pays where
-# something begins or ends: that is where the information is.
+# Below each image is what its pixels cost. (The scale ends at 4 nats; a pixel that costs more is as
+# yellow as one that costs 4.) Black paper that goes on and strokes that go on are cheap. One pays
+# where something begins or ends: that is where the information is.
 #
 # Compare the others with the first. A move by one column is something that a hand might do. It
 # changes little, and here it even makes the image more probable. A mirrored or an upturned digit
@@ -282,10 +282,10 @@ figures.frames(np.stack(film), model.levels, rows)
 # the strokes close all the same is due to guesses that take the past into account.
 #
 # The die can be loaded. The *logits* are the numbers that the network hands out: the logarithms of
-# its guess, up to a constant. At *temperature* $T$ they are divided by $T$ before the die is
-# thrown. Below 1 likely values become likelier still, above 1 unlikely ones come up more often.
-# $T = 1$ is the model itself. The nats above the images are what they cost at $T = 1$, whatever $T$
-# drew them.
+# its guess, up to a constant. (With two values one number is enough: the logarithm of white minus
+# that of black.) At *temperature* $T$ they are divided by $T$ before the die is thrown. Below 1
+# likely values become likelier still, above 1 unlikely ones come up more often. $T = 1$ is the
+# model itself. The nats above the images are what they cost at $T = 1$, whatever $T$ drew them.
 
 
 # %%

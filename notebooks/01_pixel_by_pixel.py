@@ -68,9 +68,9 @@ figures.raster({"an image of 3×3": small, "an image of 5×5": order}, 8)
 # before it, written $\mathbf{x}_{<i}$. A coloured pixel has three values, and they follow each
 # other in the same manner, red, green, blue:
 #
-# $$p(x_i \mid \mathbf{x}_{<i}) = p(x_{i,R} \mid \mathbf{x}_{<i})\;
-#   p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R})\;
-#   p(x_{i,B} \mid \mathbf{x}_{<i}, x_{i,R}, x_{i,G}) \tag{2}$$
+# $$\begin{aligned} p(x_i \mid \mathbf{x}_{<i}) = {}& p(x_{i,R} \mid \mathbf{x}_{<i}) \cr
+#   &\cdot p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R}) \cr
+#   &\cdot p(x_{i,B} \mid \mathbf{x}_{<i}, x_{i,R}, x_{i,G}) \end{aligned} \tag{2}$$
 #
 # Three points are easily missed.
 #
@@ -125,9 +125,9 @@ print(f"{len(every)} images, and their probabilities sum to {p.sum():.12f}")
 figures.gallery({f"{n}. {p[k]:.4f}": every[k][..., None] for n, k in enumerate(best, 1)}, 2)
 
 # %% [markdown]
-# Above are the eight most probable images. The sum is one, to the last digit, and **nobody
-# normalised anything**. A model that scores whole images would have to divide by a sum over all of
-# them; here that sum is 1 by construction.
+# Above are the eight most probable images, each under its place and its probability. The sum of all
+# 512 is one, to the last digit shown, and **nobody normalised anything**. A model that scores whole
+# images would have to divide by a sum over all of them; here that sum is 1 by construction.
 #
 # Why? Add up over the last pixel first. It occurs in one factor only, and its two values have $p$
 # and $1-p$: together 1, whatever the other pixels are. That factor is gone. Now the last pixel but
@@ -170,8 +170,8 @@ print("a product of 3072 factors 1/8:", np.prod(np.full(3072, 1 / 8)))
 print("minus the sum of their logarithms:", round(3072 * np.log(8), 2))
 
 # %% [markdown]
-# Zero: the smallest number that float64 can hold is $5 \cdot 10^{-324}$. So everyone works with
-# $-\ln p$, the *negative log-likelihood* (NLL). Products become sums,
+# Zero: the smallest positive number that float64 can hold is $5 \cdot 10^{-324}$. So everyone works
+# with $-\ln p$, the *negative log-likelihood* (NLL). Products become sums,
 #
 # $$-\ln p(\mathbf{x}) = \sum_i -\ln p(x_i \mid \mathbf{x}_{<i}),$$
 #
@@ -555,8 +555,8 @@ figures.lines(
 
 # %% [markdown]
 # The rate matters more than anything else here. With 0.0003 the loss falls and has far to go. With
-# 0.03 it is down after three epochs. With 0.1 the steps are too long: each leaps across the valley
-# and lands on the other slope, and nothing settles.
+# 0.003 it takes all twelve epochs to get down, with 0.03 three of them. With 0.1 the steps are too
+# long: each leaps across the valley and lands on the other slope, and nothing settles.
 #
 # The 24 weights can be looked at, each where its neighbour lies. On the left are those that we
 # chose by hand, on the right those that were learned. The orange frame is the pixel.

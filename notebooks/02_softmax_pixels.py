@@ -75,7 +75,7 @@ figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": sm
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
 # one between. Before you look: how wide do you expect these to be? (Mind the scales of $p$, which
-# differ.)
+# differ. In the two outer panels look at the very ends.)
 
 
 # %%
@@ -115,8 +115,9 @@ course.interactive(draw_neighbour, a=(3, 252))
 # names.
 #
 # The paper compares it with a mixture of *conditional Gaussian scale mixtures* (MCGSM), bells of
-# several widths whose weights depend on the earlier pixels. In the same Row LSTM, on the validation
-# images of CIFAR-10, the softmax has **3.06** bits/dim and the mixture **3.22**.
+# several widths whose weights depend on the earlier pixels. In the same network, a Row LSTM
+# ([05](05_row_lstm.ipynb)), on the validation images of CIFAR-10, the softmax has **3.06** bits/dim
+# and the mixture **3.22**.
 #
 # Easily missed: the *inputs* of the network are numbers after all, scaled and centred (§5.2). Only
 # the *targets* are names. And two values need no softmax of two: one logit and a sigmoid do, as for
@@ -286,11 +287,11 @@ course.errors(errors, {"softmax of 256": gentle, "sigmoid": one})
 # %% [markdown]
 # ### What the gradient does
 #
-# Take a softmax without any network: 256 logits, all zero, one distribution for every red value.
-# Follow the mean gradient downhill. Averaged over data, "what happened" is how often each value
-# happened, so $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$. This is zero just where
-# the softmax *is* the histogram. Nobody told it the shape, and it grows the spike at 0 as readily
-# as the hills.
+# Take a softmax without any network: 256 logits, all zero at first, which make one distribution,
+# the same for the red of every pixel. Follow the mean gradient downhill. Averaged over data, "what
+# happened" is how often each value happened, so
+# $dz_k = \operatorname{softmax}(z)_k - \text{frequency}_k$. This is zero just where the softmax
+# *is* the histogram. Nobody told it the shape, and it grows the spike at 0 as readily as the hills.
 
 # %%
 z, film = np.zeros(256), {}
@@ -349,9 +350,9 @@ check.batch_gradient(batch_gradient)
 #   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with
 #   $s$ one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$.
 #   That is a difference of two sigmoids, at an upper edge $y^+ = (v + \tfrac12 - \text{mean})\,s$
-#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference becomes a product,
-#   $\sigma(y^+) - \sigma(y^-) = \sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So $z_v$, its logarithm,
-#   is a sum of three. Value 0 has no lower edge and 16 no upper one.
+#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference
+#   $\sigma(y^+) - \sigma(y^-)$ becomes a product, $\sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So
+#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
 #
 # The code of the two bells is a detail of the contest. Whoever is in a hurry goes on to the curves.
 
@@ -564,8 +565,9 @@ figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1
 # %% [markdown]
 # At a glance all three draw equally well. Count, and the bell that is cut off draws too little
 # paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
-# put beside it as well. The two others come close. An eye forgives such faults; a likelihood pays
-# for each of them at every pixel.
+# put beside it as well. The two others have about as much paper as the test images, and lack a tenth
+# and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of them at
+# every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -618,7 +620,8 @@ course.interactive(
 # a textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
 #
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
-# narrower (image 0); where red is certain they are the wide ones (image 3). Over all test pixels
+# narrower (image 0; they cost more there all the same, for the truth lay on their slopes and not at
+# their tops). Where red is certain they are the wide ones (image 3). Over all test pixels
 # red is even the cheapest of the three, as the line printed above the test images says. Where red
 # is clipped to 0 its spike is often right, and the other two have no such spike.
 #

@@ -47,7 +47,8 @@ figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 # No weights can do this. With a weight $w_1$ for the left, $w_2$ for the upper neighbour and a bias
 # $b$, the logit has to be below zero in the first case, so $b < 0$. It has to be above zero in the
 # next two: $w_1 + b > 0$ and $w_2 + b > 0$. Add these two, and $w_1 + w_2 + b > -b > 0$: the last
-# case is white as well. The best that a weighted sum can do is to say $\tfrac12$ to everything.
+# case is white as well. The cheapest that a weighted sum can do is to say $\tfrac12$ to everything,
+# as a coin would.
 #
 # What would help are other inputs. If one input said "at least one of the two is white" and another
 # "both are", the rule would be the first minus the second, a weighted sum again. Such inputs, made
@@ -117,8 +118,8 @@ print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
 # **3. The last layer's input.** $h_j$ came into $z$ through weight $j$: $dh = dz\, K_2^\top$.
 #
 # **4. The ReLU** let positive numbers pass as they are, so their gradient passes as it is. Where it
-# gave 0, a small change below it changes nothing: $da = dh \odot [h > 0]$. ($\odot$ multiplies
-# entry by entry, and the bracket is 1 where it is true, 0 elsewhere.)
+# gave 0, a small change of its input changes nothing: $da = dh \odot [h > 0]$. ($\odot$ multiplies
+# entry by entry, and the bracket is 1 where what stands in it is true, 0 elsewhere.)
 #
 # **5. The first layer** is as the last one: $dK_1 = x^\top da$ and $db_1 = \sum da$.
 #
@@ -196,9 +197,10 @@ figures.Table(
 
 # %% [markdown]
 # Feature 0 says "neither of the two is white", feature 1 "both are", and the logit takes both away
-# from its bias. Feature 2 is 0 in all four cases. It has *died*: where a ReLU gives 0 no gradient
-# passes (step 4), so it will stay as it is. That is one reason why networks have more features than
-# their task needs; from other first weights these three do not always suffice.
+# from its bias. Feature 2 is 0 in all four cases. Such a feature is called *dead*: where a ReLU
+# gives 0 no gradient passes (step 4), so it will stay as it is. That is one reason why networks
+# have more features than their task needs; from other first weights these three do not always
+# suffice.
 #
 # ## From a pixel to an image: convolution
 #
@@ -206,7 +208,8 @@ figures.Table(
 # weights read the window around each pixel. The weights are then a small picture themselves, the
 # **kernel**, and moving it over all pixels is a **convolution**: lay the kernel on the image, its
 # middle on a pixel, multiply what lies on top of each other, and add up. Outside the image there
-# are zeros. The result is a new image, a *feature map*.
+# are zeros. The result is a new image, a *feature map*. (In mathematics the kernel of a convolution
+# is mirrored first. In networks it is not.)
 
 # %%
 image = np.zeros((5, 6))

@@ -101,8 +101,10 @@ figures.masks(
 # With R, G, B as 0, 1, 2, for an output feature $k$ and an input feature $j$:
 #
 # $$M_{(0,0)}[j, k] = \begin{cases} 1 \text{ if } \operatorname{colour}(k) > \operatorname{colour}(j) &
-#   \text{mask A}\\ 1 \text{ if } \operatorname{colour}(k) \ge \operatorname{colour}(j) &
-#   \text{mask B.}\end{cases}$$
+#   \text{mask A,}\\ 1 \text{ if } \operatorname{colour}(k) \ge \operatorname{colour}(j) &
+#   \text{mask B,}\end{cases}$$
+#
+# and 0 otherwise.
 #
 # Mind the order. Features are row vectors and a product is $x K$, so in the *array* the input comes
 # first, $[j, k]$. The *table* above, as is usual, has a row for each output: it is the transpose,
@@ -460,11 +462,11 @@ check.input_gradient(input_gradient)
 # %% [markdown]
 # ## Where in a network
 #
-# The masked convolutions of Table 1 are this one layer in other sizes. At the entrance of all
-# networks stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3 before
-# the states of the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM, and
-# 1×1 wherever features are only mixed. What runs from state to state has no mask: it reads finished
-# rows or diagonals alone.
+# The masked convolutions of the paper's Table 1 are this one layer in other sizes. At the entrance
+# of all networks stands 7×7 with mask A. After it comes mask B: 3×3 in the PixelCNN's blocks, 1×3
+# before the states of the Row LSTM (the paper writes 3×1), 1×1 before those of the Diagonal BiLSTM,
+# and 1×1 wherever features are only mixed. What runs from state to state has no mask: it reads
+# finished rows or diagonals alone.
 #
 # What does a trained network make of the taps that mask A leaves? Here are the first layers of
 # three networks that the package carries, all trained on the paper's MNIST: how large the weights
@@ -486,15 +488,16 @@ hundredths = {kind: 100 * np.abs(kernels).mean(axis=2) for kind, kernels in firs
 figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 
 # %% [markdown]
-# The pixel to the left weighs most, and mostly what is near weighs more than what is far. That was
-# to be expected: strokes go on. But look at the right end of the row above. In the PixelCNN and in
-# the Row LSTM the last tap, three columns away, weighs more than the one right above the pixel. It
-# is the only way in for what lies there: no later layer of these two gets further to the right in
-# that row ([04](04_pixelcnn.ipynb) and [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM
-# later layers do, and there the last tap weighs less than those before it.
+# The pixel to the left weighs most (in the PixelCNN it shares the first place), and what lies two
+# or three rows up weighs little. That was to be expected: strokes go on. But look at the right end
+# of the row above. In the PixelCNN and in the Row LSTM the last tap, three columns away, weighs
+# more than the one right above the pixel. It is the only way in for what lies there: no later layer
+# of these two gets further to the right in that row ([04](04_pixelcnn.ipynb) and
+# [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM later layers do, and there the last tap
+# weighs less than those before it.
 #
 # A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96,
-# each under its number.
+# each under its number. What lies on violet is added, what lies on orange taken away.
 
 # %%
 kernels = first["PixelCNN"]
@@ -505,8 +508,9 @@ figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=6, pixe
 # Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the right, to where a
 # stroke would come down from. 3 adds up the three pixels to the left: *is there a stroke?* 52 takes
 # the two farther ones of these away from the nearest: *has it just begun?* 45 weighs the end of the
-# row above against the left neighbour. What follows in the network is made of such answers. What
-# all layers of another network together look at was the last picture of [00](00_tour.ipynb).
+# row above against the left neighbour. What does 87 ask? That one is yours. What follows in the
+# network is made of such answers. What all layers of another network together look at was the last
+# picture of [00](00_tour.ipynb).
 
 # %% [markdown]
 # ## What to take away

@@ -44,9 +44,9 @@ figures.you_are_here("04")
 # %% [markdown]
 # ## The idea
 #
-# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM has to
-# wait for row 1, in training as well. A convolution waits for nothing. All its outputs can be
-# computed side by side, on as many processors as there are.
+# The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM
+# ([05](05_row_lstm.ipynb)) has to wait for row 1, in training as well. A convolution waits for
+# nothing. All its outputs can be computed side by side, on as many processors as there are.
 #
 # So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees
 # three rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange
@@ -101,10 +101,11 @@ figures.field_growing(
 # Each layer is a *residual* block (Figure 5, left): what it computes is added to its own input. The
 # map that runs through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
 #
-# $$u = \operatorname{ReLU}(x)\,K^{down} + b^{down}, \qquad
-#   z = K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},$$
-#
-# $$a = \operatorname{ReLU}(z), \qquad y = x + a\,K^{up} + b^{up}.$$
+# $$\begin{aligned}
+#   u &= \operatorname{ReLU}(x)\,K^{down} + b^{down},\\
+#   z &= K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},\\
+#   a &= \operatorname{ReLU}(z),\\
+#   y &= x + a\,K^{up} + b^{up}. \end{aligned}$$
 #
 # $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
 # $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1,
@@ -226,9 +227,10 @@ course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 # its right a wedge stays unseen, which begins four columns away, and more blocks do not help.
 #
 # The reason is in the masks. Follow a path from the prediction back to a pixel of the image, one
-# move in each layer. **Within a row, a move goes to the left or stays.** The only way to get one
-# column further to the right is to go up by one row at the same time. So a 3×3 layer that gains a
-# column also leaves a row, and to what lay on the right in that row no path comes back.
+# move in each layer. **Within a row, a move goes to the left or stays.** In a 3×3 layer the only
+# way to get one column further to the right is to go up by one row at the same time. So a layer
+# that gains a column also leaves a row, and to what lay on the right in that row no path comes
+# back.
 #
 # Put it in numbers. To get to the row that is $d$ rows up (here $d$ is a number, no gradient), the
 # path climbs $d$ rows in all. In the 7×7 layer it has to climb at least one of these to go to the
@@ -338,10 +340,10 @@ figures.Table(
 )
 
 # %% [markdown]
-# Up to three columns it finds the rule, and is within a nat of the best possible. From four on it
-# stays with the coin, and no training and no depth would change that: all that it sees is
-# independent of what it has to predict. The Diagonal BiLSTM sees the pixel in question, but for
-# one: the last pixel of the row above, which it never sees from more than three columns away
+# Up to three columns the PixelCNN finds the rule, and is within a nat of the best possible. From
+# four on it stays with the coin, and no training and no depth would change that: all that it sees
+# is independent of what it has to predict. The Diagonal BiLSTM sees every pixel that is copied but
+# one: the last pixel of the upper row, which it never sees from more than three columns away
 # ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
 # that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within a
 # hundredth of a nat of that.
@@ -595,9 +597,10 @@ print("all pixels at once and one by one agree, forwards and backwards:", M.sum(
 # 1×1 convolution, twice, before the softmax or sigmoid. Here these are two hidden layers, and one
 # more pair makes the logit:
 #
-# $$t_1 = \operatorname{ReLU}(y)\,K^1 + b^1, \qquad t_2 = \operatorname{ReLU}(t_1)\,K^2 + b^2,$$
-#
-# $$\text{logit} = \operatorname{ReLU}(t_2)\,K^3 + b^3.$$
+# $$\begin{aligned}
+#   t_1 &= \operatorname{ReLU}(y)\,K^1 + b^1,\\
+#   t_2 &= \operatorname{ReLU}(t_1)\,K^2 + b^2,\\
+#   \text{logit} &= \operatorname{ReLU}(t_2)\,K^3 + b^3. \end{aligned}$$
 #
 # Why not read the logit off the trunk at once? What runs through the trunk is a *sum*, to which
 # every block has added, and a linear reading of a sum weighs each part by itself. The head can say
@@ -727,10 +730,10 @@ figures.lines(
 # %% [markdown]
 # The rules are rough (images are not independent numbers), and yet the curves do what they say:
 # with rules 1 and 2 the trunk grows about 160 times, with all three not even twice. Rule 1 alone
-# looks as good as all three, and is not. There each ReLU takes half of the squares and nothing
-# gives it back: after the three of a block an eighth is left. A block whispers, and a longer chain
-# would whisper more. With all three rules the chain is as loud at its end as at its beginning, and
-# only what it adds to the trunk is divided.
+# looks nearly as good as all three, and is not. There each ReLU takes half of the squares and
+# nothing gives it back: after the three of a block an eighth is left. A block whispers, and a
+# longer chain would whisper more. With all three rules the chain is as loud at its end as at its
+# beginning, and only what it adds to the trunk is divided.
 #
 # ## Exercise 4.4 · The first loss
 #

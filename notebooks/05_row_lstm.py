@@ -9,10 +9,10 @@
 # %% [markdown]
 # # 05 · Row LSTM: a memory that runs down the image
 #
-# **What you will do.** Train two small networks to remember one number, and see one of them fail.
-# Build the Row LSTM of §3.1 from equation (3), first as loops that you can read aloud, then with
-# the package's compiled layer. Derive its backward pass, row by row, check it against finite
-# differences, and let it draw beside a PixelCNN that was trained as long.
+# **What you will do.** Train small networks to remember one number, and see which of them cannot
+# learn it. Build the Row LSTM of §3.1 from equation (3), first as loops that you can read aloud,
+# then with the package's compiled layer. Derive its backward pass, row by row, check it against
+# finite differences, and let it draw beside a PixelCNN that was trained as long.
 #
 # **What you will learn.** What gates are for; why one recurrent layer reaches the top of the image
 # when a convolution cannot; why what it sees has the shape of a triangle, and what the triangle
@@ -231,10 +231,11 @@ figures.rows_scanned(k=3)
 #
 # and the cell and the state of the pixel follow, with $\odot$ for the product entry by entry:
 #
-# $$c_{r,q} = f \odot c_{r-1,q} + i \odot g, \qquad h_{r,q} = o \odot \tanh(c_{r,q}) \tag{3}$$
+# $$\begin{aligned} c_{r,q} &= f \odot c_{r-1,q} + i \odot g, \cr
+#   h_{r,q} &= o \odot \tanh(c_{r,q}) \end{aligned} \tag{3}$$
 #
 # This is the cell of the toy, with the pixel above in place of the pixel before. As a picture, with
-# the number of features at the arrows:
+# the number of features at the arrows (o stands last there, so that no arrows cross):
 
 # %%
 figures.lstm_sketch()
@@ -246,7 +247,7 @@ figures.lstm_sketch()
 # in the recurrence, information moves sideways through $h$ alone.
 #
 # Row $-1$ does not exist. Its state is learned (§5.2): one vector $h_0$ and one $c_0$, the same at
-# every column.
+# every column. (They stand *above* row 0. The states of row 0 have two indices, $h_{0,q}$.)
 
 # %% [markdown]
 # ## Slowly
@@ -441,7 +442,8 @@ figures.lstm_sketch(back=True)
 #
 # $$do = dh \odot \tanh(c),$$
 #
-# $$dc = dh \odot o \odot (1 - \tanh^2(c)) + \left(\text{what row } r+1 \text{ sends back}\right).$$
+# $$\begin{aligned} dc = {}& dh \odot o \odot (1 - \tanh^2(c))\\
+#   &+ \left(\text{what row } r+1 \text{ sends back}\right). \end{aligned}$$
 #
 # **3. Through $c_r = f \odot c_{r-1} + i \odot g$.** Four factors, four shares:
 #
@@ -454,15 +456,16 @@ figures.lstm_sketch(back=True)
 # **4. Through the nonlinearities.** $\sigma' = \sigma(1-\sigma)$, and both derivatives can be
 # written with the gate's own value, so that $z$ need not be kept:
 #
-# $$dz = \left[\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\;
-#   dg \odot (1-g^2)\,\right].$$
+# $$\begin{aligned} dz = \bigl[\;& do \odot o(1-o),\;\; df \odot f(1-f),\\
+#   & di \odot i(1-i),\;\; dg \odot (1-g^2)\;\bigr]. \end{aligned}$$
 #
 # **5. Through the convolutions.** One term of the sum for $z_{r,q}$ is $h_{r-1,q+v} K^{ss}_v$, a
 # row vector times a matrix. For $z = aK$ we have $da = dz\,K^\top$ and $dK = a^\top dz$. A value
 # $h_{r-1,q'}$ was read by every pixel with $q + v = q'$, so all of these send something back:
 #
-# $$dh_{r-1,q'} \mathrel{+}= \sum_v dz_{r,q'-v}\, K^{ss\top}_v, \qquad
-#   dK^{ss}_v = \sum_{r,q} h_{r-1,q+v}^\top\, dz_{r,q}.$$
+# $$dh_{r-1,q'} \mathrel{+}= \sum_v dz_{r,q'-v}\, K^{ss\top}_v,$$
+#
+# $$dK^{ss}_v = \sum_{r,q} h_{r-1,q+v}^\top\, dz_{r,q}.$$
 #
 # Mind the sign: forward reads at $q+v$, backward collects from $q'-v$. The kernel is flipped. In
 # the same way $dx_{r,q'} = \sum_t dz_{r,q'-t} K^{is\top}_t$ and
@@ -612,8 +615,8 @@ check.one_row_back(one_row_back)
 #
 # Follow $dc$ upwards. From row to row it is multiplied by the forget gate and by nothing else:
 #
-# $$dc_{r-1} = dc_r \odot f_r + \dots \quad\Longrightarrow\quad
-#   dc_{r-d} = dc_r \odot f_r \odot f_{r-1} \odot \dots \odot f_{r-d+1} + \dots$$
+# $$\begin{aligned} dc_{r-1} &= dc_r \odot f_r + \dots, \quad\text{and so}\\
+#   dc_{r-d} &= dc_r \odot f_r \odot f_{r-1} \odot \dots \odot f_{r-d+1} + \dots \end{aligned}$$
 #
 # No matrix, no $\tanh'$: this is the road for which LSTMs were made. If $f$ is near 1, the bottom
 # row can teach the top row. If $f$ is 0.5, it cannot: $0.5^{27}$ is seven billionths.
@@ -751,10 +754,11 @@ figures.sheets(drawn, 2)
 
 # %% [markdown]
 # The Row LSTM is about half a nat better on test images, with two layers in place of four blocks.
-# Do the samples look better for it? Hardly. So small a share of eighteen nats cannot be seen in
-# sixteen images of 8×8 pixels; the likelihood, over all test images, sees it. It is one run of
-# each, and another seed moves such numbers too. [09](09_training_and_results.ipynb) measures what a
-# longer memory is worth on 28 rows.
+# On the training images it is the PixelCNN that is ahead, by a third of a nat: it knows more of
+# them by heart. Do the samples of the Row LSTM look better? Hardly. So small a share of eighteen
+# nats cannot be seen in sixteen images of 8×8 pixels; the likelihood, over all test images, sees
+# it. It is one run of each, and another seed moves such numbers too.
+# [09](09_training_and_results.ipynb) measures what a longer memory is worth on 28 rows.
 
 # %% [markdown]
 # ## What to take away

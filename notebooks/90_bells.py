@@ -104,7 +104,7 @@ check.bins(bins)
 #
 # - **A Gaussian** for every value of the neighbour, with its own mean and width.
 # - **A mixture** of four Gaussians around the neighbour's value: the widths are the same for all
-#   neighbours, the weights depend on the neighbour.
+#   neighbours, the weights depend on the neighbour. (The figures call it *four widths*.)
 # - **A free histogram** for every value of the neighbour: 256 numbers each, the softmax's way.
 
 
@@ -238,10 +238,10 @@ course.interactive(draw_learned, a=(0, 255), static=[{"a": 100}, {"a": 250}])
 # Other models of images give a *density*: a curve $f(y)$ over real numbers whose area is 1. Can its
 # $-\ln f$ be compared with a softmax's $-\ln p$?
 #
-# Not just so. Pixels are whole numbers, and a density may put a needle on each of them. A needle's
-# area is small and its height is not. Here a needle stands on each of the 256 values of red, as
-# large as the value is frequent. The thinner the needles, the better the score, although nothing is
-# learned:
+# Not just so. Pixels are whole numbers, and a density may put a needle on each of them, a very
+# narrow bell. The narrower it is, the higher it must be to keep its area. Here a needle stands on
+# each of the 256 values of red, and its area is how often the value occurs. The thinner the
+# needles, the better the score, although nothing is learned:
 
 # %%
 marginal = np.bincount(right, minlength=256) / len(right)
@@ -281,7 +281,8 @@ figures.Table(
 # inequality) the mean of $-\ln f$ over the bin is at least $-\ln$ of the mean of $f$. As the bin
 # has length 1, this mean is its mass:
 #
-# $$\int_0^1 -\ln f(v + u)\,du \;\ge\; -\ln \int_0^1 f(v + u)\,du = -\ln(\text{mass}).$$
+# $$\begin{aligned} \int_0^1 -\ln f(v + u)\,du &\ge -\ln \int_0^1 f(v + u)\,du\\
+#   &= -\ln(\text{mass}). \end{aligned}$$
 #
 # Here are both sides for Gaussians around the middle of a bin:
 
@@ -338,7 +339,9 @@ check.fair_bits(fair_bits)
 #   z_v = \ln \sum_k e^{\tau_{k,v}}.$$
 #
 # So $z_v$ is the logarithm of the sum of the heights, and a softmax turns the $z_v$ into
-# probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
+# probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$. (This is the gradient of
+# [02](02_softmax_pixels.ipynb) with other letters: there $k$ counted the values, here it counts the
+# bells.)
 #
 # **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
 # softmax, now over the bells: each gets its *share* of the value,
@@ -346,8 +349,8 @@ check.fair_bits(fair_bits)
 #
 # **2. The weight** is in $\tau_{k,v}$ for all values: $d\omega_k = \sum_v d\tau_{k,v}$.
 #
-# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls with the
-# mean: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
+# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls as the mean
+# grows: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
 # $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
@@ -433,7 +436,8 @@ figures.bars(costs, "bits per pixel, training", form="{:.3f}")
 
 # %% [markdown]
 # Look at two places: paper and ink at once is what a single bell cannot say. The best that it can
-# do is to lie flat. Two bells say both; five also follow the step at the end of the scale.
+# do is to lie flat. Two bells say both; five also follow the step at the upper end of the scale. At
+# place (2, 5) even five fall short of the bar at 0.
 
 
 # %%
@@ -474,7 +478,8 @@ check.mean_and_std(mean_and_std)
 #
 # - A prior is worth data: four widths know after 300 pairs what a free distribution learns from
 #   100,000.
-# - A free distribution has no ceiling: it ends at the histogram, whatever its shape.
+# - Nothing limits a free distribution but the data: with enough of them it ends at the histogram,
+#   whatever its shape.
 # - Each bell of a mixture gets its share of the gradient, $\rho_{k,v}\,dz_v$.
 # - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
 #   whole numbers themselves, and never on another scale.
@@ -489,7 +494,7 @@ check.mean_and_std(mean_and_std)
 #   network, the paper's rival.
 # - T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, *PixelCNN++* (2017,
 #   [arXiv:1701.05517](https://arxiv.org/abs/1701.05517)): a mixture of logistic bells in place of
-#   the softmax, trained by the gradient that is derived here.
+#   the softmax, trained by a gradient like the one derived here.
 # - L. Theis, A. van den Oord and M. Bethge, *A note on the evaluation of generative models* (2015,
 #   [arXiv:1511.01844](https://arxiv.org/abs/1511.01844)): densities, probabilities, and noise.
 #
