@@ -76,6 +76,10 @@ course.interactive(
 )
 
 # %% [markdown]
+# The second one. `aaaa` ends in an interval of $\left(\tfrac12\right)^4 = \tfrac1{16}$, which is four
+# bits. `bacb` ends in one of $\tfrac13 \cdot \tfrac12 \cdot \tfrac16 \cdot \tfrac13 = \tfrac1{108}$, which
+# is nearly seven: likely letters leave a wide interval.
+#
 # ## What the paper says (§5.1), and what it leaves to others
 #
 # The paper gives likelihoods in nats per image for MNIST and in bits per dimension for colour
@@ -345,7 +349,7 @@ figures.lines(
 )
 
 # %% [markdown]
-# A file may stop early. What is a shorter one? The decoder goes on with zeros, so that the first
+# What if only the beginning of the file arrives? The decoder goes on with zeros, so that the first
 # pixels are right and the rest is what the model makes of an arbitrary number: a plausible
 # digit that begins like ours. Below, the first bytes only.
 

@@ -502,7 +502,7 @@ print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} b
 # ## It draws
 #
 # Row by row, pixel by pixel. Nothing below row $r$ can matter to its logits, so the network is
-# shown the rows up to $r$ only: the same function, on a lower image.
+# shown the rows up to $r$ only: the same function, on an image of fewer rows.
 
 
 # %%
