@@ -202,7 +202,8 @@ course.interactive(
 )
 
 # %% [markdown]
-# The orange frame is the place of the small pixel in the large image. Each feature has a stamp of
+# The first panel is the small image, enlarged; the orange frame is the place of the small pixel in the
+# large one. Each feature has a stamp of
 # its own, and training decides what is on it. Stamps are $2f$ wide and begin $f$ apart, so two of them
 # lie on each row and on each column: four on a large pixel, but at the border.
 #

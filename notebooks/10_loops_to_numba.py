@@ -570,7 +570,8 @@ figures.Table(
 # %% [markdown]
 # Read it from the top. From step 2 to step 3 only the **calls** become fewer, and with them nearly
 # all of the time is gone. From 3a to 3b the masked taps are left out: a product with zero takes as
-# long as any other. Step 5 is step 2 without Python, but its 15,000 small products remain. Steps 6
+# long as any other. Step 5 is step 2 without Python, but its 15,000 small products remain, and it
+# stays far behind step 3. Steps 6
 # and 7 are one call and move the least that can be moved, and yet they are slower than step 3: what they
 # lack is **arithmetic**, many multiplications in one instruction, and few loads for each.
 # Step 8 has both, in plain Numba. On the machine of this page it draws level with step 4, but not with

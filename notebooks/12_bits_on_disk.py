@@ -234,7 +234,7 @@ print(f"{len(message):,} values, decoded without an error")
 print(f"-log2 p of the message: {entropy / 8:.1f} bytes; the file: {len(data)} bytes")
 
 # %% [markdown]
-# Two bits would be needed for each of four values if nothing were known of them; this took little
+# There are four values. If nothing were known of them, each would need two bits; here each took little
 # more than half a bit. A code that gives every value bits of its own, at least one, could not do it.
 #
 # The tests of a coder are random messages, and the odd ones: no value at all, values that are nearly
