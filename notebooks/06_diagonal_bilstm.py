@@ -557,8 +557,11 @@ course.interactive(draw_tensor, name=steps)
 #
 # $$dc_{r,q-1} \mathrel{+}= dc \odot f.$$
 #
-# **5. Through the nonlinearities.** As before,
-# $dz = [do \odot o(1-o),\; df \odot f(1-f),\; di \odot i(1-i),\; dg \odot (1-g^2)]$.
+# **5. Through the nonlinearities.** As before, and $dz$ is these four side by side:
+#
+# $$dz^o = do \odot o(1-o), \qquad dz^f = df \odot f(1-f),$$
+#
+# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2).$$
 #
 # **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$
 # and $h_{r,q-1}$ gets its share, and so does each matrix:

@@ -182,7 +182,11 @@ def scan(x, p, name):
 #
 # $$df = dc \odot c_{left}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
 #
-# $$dz = [\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\; dg \odot (1-g^2)\,].$$
+# $$dz^o = do \odot o(1-o), \qquad dz^f = df \odot f(1-f),$$
+#
+# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2).$$
+#
+# and $dz$ is the last four side by side.
 #
 # **4. Through $K^{ss}$.** The pair gets $dz\,K^{ss\top}$. Its right half goes to the same row of
 # column $t-1$. Its left half goes one row up, and from the top row to $h_0$.
