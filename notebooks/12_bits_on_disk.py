@@ -571,9 +571,9 @@ figures.sheet(both, 17, columns=2, title="written, and read back")
 # so it would guess the first pixel by luck; here that pixel has some ink.)
 #
 # It stops at the first pixel, and it must. To store an image, the decoder's questions have to have
-# answers that depend on what the decoder knows. The honest model passed the same test, one line
-# earlier: all its probabilities were computed in one pass over the *finished* image, decoded pixel by
-# pixel, and nothing went wrong. **To decode an image is to prove causality**, for every pixel of this
+# answers that depend on what the decoder knows. The honest model passed the same test, in the
+# first `assert` of the cell above: all its probabilities were computed in one pass over the *finished*
+# image, the file was decoded pixel by pixel, and nothing went wrong. **To decode an image is to prove causality**, for every pixel of this
 # image and as finely as the parts are cut.
 #
 # The cheat can be coded honestly, both ends asking with the pixel not yet filled in. Then it knows
