@@ -117,9 +117,8 @@ course.interactive(
 #
 # Three things are easily missed.
 #
-# *Two states come in, but one cell.* In the skewed map, time runs along the columns, and a cell
-# hands its memory on in its own skewed row. That is the horizontal neighbour's row. A cell with two
-# predecessors would need a rule to mix two memories, with a forget gate for each; here there is one
+# *Two states come in, but one cell.* In the skewed map, time runs from column to column, and a cell
+# hands its memory on in its own skewed row, to the horizontal neighbour. A cell with two predecessors would need a rule to mix two memories, with a forget gate for each; here there is one
 # forget gate and one predecessor. What comes from above comes through $h$ alone.
 #
 # *Two taps are enough.* In the Row LSTM a wider kernel widens the triangle. Here the field already
@@ -502,9 +501,9 @@ course.show(
 )
 
 # %% [markdown]
-# Compare the two cells, c. In the first the forget gate is open nearly everywhere, and what the
-# content gate adds piles up along each row, from left to right; in the second it piles up from
-# right to left. Each row begins anew, at its own end: that is the carried cell. What is
+# Compare the two cells, c. In the first the forget gate is open over most of each row, and what the
+# content gate adds piles up from left to right, until in the last columns the content changes its
+# sign. In the second it piles up from right to left. Each row begins anew, at its own end: that is the carried cell. What is
 # piled up differs from row to row, as the input and the $h$ from above decide.
 #
 # `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum.
@@ -558,8 +557,11 @@ course.interactive(draw_tensor, name=steps)
 #
 # $$dc_{r,q-1} \mathrel{+}= dc \odot f.$$
 #
-# **5. Through the nonlinearities.** As before,
-# $dz = [do \odot o(1-o),\; df \odot f(1-f),\; di \odot i(1-i),\; dg \odot (1-g^2)]$.
+# **5. Through the nonlinearities.** As before, and $dz$ is these four side by side:
+#
+# $$dz^o = do \odot o(1-o), \qquad dz^f = df \odot f(1-f),$$
+#
+# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2).$$
 #
 # **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$
 # and $h_{r,q-1}$ gets its share, and so does each matrix:
@@ -928,7 +930,7 @@ course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-
 
 # %% [markdown]
 # With a forget bias of 1, less than a hundredth along the row. Up the column each row leaves about
-# an eighth of what came, and sixteen eighths in a row are less than $10^{-14}$. A higher forget
+# an eighth of what came, and $(1/8)^{16}$ is less than $10^{-14}$. A higher forget
 # bias keeps the memory along the row and does nothing for the column. These are initial weights,
 # which training changes; and in a network the column is not the only way up, since the first
 # layer's kernel spans three rows and every further layer climbs again. Still, it is worth knowing

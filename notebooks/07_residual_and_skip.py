@@ -80,10 +80,10 @@ figures.lines(
 )
 
 # %% [markdown]
-# Going up, the signal shrinks at each layer, from a tenth to some millionths: the last layers hand
-# nearly the same numbers to the head for every image. Going down, the gradient shrinks as well, by four
-# powers of ten. The first layers hear next to nothing of what they should do better, and the last ones
-# have nothing to work with.
+# From left to right, the way up: the signal shrinks at each layer, from a tenth to some millionths.
+# The last layer hands nearly the same numbers to the head for every image. From right to left, the way
+# down: the gradient shrinks as well, by four powers of ten. The first layers hear next to nothing of
+# what they should do better, and the last ones have nothing to work with.
 #
 # It is no accident of one seed. A state is $h = o \odot \tanh(c)$ with $o$ around $\tfrac12$ and
 # $c$ small, so a layer hands on a fraction of what it reads; and a fraction to the twelfth power is
@@ -446,10 +446,10 @@ figures.Table(
 )
 
 # %% [markdown]
-# Two hundred thousand nats, where a coin has 44. An LSTM bounds what it adds, since $|h| < 1$; the
+# Two hundred thousand nats, where a coin costs 44. An LSTM bounds what it adds, since $|h| < 1$; the
 # PixelCNN's ReLUs bound nothing, and 64 blocks start out astronomically wrong. At 16 blocks little
 # is to be seen. There the trunk has grown as well, but the weights of the logits start small and
-# hide it. With the factor all networks start near a coin, at any depth. It is one number per block,
+# hide it. With the factor all networks start near a coin, at any depth. It is one factor,
 # it costs nothing, and `benchmarks/README.md` has what it is worth after training.
 #
 # ## Table 2, small
@@ -527,8 +527,8 @@ for better, worse in (("residual", "skip"), ("both", "residual")):
     print(f"    with the same seed in {wins} of {len(a)} cases; the two ranges {apart}")
 
 # %% [markdown]
-# Three seeds are not many. Where nothing is going on at all, three of three agree in one case of
-# four, so agreement alone proves little; ranges that lie apart say more, and ranges that overlap
+# Three seeds are not many. Where nothing is going on at all, all three still favour the same side in
+# one case of four, so agreement alone proves little; ranges that lie apart say more, and ranges that overlap
 # would say nothing. That the order is the paper's, too, makes it more credible. And it fits what
 # the unrolled sum said: beside residual connections, skips reach nothing new.
 #
@@ -585,7 +585,7 @@ figures.curves(dearer, "the layer that is left out", "nats more per image", heig
 # alone it is still a chain. Without its first layer nothing above it makes sense, and the result is
 # worse than a fair coin's 44 nats.
 #
-# What of the layers at the other end? One at a time, each of the last four costs about a nat or less.
+# What of the layers at the other end? One at a time, each of the last four costs about a nat, or less.
 # That does not mean that nobody would miss them. Left out together:
 
 # %%
@@ -600,10 +600,10 @@ figures.Table(
 )
 
 # %% [markdown]
-# Together the last four are worth about three to four nats in every network that has learnt something.
-# In the two of the figure that is more than their prices one by one add up to: each is spared easily
-# because the others are still there. With skips alone the first four are worth some five times as much
-# as the last four; with both connections it is not quite twice.
+# Together the last four are worth two to six nats in every network that has learnt something. In the
+# two of the figure that is more than their prices one by one add up to: each is spared easily because
+# the others are still there. With skips alone the first four are worth more than four times as much as
+# the last four; with both connections it is not quite twice.
 #
 # And with neither? There the first four can go: they say nothing about the digit. The last ones cannot,
 # for they tell where in the image a pixel lies.

@@ -47,7 +47,7 @@ figures.you_are_here("08")
 # to the bottom. If the first rows turn out as half of an ear and half of a wheel, the rest has to
 # be made to fit. The longer the image, the more such accidents.
 #
-# A person would sketch first. So let one network draw a small image, a few pixels far apart, and
+# A person would sketch first. So let one network draw a small image, a few pixels that lie far apart, and
 # let a second one draw the full image around them. When the second network begins, the large
 # decisions have been made, for the bottom as well as for the top; what is left is to fill in.
 #
@@ -202,7 +202,8 @@ course.interactive(
 )
 
 # %% [markdown]
-# The orange frame is the place of the small pixel in the large image. Each feature has a stamp of
+# The first panel is the small image, enlarged; the orange frame is the place of the small pixel in the
+# large one. Each feature has a stamp of
 # its own, and training decides what is on it. Stamps are $2f$ wide and begin $f$ apart, so two of them
 # lie on each row and on each column: four on a large pixel, but at the border.
 #
@@ -354,7 +355,7 @@ figures.given_fields(*reads, place, factor=2)
 # Now it reads the last row of the small image too: it knows what lies below before that is drawn. The
 # large image's field is as it was.
 #
-# This costs a tenth of the time, and is worth more than all else that we tried. With the same blocks,
+# This costs a tenth more time, and is worth more than all else that we tried. With the same blocks,
 # the exact nats of MNIST's validation images were 85.68 after the first epoch without such layers, and
 # 83.04 with four of them.
 #
@@ -658,8 +659,8 @@ figures.Table(
 # order is better; a network may find one easier to learn.
 #
 # Where network 1 sees only its neighbours in the sketch, two scales come out a little *worse* than one.
-# Where it looks around they come out a little better: it knows something of what lies below, which
-# nobody knows who goes from the top to the bottom. But these models have more than twice as many numbers,
+# Where it looks around they come out a little better: it knows something of what lies below, and who
+# goes from the top to the bottom cannot know that. But these models have more than twice as many numbers,
 # and it is one seed of each, so the table does not say that two scales are better. What they are meant
 # for is in the figures further down.
 #

@@ -317,9 +317,9 @@ course.interactive(
 
 # %% [markdown]
 # In both pictures plain descent soon hops about in the steep direction, and has covered a seventh
-# of its way along the flat one. The two others go equally fast in both. With the rate 0.1 RMSProp is
+# of its way along the flat one. The two others go equally fast along both directions. With the rate 0.1 RMSProp is
 # there after ten updates and then hops itself: a step's length does not shrink when the bottom is
-# near. Adam, which carries its momentum along, runs through the bottom, is thrown back, and settles
+# near. Adam is carried along by its average $m$. It runs through the bottom, is thrown back, and settles
 # after some forty. With a tenth of the rate they need ten times as long, and the level at which they
 # hop is ten times lower. (Adam's $v$ remembers the steep slopes of the beginning for a thousand
 # updates; RMSProp's $s$ forgets in twenty.)
@@ -329,7 +329,7 @@ course.interactive(
 # ## A schedule, and an average
 #
 # First long steps, then short ones: a **schedule**. The paper sets its rates by hand per data set,
-# as high as converges well, and prints none. A usual one goes from the full rate to zero along half a
+# as high as still converges well, and prints none. A usual one goes from the full rate to zero along half a
 # cosine, after some updates of *warm-up*, in which it grows.
 #
 # The other remedy for hopping is to look at the *middle* of the hops: a moving **average of the
@@ -495,7 +495,7 @@ def before_training(model, x):
 check.before_training(before_training)
 
 # %% [markdown]
-# ## SOAP in a screen
+# ## SOAP on one screen
 #
 # Adam gives each parameter a step of its own. That was the whole trick in the valley: one parameter
 # was steep, the other flat. Now **turn the valley** by an angle. The landscape is the same, only its
@@ -820,7 +820,8 @@ print(results.how_it_ended(name))
 results.curve(name)
 
 # %% [markdown]
-# (These minutes are by the clock on the wall, those of the tables above of one core's work. "Train" is
+# (The dashed line is the paper's 79.20 on test images. These minutes are by the clock on the wall, those
+# of the tables above of one core's work. "Train" is
 # the mean of some batches with the weights as they were; "valid" is the whole set with their
 # moving average, so it can lie lower.)
 #
@@ -886,8 +887,8 @@ course.show(*map(completions, results.of_each_kind()))
 # from.
 #
 # The last ones are pieces of two photographs, 16×16 pixels with 256 levels. Under a plain surface the
-# network goes on with that surface, in its hue. Under a texture it goes on with the right colours in
-# grains of about the right size. A pattern that repeats, as in the second line, it does not carry on,
+# network goes on with that surface, in its hue. Under a texture it draws grains of about the right size,
+# whose colours drift away from those above. A pattern that repeats, as in the second line, it does not carry on,
 # and no object takes shape. What it has learned of 4,000 such pieces is which colours lie beside which.
 #
 # ## Tables 5 and 6 (§5.6, §5.7): the paper's numbers

@@ -76,6 +76,10 @@ course.interactive(
 )
 
 # %% [markdown]
+# The second one. `aaaa` ends in an interval of $\left(\tfrac12\right)^4 = \tfrac1{16}$, which is four
+# bits. `bacb` ends in one of $\tfrac13 \cdot \tfrac12 \cdot \tfrac16 \cdot \tfrac13 = \tfrac1{108}$, which
+# is nearly seven: likely letters leave a wide interval.
+#
 # ## What the paper says (§5.1), and what it leaves to others
 #
 # The paper gives likelihoods in nats per image for MNIST and in bits per dimension for colour
@@ -230,7 +234,7 @@ print(f"{len(message):,} values, decoded without an error")
 print(f"-log2 p of the message: {entropy / 8:.1f} bytes; the file: {len(data)} bytes")
 
 # %% [markdown]
-# Two bits would be needed for each of four values if nothing were known of them; this took little
+# There are four values. If nothing were known of them, each would need two bits; here each took little
 # more than half a bit. A code that gives every value bits of its own, at least one, could not do it.
 #
 # The tests of a coder are random messages, and the odd ones: no value at all, values that are nearly
@@ -345,7 +349,7 @@ figures.lines(
 )
 
 # %% [markdown]
-# A file may stop early. What is a shorter one? The decoder goes on with zeros, so that the first
+# What if only the beginning of the file arrives? The decoder goes on with zeros, so that the first
 # pixels are right and the rest is what the model makes of an arbitrary number: a plausible
 # digit that begins like ours. Below, the first bytes only.
 
@@ -567,9 +571,9 @@ figures.sheet(both, 17, columns=2, title="written, and read back")
 # so it would guess the first pixel by luck; here that pixel has some ink.)
 #
 # It stops at the first pixel, and it must. To store an image, the decoder's questions have to have
-# answers that depend on what the decoder knows. The honest model passed the same test, one line
-# earlier: all its probabilities were computed in one pass over the *finished* image, decoded pixel by
-# pixel, and nothing went wrong. **To decode an image is to prove causality**, for every pixel of this
+# answers that depend on what the decoder knows. The honest model passed the same test, in the
+# first `assert` of the cell above: all its probabilities were computed in one pass over the *finished*
+# image, the file was decoded pixel by pixel, and nothing went wrong. **To decode an image is to prove causality**, for every pixel of this
 # image and as finely as the parts are cut.
 #
 # The cheat can be coded honestly, both ends asking with the pixel not yet filled in. Then it knows

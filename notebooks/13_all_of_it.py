@@ -182,7 +182,11 @@ def scan(x, p, name):
 #
 # $$df = dc \odot c_{left}, \qquad di = dc \odot g, \qquad dg = dc \odot i,$$
 #
-# $$dz = [\,do \odot o(1-o),\;\; df \odot f(1-f),\;\; di \odot i(1-i),\;\; dg \odot (1-g^2)\,].$$
+# $$dz^o = do \odot o(1-o), \qquad dz^f = df \odot f(1-f),$$
+#
+# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2).$$
+#
+# and $dz$ is the last four side by side.
 #
 # **4. Through $K^{ss}$.** The pair gets $dz\,K^{ss\top}$. Its right half goes to the same row of
 # column $t-1$. Its left half goes one row up, and from the top row to $h_0$.
@@ -502,7 +506,7 @@ print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} b
 # ## It draws
 #
 # Row by row, pixel by pixel. Nothing below row $r$ can matter to its logits, so the network is
-# shown the rows up to $r$ only: the same function, on a lower image.
+# shown the rows up to $r$ only: the same function, on an image of fewer rows.
 
 
 # %%
