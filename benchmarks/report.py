@@ -192,8 +192,7 @@ def markdown(result):
 
 def summary(result):
     """A row for each model at batch 16 and h = 16: README.md's."""
-    head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "JAX, ms", "times as fast",
-            "share of the cores' peak"]  # fmt: skip
+    head = ["model", "here, ms", "best PyTorch, ms", "times as fast", "JAX, ms", "times as fast"]
     rows = []
     for s in (s for s in result["steps"] if (s["h"], s["batch"]) == (16, 16)):
         here, best = s["contenders"]["ours"], s["contenders"][s["best_torch"]]
@@ -203,7 +202,6 @@ def summary(result):
                 f"{number(best['median'])} ({s['best_torch']})",
                 f"{s['ratio']['median']:.1f}",
                 peer(s, "jax"), f"{s['jax_ratio']['median']:.1f}" if "jax_ratio" in s else "–",
-                f"{here['share_of_peak']:.0%}",
             ]
         )  # fmt: skip
     return table(head, rows)
