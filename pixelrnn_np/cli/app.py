@@ -46,6 +46,8 @@ from .train import train
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # `train` writes to --out, all others to -o or --output; each takes the words of the other.
+    context_settings={"token_normalize_func": lambda word: "output" if word == "out" else word},
     help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, compress, check.",
 )  # fmt: skip
 app.command()(train)

@@ -177,8 +177,8 @@ class Trainer(Update, Records, State):
         Returns
         -------
         list of dict
-            The records, with the keys of `COLUMNS`. Losses are in nats per image, NaN where
-            there is none.
+            The records, with the keys step, epoch, images, seconds, cpu_seconds, lr, train and
+            valid. Losses are in nats per image, NaN where there is none.
 
         Raises
         ------
