@@ -62,7 +62,10 @@ def evaluate(
     limit: Annotated[int | None, option("number of images, drawn by seed 0", "all")] = None,
     threads: Threads = None,
 ):
-    """Measure nats per image and bits per dimension on a split, with three baselines."""
+    """Measure nats per image and bits per dimension on a split.
+
+    Beside them stand three baselines that know no neighbouring pixels.
+    """
     here = world()
     net, meta, name = open_model(run, pretrained)
     say_if_compiling()
@@ -114,7 +117,7 @@ def pretrained(
         str | None, typer.Argument(help="print this model's card", show_default=False)
     ] = None,
 ):
-    """List the trained weights of the package, or print the card of one of them."""
+    """List the trained weights of the package, or print a card."""
     if name is None:
         print(shipped.table())
     else:
@@ -126,7 +129,10 @@ def check(
     model: Annotated[str, typer.Option(help=" | ".join(MODELS))] = "diagonal_bilstm",
     seed: Annotated[int, typer.Option(help="of weights and images")] = 0,
 ):
-    """Check a model's gradients, causality and normalisation on small images."""
+    """Check a model's gradients, causality and normalisation.
+
+    It has random weights and small images.
+    """
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
     if launched()[0]:
