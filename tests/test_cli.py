@@ -290,6 +290,15 @@ def test_help(call, command):
                               f"[default: {value}]") < 120  # fmt: skip
 
 
+@pytest.mark.parametrize("word", ["-o", "--output", "--out"])
+def test_every_command_takes_every_word_for_what_it_writes(call, trained, tmp_path, word):
+    picture, run = tmp_path / "a.png", tmp_path / "run"
+    assert call("sample", trained, "-n", 1, "--quiet", word, picture)[0] == 0
+    assert call("train", word, run, *TINY, "--epochs", 1, "--samples", 0, "--quiet")[0] == 0
+    assert picture.exists() and (run / CHECKPOINT).exists()
+    assert "-o, --output" in call("sample", "--help")[1] and "--out " in call("train", "--help")[1]
+
+
 def test_no_words_show_the_help(call):
     code, shown, said = call()
     assert (code, said) == (0, "") and call("--help") == (0, shown, "")

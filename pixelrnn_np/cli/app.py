@@ -46,6 +46,8 @@ from .train import train
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # `train` writes to --out, all others to -o or --output; each takes the words of the other.
+    context_settings={"token_normalize_func": lambda word: "output" if word == "out" else word},
     help="Pixel Recurrent Neural Networks in NumPy: train, evaluate, draw, compress, check.",
 )  # fmt: skip
 app.command()(train)
@@ -60,7 +62,10 @@ def evaluate(
     limit: Annotated[int | None, option("number of images, drawn by seed 0", "all")] = None,
     threads: Threads = None,
 ):
-    """Measure nats per image and bits per dimension on a split, with three baselines."""
+    """Measure nats per image and bits per dimension on a split.
+
+    Beside them stand three baselines that know no neighbouring pixels.
+    """
     here = world()
     net, meta, name = open_model(run, pretrained)
     say_if_compiling()
@@ -112,7 +117,7 @@ def pretrained(
         str | None, typer.Argument(help="print this model's card", show_default=False)
     ] = None,
 ):
-    """List the trained weights of the package, or print the card of one of them."""
+    """List the trained weights of the package, or print a card."""
     if name is None:
         print(shipped.table())
     else:
@@ -124,7 +129,10 @@ def check(
     model: Annotated[str, typer.Option(help=" | ".join(MODELS))] = "diagonal_bilstm",
     seed: Annotated[int, typer.Option(help="of weights and images")] = 0,
 ):
-    """Check a model's gradients, causality and normalisation on small images."""
+    """Check a model's gradients, causality and normalisation.
+
+    It has random weights and small images.
+    """
     check_int("seed", seed, 0, 2**63)
     choose("--model", model, tuple(MODELS))
     if launched()[0]:

@@ -21,7 +21,10 @@ def data(
     grey: Grey = False,
     valid_share: ValidShare = None,
 ):  # fmt: skip
-    """List the data sets and where they are, or fetch and verify one."""
+    """List the data sets, or fetch and verify one.
+
+    The list says where on this machine they are.
+    """
     if not world().first:
         return
     if name is None:

@@ -28,11 +28,11 @@ def page(
     data: Data = None,
     quiet: Quiet = False,
 ):
-    """Write a page on which one draws the beginning of an image, and the model the rest.
+    """Write a page on which you draw half, and the model the rest.
 
-    One file with the weights and a sampler in JavaScript: it needs no server and no network. It
-    takes models of one network and one channel. The page offers test images to start from; where
-    the data set is not at hand, images that the model draws.
+    The page is one file with the weights and a sampler in JavaScript. It needs no server and no
+    network. It takes models of one network and one channel. It offers test images to start from;
+    where the data set is not at hand, images that the model draws.
     """
     net, meta, name = open_model(run, pretrained)
     if not world().first:

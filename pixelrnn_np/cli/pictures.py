@@ -80,11 +80,12 @@ def complete(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Keep a part of test images, or of --image, and draw the rest, as in the paper's Figure 1.
+    """Keep a part of images and draw the rest: the paper's Figure 1.
 
-    A pixel is drawn given the pixels above it and to its left. Known pixels below a hole do not
-    steer what fills it. A picture is read as a viewer shows it, on white where it is transparent.
-    The digits of the data sets are light on dark. For dark ink on light paper, add --invert.
+    The images are test images, or --image. A pixel is drawn given the pixels above it and to its
+    left. Known pixels below a hole do not steer what fills it. A picture is read as a viewer shows
+    it, on white where it is transparent. The digits of the data sets are light on dark. For dark
+    ink on light paper, add --invert.
     """
     here = world()
     net, meta, name = open_model(run, pretrained)
@@ -136,7 +137,7 @@ def animate(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Show images as they are drawn, row by row: a GIF, or a page with a player."""
+    """Show images as they are drawn: a GIF, or a page that plays."""
     net, *_ = open_model(run, pretrained)
     if not world().first:
         return
@@ -166,7 +167,10 @@ def explain(
     threads: Threads = None,
     quiet: Quiet = False,
 ):
-    """Draw where test images cost nats, and what the prediction of one pixel depends on."""
+    """Draw where images cost nats, and what one pixel depends on.
+
+    The images are test images. What a pixel depends on is measured by the gradient of its logits.
+    """
     net, meta, name = open_model(run, pretrained)
     if not world().first:
         return

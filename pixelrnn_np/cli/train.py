@@ -35,7 +35,7 @@ from .spread import check_alike, shares
 
 
 def train(
-    out: Annotated[Path, option("folder of the run, created if missing")],
+    out: Annotated[Path, option("folder of the run, created if missing", None, "-o", "--out")],
     model: Annotated[str | None, option(" | ".join(MODELS), "diagonal_bilstm")] = None,
     data: Annotated[
         str | None,

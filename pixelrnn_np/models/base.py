@@ -22,8 +22,9 @@ SHARD_PIXELS = 4 * 28 * 28  # of one shard; benchmarks/README.md says why
 class Model(Nats, Trainable, Description, Vector):
     """A layer of layers from images to logits, and its likelihood.
 
-    A subclass sets `name`, builds its layers and calls `_finish`; it implements `forward_scaled`
-    and `backward`. `config` holds the arguments from which `build_model` makes it again.
+    `build_model`, `load` and `load_pretrained` return one. `config` holds the arguments from which
+    `build_model` makes it again. A subclass sets `name`, builds its layers and calls `_finish`; it
+    implements `forward_scaled` and `backward`.
     """
 
     name = None

@@ -93,7 +93,7 @@ def pretrained_card(name: str) -> dict:
           included, on the machines of `sessions`; None or missing: not recorded
         - run: the same of the whole run
         - nats, standard_error, bits_per_dim: of valid and test, and of train on as many images
-          as valid has, the first of a seed-0 permutation (older cards lack it)
+          as valid has, the first of a seed-0 permutation
         - bound: whether the nats are an upper bound
         - first: nats of the first images of test
         - falling: how many nats validation fell in the last tenth of the run; None: too few

@@ -94,8 +94,20 @@ class Record(Mapping):
         """Writes the record of the first image as one HTML page to step through both passes.
 
         Each tensor is a heat map beside its gradient, with the equation and the line of the package
-        that gives it. Raises ValueError for a path that does not end in .html, and for a record too
-        large for a page (then `under("blocks.0")` is a part of it); OSError as a file does.
+        that gives it.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write; its name ends in .html.
+
+        Raises
+        ------
+        ValueError
+            The name has another ending, or the record is too large for a page: then
+            `record.under("blocks.0").to_html(path)` writes a part of it.
+        OSError
+            The file cannot be written.
         """
         if as_path(path).suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"{path}: name a file that ends in .html")
