@@ -38,6 +38,16 @@ def test_words_stay_within_boxes_and_figures(name):
             assert box.x0 - 1 < found.x0 and found.x1 < box.x1 + 1, text.get_text()
 
 
+def test_names_of_columns_are_apart():
+    """The names of notebook 11's tests, in its grid of verdicts."""
+    names = ("gradient", "perturbation", "sum", "finite differences", "twin", "field", "zeros")
+    figure = figures.verdicts({"masked once, before training": dict.fromkeys(names, True)})
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 + 6 < right.x0
+
+
 def test_a_figure_is_as_wide_as_a_page_shows():
     figure = figures.lines({"a": ([1, 2], [3, 4])}, "x", "y")
     assert round(figure.get_figwidth() * figure.dpi) == round(WIDTH * DPI) <= 760

@@ -91,7 +91,7 @@ def conditional_sketch(back=False):
             plan.arrow(a, b, back=True)
         for k, x in enumerate(columns, 1):
             plan.arrow(f"layer{k}", f"K{k}", back=True)
-            plan.say(x + 0.8, 1.75, f"$dz_{k}$", 10, CURRENT)
+            plan.say(x + 0.8, 1.75, f"$dz^{{({k})}}$", 10, CURRENT)
         plan.arrow("K1", "e", back=True)
         plan.say(10.85, 3.7, "(1)")
         plan.corner([(13.6, 3.25), (13.6, 4.6)], "e", CURRENT, back=True)

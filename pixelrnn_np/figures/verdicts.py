@@ -31,6 +31,7 @@ def verdicts(results, splits=()):
     axes.set_yticks(range(len(rows)), rows)
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=9)
+    axes.tick_params(axis="x", labelsize=8)  # the longest name is as wide as its column
     figure.alt = " ".join(_told(row, results[row]) for row in rows)
     return figure
 
