@@ -561,7 +561,7 @@ inked = test[int(np.argmax(test[:, 0, 0, 0])), ..., 0].copy()
 inked[0, 0] = max(inked[0, 0], 9)  # some ink in the very first pixel
 short = compress_with_the_image(inked, peeks)
 back = decompress(short, peeks)
-print(f"written: {len(short)} bytes; the first pixel is {inked[0, 0]}, decoded as {back[0, 0]}")
+print(f"bytes written: {len(short)}; the first pixel is {inked[0, 0]}, decoded as {back[0, 0]}")
 print(f"first wrong pixel: {first_wrong(inked, back)}")
 both = np.stack([inked, back])[..., None]
 figures.sheet(both, 17, columns=2, title="written, and read back")

@@ -78,6 +78,8 @@ def test_curves_that_end_elsewhere_have_a_legend():
 
 def test_labels_move_no_further_than_they_must():
     assert spread([("a", 0.1, 0.1), ("b", 0.5, 0.1)]) == pytest.approx({"a": 0.1, "b": 0.5})
+    low = spread([("a", 0.0, 0.1), ("b", 0.02, 0.1), ("c", 0.03, 0.1), ("d", 1.0, 0.1)])
+    assert low == pytest.approx({"a": 0.05, "b": 0.15, "c": 0.25, "d": 0.95})
     found = spread([("a", 0.5, 0.1), ("b", 0.5, 0.1), ("c", 0.9, 0.1)])
     assert found["b"] - found["a"] == pytest.approx(0.1)
     assert (found["a"] + found["b"]) / 2 == pytest.approx(0.5) and found["c"] == 0.9

@@ -68,17 +68,26 @@ def _name_ends(axes, ends, levels, colours):
         to_axes = axes.transData + axes.transAxes.inverted()
         height = to_axes.transform((axes.get_xlim()[1], y))[1]
         places.append((label, min(max(height, 0.0), 1.0), line * (shown[label].count("\n") + 1)))
-    for label, height in spread(places).items():
-        axes.annotate(shown[label], (1, height), xycoords="axes fraction", xytext=(6, 0),
+    found = spread(places)
+    for label, end, _ in places:
+        colour = colours.get(label, QUIET)
+        if abs(found[label] - end) > line / 2:  # moved: a thin line leads to it
+            axes.plot([1, 1.012], [end, found[label]], transform=axes.transAxes, color=colour,
+                      linewidth=0.8, clip_on=False, scalex=False, scaley=False,
+                      label="_leader")  # fmt: skip
+        axes.annotate(shown[label], (1, found[label]), xycoords="axes fraction", xytext=(8, 0),
                       textcoords="offset points", va="center", ha="left", fontsize=9.5,
-                      color=colours.get(label, QUIET), linespacing=1.05)  # fmt: skip
+                      color=colour, linespacing=1.05)  # fmt: skip
 
 
 def spread(places):
-    """Heights of labels [(label, height, size)] moved as little as keeps them apart: {label: …}."""
+    """Heights of labels [(label, height, size)] moved as little as keeps them apart: {label: …}.
+
+    They stay between 0 and 1, if there is room.
+    """
     groups = []  # of neighbours that touch: (middle, size, members)
     for label, height, size in sorted(places, key=lambda place: place[1]):
-        groups.append([height, size, [(label, size)], [height]])
+        groups.append([_inside(height, size), size, [(label, size)], [height]])
         while len(groups) > 1 and (
             groups[-1][0] - groups[-2][0] < (groups[-1][1] + groups[-2][1]) / 2
         ):
@@ -86,13 +95,17 @@ def spread(places):
             groups[-1][1] += size
             groups[-1][2] += members
             groups[-1][3] += heights
-            groups[-1][0] = float(np.mean(groups[-1][3]))
+            groups[-1][0] = _inside(float(np.mean(groups[-1][3])), groups[-1][1])
     found = {}
     for middle, size, members, _ in groups:
         at = middle - size / 2
         for label, own in members:
             found[label], at = at + own / 2, at + own
     return found
+
+
+def _inside(middle, size):
+    return max(min(middle, 1 - size / 2), size / 2)
 
 
 def plain_numbers(axis):
