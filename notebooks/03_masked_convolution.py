@@ -329,9 +329,10 @@ check.stack_table(stack_table)
 # ([02b](02b_networks_in_ten_minutes.ipynb)), so over all of them
 # $d\hat K_t = \sum_p x_{p+t}^\top\, dy_p$.
 #
-# **3. The input.** A pixel $p'$ was read by every $p$ with $p + t = p'$. For one product
-# $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$. Forward reads at $p+t$,
-# backward collects from $p'-t$: the same kernel, flipped and transposed.
+# **3. The input.** A pixel $p'$ was read by every $p$ of the image with $p + t = p'$. For one product
+# $dx = dy\,\hat K^\top$, so $dx_{p'} = \sum_t dy_{p'-t}\,\hat K_t^\top$, where $dy$ is zero outside
+# the image: nobody reads from there. Forward reads at $p+t$, backward collects from $p'-t$: the
+# same kernel, flipped and transposed.
 #
 # **4. The mask.** $\hat K = K \odot M$ entry by entry, hence $dK = d\hat K \odot M$: a weight that
 # is masked gets no gradient, and training never moves it.
@@ -403,7 +404,8 @@ course.errors(errors, {"x": x, "K": K, "b": b})
 # A kernel of one feature, 3×3, with mask A, masked when it is made. Its task is the one that every
 # model here has: from a digit, predict that digit, each pixel from earlier ones. 200 steps of
 # gradient descent on half the squared error follow, once without step 4 (the gradient is $dK$) and
-# once with it ($dK \odot M$).
+# once with it ($dK \odot M$). Guess before you look: without step 4, which of the nine weights is
+# the largest in the end, and how large is the error?
 
 # %%
 picture = pr.load_data("digits", "train")[10] / 16
@@ -471,7 +473,7 @@ check.input_gradient(input_gradient)
 # What does a trained network make of the taps that mask A leaves? Here are the first layers of
 # three networks that the package carries, all trained on the paper's MNIST: how large the weights
 # are at each tap, on average over all features, in hundredths. The three rows below are hidden, and
-# not shown.
+# not shown. Guess first: which tap weighs most?
 
 # %%
 networks = {
@@ -502,7 +504,7 @@ figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 # %%
 kernels = first["PixelCNN"]
 largest = np.argsort(-(kernels**2).sum(axis=(0, 1)))[:6]
-figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=6, pixel=(3, 3))
+figures.feature_maps({f"{k}": kernels[..., k] for k in largest}, columns=3, pixel=(3, 3))
 
 # %% [markdown]
 # Kernel 86 reads the left neighbour and hardly anything else. 82 looks up to the right, to where a

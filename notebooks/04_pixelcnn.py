@@ -9,19 +9,21 @@
 # %% [markdown]
 # # 04 · PixelCNN: many small windows, and one blind spot
 #
-# **What you will do.** Build the residual block of §3.5 from masked convolutions and derive its
-# backward pass. Find out what a stack of blocks sees and what it never will. Then build a whole
-# PixelCNN of your own, train it on digits, and let it draw.
+# **What you will do.** Find out what a stack of masked convolutions sees and what it never will.
+# Then build the residual block of §3.5, derive its backward pass, and make of it a whole PixelCNN
+# of your own that you train on digits and that draws.
 #
 # **What you will learn.** How a field of view grows with depth; why a wedge up and to the right
 # stays unseen at any depth, and what that costs; why there is no pooling; what a head is for; how
-# large weights should be before training; what a PixelCNN has over the recurrent networks (all
-# pixels at once, in training) and what it has not (neither is drawing any faster, nor does it see
-# the whole *context* of a pixel, all pixels before it).
+# large weights should be before training; what a PixelCNN has over the recurrent networks, and what
+# it has not.
 #
 # **What you need.** Masked convolutions and their gradient ([03](03_masked_convolution.ipynb)), the
 # nats of a coin ([01](01_pixel_by_pixel.ipynb)), and NumPy. Nothing here needs the internet or more
 # than two minutes.
+#
+# This page is two lessons, and between them is a place to rest. Part 1 is about what the network
+# sees. It needs no gradient by hand and has the surprise. In part 2 you build.
 
 # %%
 import numpy as np
@@ -42,19 +44,22 @@ one_core = threadpool_limits(1)  # matrices as small as these are multiplied fas
 figures.you_are_here("04")
 
 # %% [markdown]
-# ## The idea
+# ## Part 1 · What a PixelCNN sees
+#
+# ### The idea
 #
 # The recurrent networks of this paper see far, and pay for it in time: row 2 of a Row LSTM
 # ([05](05_row_lstm.ipynb)) has to wait for row 1, in training as well. A convolution waits for
 # nothing. All its outputs can be computed side by side, on as many processors as there are.
 #
 # So drop the recurrence. Take masked convolutions only, and stack them. The first one, of 7×7, sees
-# three rows up, and each one of 3×3 after it a row more. The field of view has an end, in exchange
-# for speed: this is the PixelCNN.
+# three rows up. After it come *blocks*, each with one convolution of 3×3, which sees a row more.
+# The field of view has an end, in exchange for speed: this is the PixelCNN.
 #
 # What the field looks like follows from the masks alone. Walk backwards: an output reads the
 # offsets that its mask leaves, each of these was made from the offsets of the layer below, and so
-# on down to the image.
+# on down to the image. Here is the field as it grows, a block at a time. A number says with which
+# block a pixel came into view; 0 is the 7×7 alone.
 
 
 # %%
@@ -78,114 +83,21 @@ def reach(row, column, blocks, height, width):
     return found
 
 
-figures.fields({f"{n} blocks": reach(11, 10, n, 13, 21) for n in (0, 2, 6)}, (11, 10), places=True)
-
-# %% [markdown]
-# The same, a block at a time. A number says with which block a pixel came into view; 0 is the 7×7
-# alone.
-
-# %%
 figures.field_growing(
     {f"{n} block{'s' * (n != 1)} and the 7×7": reach(11, 10, n, 13, 21) for n in range(9)}, (11, 10)
 )
 
 # %% [markdown]
-# ## What the paper says (§3.5; Figure 4, left; Figure 5, left)
+# ### What the paper says (§3.5; Figure 4, left)
 #
 # A PixelCNN is a 7×7 convolution with mask A, then a number of layers with 3×3 convolutions and
 # mask B, then a *head* of 1×1 convolutions, as in all three kinds of network. Nothing is pooled:
 # the map has the size of the image from the first layer to the last. Its field of view is large but
 # bounded, and in training and evaluation all positions are computed in parallel. For CIFAR-10 the
-# paper takes 15 layers with $h = 128$.
+# paper takes 15 layers with $h = 128$. (These can be counted in more than one way; this project
+# takes 15 blocks.)
 #
-# Each layer is a *residual* block (Figure 5, left): what it computes is added to its own input. The
-# map that runs through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
-#
-# $$\begin{aligned}
-#   u &= \operatorname{ReLU}(x)\,K^{down} + b^{down},\\
-#   z &= K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},\\
-#   a &= \operatorname{ReLU}(z),\\
-#   y &= x + a\,K^{up} + b^{up}. \end{aligned}$$
-#
-# $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
-# $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1,
-# $K^{conv}$ is 3×3, and all have mask B. (In a block $u$ and $z$ are maps. The $z$ of a loss,
-# further below, is a logit, and the `u` of a drawing is a random number, as in the notebooks
-# before.) The 1×1 convolutions make the costly one cheap: a 3×3 from $2h$ to $2h$ features would
-# have four times as many weights as one from $h$ to $h$.
-#
-# Easily missed: the 1×1 convolutions look at one pixel only, and yet with three colours they need
-# their mask, or G tells R what it knows. And the paper's "15 layers" can be counted in more than
-# one way; this project takes 15 blocks.
-
-# %%
-figures.conv_block()
-
-# %% [markdown]
-# ## Slowly
-#
-# The masked convolution of [03](03_masked_convolution.ipynb), tap by tap, and the block around it.
-# `K` is masked already.
-
-
-# %%
-def windows(r, q, size, H, W):
-    """Pairs of places (row, column): a tap of the kernel, the pixel of the image under it."""
-    for tap in np.ndindex(size, size):
-        row, column = r + tap[0] - size // 2, q + tap[1] - size // 2
-        if 0 <= row < H and 0 <= column < W:
-            yield tap, (row, column)
-
-
-def conv(x, K, b):
-    """One image x (H, W, in), masked K (size, size, in, out) → (H, W, out)."""
-    H, W, _ = x.shape
-    y = np.tile(b, (H, W, 1))
-    for r, q in np.ndindex(H, W):
-        for tap, pixel in windows(r, q, len(K), H, W):
-            y[r, q] += x[pixel] @ K[tap]
-    return y
-
-
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def block_slow(x, p):
-    """Figure 5, left: x (H, W, 2h) → y, and what backward needs; p: kernels and biases."""
-    u = conv(relu(x), p["down.K"], p["down.b"])
-    z = conv(relu(u), p["conv.K"], p["conv.b"])
-    a = relu(z)
-    y = x + conv(a, p["up.K"], p["up.b"])
-    return y, (x, u, z, a)
-
-
-# %% [markdown]
-# ## Fast
-#
-# `ConvBlock` in `pixelrnn_np/layers/residual.py` does the same. Its other parts, the skip
-# connection ([07](07_residual_and_skip.ipynb)) and given features ([08](08_multi_scale.ipynb)), are
-# left out here. Three colours, four features inside and eight outside, and random biases:
-
-# %%
-block = ConvBlock(
-    feature_groups(4, 3), feature_groups(8, 3), rng, skip=False, depth=1, dtype="float64"
-)
-gradcheck.randomise(block, rng)
-masked = {
-    name: a * block.children[name[:-2]].mask if name.endswith(".K") else a
-    for name, a in block.params.items()
-}
-
-x = rng.standard_normal((2, 5, 6, 8))
-(y, _), cache = block.forward((x, None))
-slow = [block_slow(image, masked) for image in x]
-for image, (result, _) in zip(y, slow, strict=True):
-    assert np.allclose(image, result, rtol=0, atol=1e-12)
-print("slow and fast agree; largest difference:", f"{np.abs(y[1] - slow[1][0]).max():.0e}")
-
-# %% [markdown]
-# ## What it sees
+# ### What it sees
 #
 # `reach` above counted steps on paper. A network can be asked itself: a 1 is sent back from the
 # logit at one pixel, and we look where a gradient arrives. Both have to agree, for every number of
@@ -209,7 +121,8 @@ for blocks in (0, 1, 3):
 print("gradients and steps on paper find the same fields")
 
 # %% [markdown]
-# Here are four blocks and fifteen. What stays yellow, however deep the network?
+# Guess before you look: which earlier pixels stay unseen, however deep the network? Here are four
+# blocks and fifteen.
 
 
 # %%
@@ -221,7 +134,7 @@ def draw_reach(blocks=4, row=11, column=10):
 course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 
 # %% [markdown]
-# ## The blind spot
+# ### The blind spot
 #
 # With 15 blocks the pixel sees all that lies above it and to its left in this image. Above and to
 # its right a wedge stays unseen, which begins four columns away, and more blocks do not help.
@@ -241,7 +154,7 @@ course.interactive(draw_reach, blocks=(0, 15), row=(0, 12), column=(0, 20))
 #
 # and all that lies further to the right, $d$ rows up, is the blind spot.
 #
-# ## Exercise 4.1 · The field in numbers
+# ### Exercise 4.1 · The field in numbers
 #
 # Which columns of row $r - d$ can the prediction at column $q$ see, in a PixelCNN of $L$ blocks,
 # far enough from the upper border? Columns run from 0 to $W - 1$, and $d \ge 0$. Return a set of
@@ -264,7 +177,7 @@ def columns_seen(q, d, L, W):
 check.columns_seen(columns_seen)
 
 # %% [markdown]
-# ## How much is lost?
+# ### How much is lost?
 #
 # Count pixels. Take the size of CIFAR-10 and the middle of its last row: of all pixels that come
 # before it, which share does a prediction see, as blocks are added? For the recurrent networks
@@ -304,7 +217,7 @@ figures.fields(fields, place)
 # likelihood** (bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole
 # of Table 5 is in [09](09_training_and_results.ipynb)).
 #
-# ## What the blind spot costs
+# ### What the blind spot costs
 #
 # Is the wedge merely ugly? Let us make images whose explanation lies in it. They have two rows. The
 # upper one is thrown by a fair coin. In the lower one each pixel is a copy of the pixel one row up
@@ -366,14 +279,14 @@ figures.numbers(cost, form="{:.1f}", columns=2)
 # wedge can be guessed from pixels nearer by. (Later work closed the wedge with two stacks of
 # convolutions, one for the rows above and one for the row itself; that is outside this paper.)
 #
-# ## Why there is no pooling
+# ### Why there is no pooling
 #
 # Networks that recognise things shrink their maps on the way: they *pool*, that is, they keep one
 # value, such as the maximum, of each block of neighbouring pixels. So they see far with few layers.
 # Here that would be a leak. A pooled value mixes features of several pixels, the last of which has
 # already seen the first.
 #
-# ## Exercise 4.2 · The leak in the pool
+# ### Exercise 4.2 · The leak in the pool
 #
 # A network of masked convolutions is so deep that the feature at each pixel depends on **all**
 # earlier pixels (and not on its own). Someone takes the maximum over blocks of 2×2 features, rows
@@ -397,7 +310,105 @@ def leaked(r, q, W):
 check.leaked(leaked)
 
 # %% [markdown]
-# ## Backwards, step by step
+# Here is a good place to rest. Part 1 took the network as given; now it is made.
+#
+# ## Part 2 · A PixelCNN of your own
+#
+# First a block, forwards and backwards, then the whole network. None of it comes from the package,
+# which is asked at each stage whether it agrees.
+
+# %%
+figures.network("block", blocks=3)
+
+# %% [markdown]
+# ### A block (§3.5; Figure 5, left)
+#
+# Each layer is a *residual* block: what it computes is added to its own input. The map that runs
+# through the network, its *trunk*, has $2h$ features; inside the block there are $h$:
+#
+# $$\begin{aligned}
+#   u &= \operatorname{ReLU}(x)\,K^{down} + b^{down},\\
+#   z &= K^{conv} \circledast \operatorname{ReLU}(u) + b^{conv},\\
+#   a &= \operatorname{ReLU}(z),\\
+#   y &= x + a\,K^{up} + b^{up}. \end{aligned}$$
+#
+# $\circledast$ is the masked convolution of [03](03_masked_convolution.ipynb). $x$ and $y$ are
+# $H \times W \times 2h$, the others $H \times W \times h$; $K^{down}$ and $K^{up}$ are 1×1,
+# $K^{conv}$ is 3×3, and all have mask B. (In a block $u$ and $z$ are maps. Further below $z$ is also
+# a logit, and `u` a random number.) The 1×1 convolutions make the costly one cheap: a 3×3 from $2h$
+# to $2h$ features would have four times as many weights as one from $h$ to $h$.
+#
+# Easily missed: the 1×1 convolutions look at one pixel only, and yet with three colours they need
+# their mask, or G tells R what it knows.
+
+# %%
+figures.conv_block()
+
+# %% [markdown]
+# ### Slowly
+#
+# The masked convolution of [03](03_masked_convolution.ipynb), tap by tap, and the block around it.
+# `K` is masked already.
+
+
+# %%
+def windows(r, q, size, H, W):
+    """Pairs of places (row, column): a tap of the kernel, the pixel of the image under it."""
+    for tap in np.ndindex(size, size):
+        row, column = r + tap[0] - size // 2, q + tap[1] - size // 2
+        if 0 <= row < H and 0 <= column < W:
+            yield tap, (row, column)
+
+
+def conv(x, K, b):
+    """One image x (H, W, in), masked K (size, size, in, out) → (H, W, out)."""
+    H, W, _ = x.shape
+    y = np.tile(b, (H, W, 1))
+    for r, q in np.ndindex(H, W):
+        for tap, pixel in windows(r, q, len(K), H, W):
+            y[r, q] += x[pixel] @ K[tap]
+    return y
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def block_slow(x, p):
+    """Figure 5, left: x (H, W, 2h) → y, and what backward needs; p: kernels and biases."""
+    u = conv(relu(x), p["down.K"], p["down.b"])
+    z = conv(relu(u), p["conv.K"], p["conv.b"])
+    a = relu(z)
+    y = x + conv(a, p["up.K"], p["up.b"])
+    return y, (x, u, z, a)
+
+
+# %% [markdown]
+# ### Fast
+#
+# `ConvBlock` in `pixelrnn_np/layers/residual.py` does the same. Its other parts, the skip
+# connection ([07](07_residual_and_skip.ipynb)) and given features ([08](08_multi_scale.ipynb)), are
+# left out here. Three colours, four features inside and eight outside, and random biases:
+
+# %%
+block = ConvBlock(
+    feature_groups(4, 3), feature_groups(8, 3), rng, skip=False, depth=1, dtype="float64"
+)
+gradcheck.randomise(block, rng)
+masked = {
+    name: a * block.children[name[:-2]].mask if name.endswith(".K") else a
+    for name, a in block.params.items()
+}
+
+x = rng.standard_normal((2, 5, 6, 8))
+(y, _), cache = block.forward((x, None))
+slow = [block_slow(image, masked) for image in x]
+for image, (result, _) in zip(y, slow, strict=True):
+    assert np.allclose(image, result, rtol=0, atol=1e-12)
+print("slow and fast agree; largest difference:", f"{np.abs(y[1] - slow[1][0]).max():.0e}")
+
+# %% [markdown]
+# ### Backwards, step by step
 #
 # The sketch again, each arrow backwards: where two arrows left a place, two gradients come back and
 # are added. Only $x$ has two. The numbers are those of the steps below.
@@ -450,36 +461,19 @@ def block_slow_backward(dy, p, kept):
 dy = rng.standard_normal(y.shape)
 (dx, _), grads = block.backward((dy.copy(), None), cache)
 
-total = {name: np.zeros_like(g) for name, g in grads.items()}
-for n in range(len(x)):
-    dx_slow, g = block_slow_backward(dy[n], masked, slow[n][1])
-    assert np.allclose(dx[n], dx_slow, rtol=0, atol=1e-12)
-    for name in total:
-        total[name] += g[name]
+back = [block_slow_backward(d, masked, kept) for d, (_, kept) in zip(dy, slow, strict=True)]
+assert np.allclose(dx, [dx_slow for dx_slow, _ in back], rtol=0, atol=1e-12)
 for name, gradient in grads.items():
     M = block.children[name[:-2]].mask if name.endswith(".K") else 1
-    assert np.allclose(gradient, total[name] * M, rtol=0, atol=1e-11), name
+    assert np.allclose(gradient, sum(g[name] for _, g in back) * M, rtol=0, atol=1e-11), name
 print("slow and fast gradients agree, for the input and all", len(grads), "parameters")
 
 # %% [markdown]
-# ### Are they right?
-#
-# One weight of the 3×3 convolution by hand, with the loss $\ell = \sum y \odot dy$. Then all of
-# them. A ReLU has a corner, where no difference is right; `redraw` takes another point if one is
-# met.
+# And every number by finite differences. A ReLU has a corner, where no difference is right;
+# `redraw` takes another point if one is met.
+
 
 # %%
-K, eps = block.params["conv.K"], 1e-6
-spot = np.unravel_index(np.abs(grads["conv.K"]).argmax(), K.shape)
-losses = []
-for step in (eps, -2 * eps):
-    K[spot] += step
-    losses.append((block.forward((x, None))[0][0] * dy).sum())
-K[spot] += eps
-numeric = (losses[0] - losses[1]) / (2 * eps)
-print(f"numerically {numeric:.8f}, by hand {grads['conv.K'][spot]:.8f}")
-
-
 def at_a_random_point(rng):
     return gradcheck.check_layer(block, (rng.standard_normal((1, 4, 4, 8)), None), rng)
 
@@ -489,7 +483,7 @@ assert max(errors.values()) < 1e-6
 course.errors({"x": errors.pop("x0"), **errors})
 
 # %% [markdown]
-# ## Exercise 4.3 · A ReLU in the wrong place
+# ### Exercise 4.3 · A ReLU in the wrong place
 #
 # Other residual networks put a ReLU *after* the sum. Take $y = \operatorname{ReLU}(x + a K)$ with
 # $x$ and $y$ of shape $(H, W, F)$, $a$ of $(H, W, h)$ and $K$ of $(h, F)$. Given `dy`, return `dx`,
@@ -515,16 +509,6 @@ check.relu_after(relu_after)
 # Compare `dx` with step 1. After the sum, the ReLU stands in the way of every gradient, block
 # after block; in Figure 5 the road along the sums is free from the last block to the first.
 #
-# ## A network of your own
-#
-# A masked convolution, a block, and the way back through both: the parts of a PixelCNN are on this
-# page. Now they become one that you train and that draws. None of it comes from the package, which
-# is asked at the end whether it agrees.
-
-# %%
-figures.network("block", blocks=3)
-
-# %% [markdown]
 # ### All pixels at once
 #
 # `conv` goes pixel by pixel and tap by tap, in Python. But all pixels use the same taps. Take one
@@ -575,16 +559,15 @@ def conv_fast_back(dy, seen, K, M):
 
 M = mask("A", 7)
 maps, dmaps = rng.standard_normal((2, 6, 5, 3)), rng.standard_normal((2, 6, 5, 4))
-K, b = rng.standard_normal((7, 7, 3, 4)), rng.standard_normal(4)
+K, b = rng.standard_normal((7, 7, 3, 4)) * M[..., None, None], rng.standard_normal(4)
 result, seen = conv_fast(maps, K, b, M)
-dx, *grads = conv_fast_back(dmaps, seen, K, M)
-living = K * M[..., None, None]
-slow = [conv_back(dmaps[n], maps[n], living) for n in range(2)]
-for n in range(2):
-    assert np.allclose(conv(maps[n], living, b), result[n], rtol=0, atol=1e-12)
-    assert np.allclose(slow[n][0], dx[n], rtol=0, atol=1e-12)
-assert np.allclose((slow[0][1] + slow[1][1]) * M[..., None, None], grads[0], rtol=0, atol=1e-11)
-assert np.allclose(slow[0][2] + slow[1][2], grads[1], rtol=0, atol=1e-11)
+assert np.allclose(result, [conv(image, K, b) for image in maps], rtol=0, atol=1e-12)
+
+one, other = (conv_back(d, image, K) for d, image in zip(dmaps, maps, strict=True))
+both = [one[k] + other[k] for k in (1, 2)]  # dK and db are sums over the batch
+slow = np.stack([one[0], other[0]]), both[0] * M[..., None, None], both[1]
+for mine, wanted in zip(conv_fast_back(dmaps, seen, K, M), slow, strict=True):
+    assert np.allclose(mine, wanted, rtol=0, atol=1e-11)
 print("all pixels at once and one by one agree, forwards and backwards:", M.sum(), "living taps")
 
 # %% [markdown]
@@ -735,7 +718,7 @@ figures.lines(
 # longer chain would whisper more. With all three rules the chain is as loud at its end as at its
 # beginning, and only what it adds to the trunk is divided.
 #
-# ## Exercise 4.4 · The first loss
+# ### Exercise 4.4 · The first loss
 #
 # A network that has not learnt yet gives every pixel the probability $\bar v$. Given training
 # images `x`, zeros and ones of shape $(N, H, W, 1)$, return two numbers: the bias $\beta$ of the
@@ -758,7 +741,7 @@ def first_loss(x):
 check.first_loss(first_loss)
 
 # %% [markdown]
-# ## The loss, and back through everything
+# ### The loss, and back through everything
 #
 # A pixel $v$ with the logit $z$ costs $-\ln p(v) = \ln(1 + e^z) - v z$ nats. The loss is the mean
 # over the $B$ images of a batch.
@@ -851,7 +834,7 @@ assert all(np.allclose(mine[1][k], theirs[1][k], rtol=0, atol=1e-10) for k in p)
 print(f"nats and {len(p)} gradients agree to 1e-10")
 
 # %% [markdown]
-# ## Training it
+# ### Training it
 #
 # Walking downhill by $\theta \mathrel{-}= \text{rate} \cdot d\theta$ has a drawback: arrays with
 # large gradients run while others crawl. *Adam* (Kingma and Ba, 2015) keeps two running means for
@@ -904,14 +887,16 @@ cost = nats_and_grads(test, p, blocks)[0].mean()
 print(f"nats per test image: {cost:.1f}; a coin for each pixel costs {64 * np.log(2):.1f}")
 
 # %% [markdown]
-# From about epoch 10 on the training images get cheaper and the validation images do not: 1297
-# digits are few, and the network begins to know them by heart.
+# At first the training images cost more than the others. Their number is a mean over an epoch in
+# which the network learns; validation comes at its end. From about epoch 10 on the training images
+# get cheaper and the validation images do not: 1297 digits are few, and the network begins to know
+# them by heart.
 #
 # That is your PixelCNN: 17,313 numbers, and all that moved them is on this page.
 #
-# ## It draws
+# ### It draws
 #
-# One pixel after the other, in raster order: run the network, throw a die with its probability,
+# One pixel after the other, in raster order: run the network, toss a coin with its probability,
 # write the result down. A later pixel cannot change an earlier logit, or the masks would be wrong.
 
 
@@ -931,7 +916,7 @@ drawn = draw(p, blocks, 16, np.random.default_rng(0))
 figures.sheets({"drawn by your network": drawn, "test images": test[:16]}, 2)
 
 # %% [markdown]
-# ## Measured at once, drawn one by one
+# ### Measured at once, drawn one by one
 #
 # In training every step computes all pixels of all images of the batch in one go. Drawing is
 # another matter. Being parallel does not help: the second pixel needs the value of the first.
@@ -960,7 +945,7 @@ figures.completions(test[:2], known, completed, 2)
 
 # %% [markdown]
 # And what does a trained network make of its field? Below is the influence of each earlier pixel on
-# one prediction, averaged over test images. It is strongest next to the pixel. For (6, 4) it is
+# one prediction, averaged over test images. It is strongest close to the pixel. For (6, 4) it is
 # weak in the top row, near the far end of what the masks allow. Four blocks and the first layer see
 # seven rows up, so from (3, 3) no row is too far. Yet one earlier pixel is dark that no training
 # could light: (2, 7), one row up and four columns to the right, lies in the blind spot. A field of
@@ -975,14 +960,13 @@ figures.influence(found, places=True)
 # %% [markdown]
 # ## What to take away
 #
-# - A block is ReLU, 1×1 down, ReLU, 3×3 with mask B, ReLU, 1×1 up, plus its own input. Along the
-#   sums a gradient passes unchanged.
 # - $L$ blocks see $3 + L$ rows up and columns to the left. To the right they see $d + 2$ columns,
 #   $d$ rows up, and never more: the blind spot.
 # - No pooling, no stride: a pooled feature has seen pixels that come later than some of its
 #   readers.
-# - A block is a chain of ReLUs and convolutions with a sum, the head is one without. With the
-#   masks, a loss and Adam that is a network, in about a hundred lines.
+# - A block is ReLU, 1×1 down, ReLU, 3×3 with mask B, ReLU, 1×1 up, plus its own input. Along the
+#   sums a gradient passes unchanged. The head is such a chain without a sum.
+# - With the masks, a loss and Adam that is a network, in about a hundred lines.
 # - Before training, each sum should be about as large as its terms ($1/\sqrt{\text{inputs}}$, times
 #   $\sqrt 2$ after a ReLU, $1/\sqrt L$ where $L$ blocks add up), and the first prediction the
 #   share of ink.

@@ -129,6 +129,13 @@ def remember(x, p, step, step_back):
     return (np.logaddexp(0, logit) - first * logit).mean(), grads
 
 
+# %% [markdown]
+# Now a plain network and three LSTMs, whose forget gates start with a bias of 0, 1 and 4. Each is
+# trained five times, from different weights. Guess before you look: which of them learn to remember
+# the first pixel?
+
+
+# %%
 def learn(step, step_back, forget=None, seed=0, updates=400, F=8):
     """Nats after each update, with new columns every time; forget: the bias of f in an LSTM."""
     rng, wide = np.random.default_rng(seed), F if forget is None else 4 * F
@@ -172,12 +179,13 @@ figures.Table(
 )
 
 # %% [markdown]
-# Look at how many have learnt it. A plain network *can* do it: a number of its state that is driven
-# far to one side stays there, and one bit is kept. But whether training finds that is luck, for the
-# gradient that should say so has mostly died on its way. Of the LSTMs with a forget bias of 0 none
-# finds it. Their gates start half open, and $0.5^{27}$ is seven billionths: gates alone are no
-# memory. **The LSTMs whose forget gates start open, with a bias of 4, learn it all five times.**
-# Keep this in mind for the end of this notebook, where we measure how far a gradient gets.
+# Did you expect that the plain network beats two of the LSTMs? It *can* remember: a number of its
+# state that is driven far to one side stays there, and one bit is kept. But whether training finds
+# that is luck, for the gradient that should say so has mostly died on its way. Of the LSTMs with a
+# forget bias of 0 none finds it. Their gates start half open, and $0.5^{27}$ is seven billionths:
+# gates alone are no memory. **The LSTMs whose forget gates start open, with a bias of 4, learn it
+# all five times.** Keep this in mind for the end of this notebook, where we measure how far a
+# gradient gets.
 #
 # So a memory is a cell and a forget gate near 1. Now let it run through an image.
 #
@@ -390,12 +398,17 @@ print(f"nats per image: {before:.1f} before, {model.nll(test).mean():.1f} after 
 
 # %% [markdown]
 # `pr.record` runs an image forward and its loss backward and keeps every tensor under its name, in
-# the order of computation. Here is the part of it that belongs to the first layer's LSTM. The
-# gradient of `x` is called `dx`; the derivation below says how each of these `d…` comes about.
+# the order of computation. Here is the part of it that belongs to the first layer's LSTM. What the
+# layer hands on is called `y`, and the gradient of `y` is `dy`; the derivation below says how each
+# of these `d…` comes about.
 
 # %%
-record = pr.record(model, test[:1])
-record.under("blocks.0.lstm")
+record, part = pr.record(model, test[:1]), "blocks.0.lstm"
+rows = [
+    [name.replace(f"{part}.", "").replace(part, "y"), shape, how]
+    for _, name, shape, _, _, how in record.under(part).rows()
+]
+figures.Table(["tensor", "shape", "how"], rows)
 
 # %% [markdown]
 # What is in them? Here is one of its eight features at every pixel. In the upper row are the gates
@@ -411,7 +424,7 @@ figures.gate_maps(record, "blocks.0.lstm", feature=3)
 # everywhere but on the right. So $c$ sinks row by row: most of what the pixel above had, and a
 # little more. The state $h$ shows little of that growth, for $\tanh$ has long reached −1.
 #
-# `figures.tensor(record, name)` draws any other tensor of the record, and
+# `figures.tensor(record, "blocks.0.lstm.i")` draws any tensor of the record by its full name, and
 # `record.to_html("record.html")` writes a page with all of them and the equation of each step.
 #
 # ## Backwards, step by step
@@ -551,33 +564,10 @@ course.interactive(draw_passes, feature=(0, 7))
 #
 # ### Are they right?
 #
-# Both could share one mistake, since both follow one derivation. Finite differences know nothing of
-# our derivation. For any number $\theta$ in the layer,
-#
-# $$\frac{\partial \ell}{\partial \theta} \approx
-#   \frac{\ell(\theta + \varepsilon) - \ell(\theta - \varepsilon)}{2\varepsilon},$$
-#
-# and as loss we take $\ell = \sum y \odot dy$, whose gradient with respect to $y$ is just $dy$. One
-# entry by hand:
-
-# %%
-theta, place, eps = lstm.params["K_ss"], (0, 2, 1, 6), 1e-5
-
-
-def loss_at(value):
-    kept = theta[place]
-    theta[place] = value
-    result = (lstm.forward(x)[0] * dy).sum()
-    theta[place] = kept
-    return result
-
-
-numeric = (loss_at(theta[place] + eps) - loss_at(theta[place] - eps)) / (2 * eps)
-print(f"numerically {numeric:.10f}, by hand {grads['K_ss'][place]:.10f}")
-
-# %% [markdown]
-# And every entry of every array, in float64. A correct gradient has an error around $10^{-10}$; a
-# forgotten term shows as something like $10^{-1}$.
+# Both could share one mistake, since both follow one derivation. Finite differences
+# ([03](03_masked_convolution.ipynb)) know nothing of it. Here they are for every entry of every
+# array, in float64, with the loss $\ell = \sum y \odot dy$. A correct gradient has an error around
+# $10^{-10}$; a forgotten term shows as something like $10^{-1}$.
 
 # %%
 errors = gradcheck.check_layer(lstm, x, rng)
@@ -619,7 +609,7 @@ check.one_row_back(one_row_back)
 #   dc_{r-d} &= dc_r \odot f_r \odot f_{r-1} \odot \dots \odot f_{r-d+1} + \dots \end{aligned}$$
 #
 # No matrix, no $\tanh'$: this is the road for which LSTMs were made. If $f$ is near 1, the bottom
-# row can teach the top row. If $f$ is 0.5, it cannot: $0.5^{27}$ is seven billionths.
+# row can teach the top row. If $f$ is 0.5, it cannot.
 #
 # Below is a fresh layer over 28 rows. A gradient of 1 enters at the last row only; the curves show
 # how much of it arrives in each row, on a logarithmic scale, for different biases of the forget

@@ -75,7 +75,7 @@ figures.wavefront(5, 8, 5)
 figures.diagonals_scanned()
 
 # %% [markdown]
-# Move through the steps, in both directions.
+# And a step of the other direction.
 
 
 # %%
@@ -85,7 +85,7 @@ def draw_step(t=3, direction="left to right"):
 
 course.interactive(
     draw_step,
-    static=[{"t": 9}, {"t": 4, "direction": "right to left"}],
+    static=[{"t": 4, "direction": "right to left"}],
     t=(0, 11),
     direction=["left to right", "right to left"],
 )
@@ -365,11 +365,8 @@ p_left, p_right = bilstm.l2r.params, bilstm.r2l.params
 x = rng.standard_normal((2, 4, 6, 2 * F))
 y, cache = bilstm.forward(x)
 for image_x, image_y in zip(x, y, strict=True):
-    skewed_left, skewed_right = (
-        scan_skewed(image_x, p_left)[0],
-        scan_skewed(flip(image_x), p_right)[0],
-    )
-    skewed = skewed_left + shift_down(flip(skewed_right))
+    skewed = scan_skewed(image_x, p_left)[0]
+    skewed = skewed + shift_down(flip(scan_skewed(flip(image_x), p_right)[0]))
     L = scan_pixels(image_x, p_left)[1][1:, 1:]
     R = flip(scan_pixels(flip(image_x), p_right)[1][1:, 1:])
     assert np.allclose(skewed, L + shift_down(R), rtol=0, atol=1e-12)
@@ -390,9 +387,9 @@ print(f"skewed, pixel by pixel and compiled agree; largest difference: {differen
 
 # %%
 sizes = (8, 28, 32, 64)
-padding = [f"{(n - 1) / (2 * n - 1):.0%} of the map" for n in sizes]
+padding = [f"{(n - 1) / (2 * n - 1):.0%}" for n in sizes]
 figures.Table(
-    ["image", "pixels", "Row LSTM, steps", "diagonal, steps of each scan", "padding of the skew"],
+    ["image", "pixels", "Row LSTM, steps", "diagonal, steps of each scan", "skewed map, padding"],
     [[f"{n}×{n}", n * n, n, 2 * n - 1, p] for n, p in zip(sizes, padding, strict=True)],
 )
 
@@ -405,7 +402,7 @@ figures.Table(
 #
 # A layer sees all features of earlier pixels. Does the *network* see all earlier pixels? The
 # features come from the 7×7 convolution with mask A at the entrance, so we ask the whole network,
-# from logit to image. One square stays yellow.
+# from logit to image. Guess first, with pencil and paper: which pixel could be left out?
 
 
 # %%
@@ -431,7 +428,7 @@ course.interactive(
 )
 
 # %% [markdown]
-# It is the last pixel of the previous row. Why that one? Let $n$ be the number of columns, and ask where
+# One square stays yellow: the last pixel of the previous row. Why that one? Let $n$ be the number of columns, and ask where
 # the value at $(r-1, q')$ first shows.
 #
 # Mask A hides a pixel from its own features. So its value shows first in the features of its three
@@ -566,13 +563,13 @@ course.interactive(draw_tensor, name=steps)
 # **6. Through the products.** $z$ is a sum of three products and a bias. Each of $x$, $h_{r-1,q}$
 # and $h_{r,q-1}$ gets its share, and so does each matrix:
 #
-# $$dx_{r,q} = dz\,K^{is\top}, \qquad dK^{is} = \sum x_{r,q}^\top dz, \qquad db = \sum dz,$$
+# $$dx_{r,q} = dz\,K^{is\top}, \qquad dK^{is} = \sum x_{r,q}^\top dz,$$
 #
 # $$dh_{r-1,q} \mathrel{+}= dz\,K^{ss\top}_0, \qquad dK^{ss}_0 = \sum h_{r-1,q}^\top dz,$$
 #
-# $$dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1, \qquad dK^{ss}_1 = \sum h_{r,q-1}^\top dz.$$
+# $$dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1, \qquad dK^{ss}_1 = \sum h_{r,q-1}^\top dz,$$
 #
-# (With colours, $dK^{is}$ gets the mask of $K^{is}$, as in [03](03_masked_convolution.ipynb).)
+# and $db = \sum dz$, each sum over all pixels. (With colours, $dK^{is}$ gets the mask of $K^{is}$, as in [03](03_masked_convolution.ipynb).)
 #
 # **7. Outside.** Whatever was sent to a neighbour outside the image belongs to $h_0$ and $c_0$,
 # which stand there everywhere: it is summed up. In the code below it has collected in the frame.
@@ -594,9 +591,8 @@ def scan_pixels_backward(dy, x, p, gates, h, c):
             dc[here] += dh[here] * o * (1 - np.tanh(c[here]) ** 2)
             df, di, dg = dc[here] * c[left], dc[here] * g, dc[here] * i
             dc[left] += dc[here] * f
-            dz = np.concatenate(
-                [do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2)]
-            )  # 5
+            parts = do * o * (1 - o), df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2)
+            dz = np.concatenate(parts)  # 5
             dx[r, q] = dz @ p["K_is"][0, 0].T  # 6
             dh[above] += dz @ p["K_ss"][0, 0].T
             dh[left] += dz @ p["K_ss"][1, 0].T
@@ -783,11 +779,7 @@ print(f"numerically {numeric:.10f}, by hand {grads['r2l.c0'][1]:.10f}")
 # %%
 errors = gradcheck.check_layer(bilstm, x, rng)
 assert max(errors.values()) < 1e-6
-sizes = {"x": x.size} | {name: a.size for name, a in bilstm.params.items()}
-figures.Table(
-    ["gradient of", "numbers", "largest relative error"],
-    [[name, sizes[name], f"{error:.0e}"] for name, error in errors.items()],
-)
+course.errors(errors, {"x": x, **bilstm.params})
 
 # %% [markdown]
 # ## Drawing, a pixel at a time
@@ -812,7 +804,7 @@ course.interactive(draw_kept, static=shown, row=(1, 4), column=(0, 7), k=[3, 5])
 # begins at the right end, where no pixel is drawn. **It can only be done when its row is finished, and
 # then the whole row at once.** The shift makes that early enough: row $r$ reads $R_{r-1}$.
 #
-# Both layers as they draw. A pixel of `x` is used only once it would have been drawn.
+# The Row LSTM as it draws. A pixel of `x` is used only once it would have been drawn.
 
 
 # %%
@@ -842,11 +834,23 @@ def row_lstm_stepwise(x, p, k=3):
     return y
 
 
+row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
+gradcheck.randomise(row_lstm, rng)
+for image_x, image_y in zip(x, row_lstm.forward(x)[0], strict=True):
+    by_pixels = row_lstm_stepwise(image_x, row_lstm.params)
+    assert np.allclose(by_pixels, image_y, rtol=0, atol=1e-12)
+
+# %% [markdown]
+# And the Diagonal BiLSTM. One row of $h$ is enough for the left-to-right scan: `h_row` holds the
+# row above from column $q$ on, and this row before it.
+
+
+# %%
 def bilstm_stepwise(x, p_left, p_right):
     """The Diagonal BiLSTM's output, pixel by pixel: x (H, W, 2h) → (H, W, h)."""
     H, W, _ = x.shape
     p, y = p_left, np.zeros((H, W, len(p_left["h0"])))
-    h_row = np.tile(p["h0"], (W, 1))  # left to right: above from q on, this row before q
+    h_row = np.tile(p["h0"], (W, 1))
     for r in range(H):
         h, c = p["h0"], p["c0"]
         for q in range(W):
@@ -859,14 +863,9 @@ def bilstm_stepwise(x, p_left, p_right):
     return y
 
 
-row_lstm = RowLSTM(feature_groups(2 * F, 1), F, 1, rng, dtype="float64")
-gradcheck.randomise(row_lstm, rng)
-rows, _ = row_lstm.forward(x)
-for image_x, image_rows, image_y in zip(x, rows, y, strict=True):
-    by_row_lstm = row_lstm_stepwise(image_x, row_lstm.params)
-    by_bilstm = bilstm_stepwise(image_x, p_left, p_right)
-    assert np.allclose(by_row_lstm, image_rows, rtol=0, atol=1e-12)
-    assert np.allclose(by_bilstm, image_y, rtol=0, atol=1e-12)
+for image_x, image_y in zip(x, y, strict=True):
+    by_pixels = bilstm_stepwise(image_x, p_left, p_right)
+    assert np.allclose(by_pixels, image_y, rtol=0, atol=1e-12)
 print("pixel by pixel, with one row kept: the same as the whole layers")
 
 # %% [markdown]
@@ -919,14 +918,16 @@ def gradient_by_distance(bias, n=17, features=8):
     return size[-1, ::-1], size[::-1, -1]
 
 
-def draw_distance(bias=1.0):
-    row, column = gradient_by_distance(bias)
-    d = np.arange(len(row))
-    named = {f"along the row, forget bias {bias:+.1f}": (d, row), "up the column": (d, column)}
+def draw_distance(bias=4.0):
+    named = {}
+    for b in (1.0, bias):
+        row, column = gradient_by_distance(b)
+        named[f"row, forget bias {b:g}"] = np.arange(len(row)), row
+        named[f"column, forget bias {b:g}"] = np.arange(len(row)), column
     return figures.lines(named, "distance in pixels", "mean |dx|", log=True, markers=False)
 
 
-course.interactive(draw_distance, static=[{"bias": 1.0}, {"bias": 4.0}], bias=(-1.0, 6.0, 0.5))
+course.interactive(draw_distance, bias=(-1.0, 6.0, 0.5))
 
 # %% [markdown]
 # With a forget bias of 1, less than a hundredth along the row. Up the column each row leaves about

@@ -136,13 +136,13 @@ def network(block, blocks=3, skip=False):
     block: what one is called; blocks: how many are drawn; skip: with the connections from each
     block to the output (§3.3).
     """
-    plan = Diagram(17.6, 5.4)
-    plan.box("image", 1.1, 4.0, "image\nB×H×W×1", 2.2, 0.9, "none")
-    plan.box("first", 3.5, 4.0, "7×7\nmask A", 1.5, 1.0)
+    plan = Diagram(15.8, 5.4)
+    start = 3.2 * (3 - blocks)  # the last sum stands above the head's first pair
+    plan.box("image", start + 1.1, 4.0, "image\nB×H×W×1", 2.2, 0.9, "none")
+    plan.box("first", start + 3.5, 4.0, "7×7\nmask A", 1.5, 1.0)
     plan.arrow("image", "first")
-    before = "first"
-    for k in range(blocks):
-        x = 6.5 + 3.2 * k
+    before, xs = "first", [start + 6.5 + 3.2 * k for k in range(blocks)]
+    for k, x in enumerate(xs):
         plan.box(f"b{k}", x, 4.0, block, 2.0, 1.05)
         plan.node(f"+{k}", x + 1.6, 4.0, "+")
         plan.arrow(before, f"b{k}", "", "2h" if k == 0 else "")
@@ -150,25 +150,22 @@ def network(block, blocks=3, skip=False):
         turn = x - 1.25
         plan.corner([(turn, 4.0), (turn, 5.0), (x + 1.6, 5.0)], f"+{k}")
         before = f"+{k}"
-    end = 6.5 + 3.2 * (blocks - 1) + 1.6
+    end = xs[-1] + 1.6
     if skip:
-        for k in range(blocks):
-            x = 6.5 + 3.2 * k
+        for x in xs:
             plan.axes.plot([x, x], [3.5, 2.75], color=BLUE, lw=1.4, zorder=1)
         plan.node("skips", end, 2.75, "+")
-        plan.corner([(6.5, 2.75)], "skips", BLUE)
-        plan.say(8.2, 2.45, "skip connections", 9, BLUE)
+        plan.corner([(xs[0], 2.75)], "skips", BLUE)
+        plan.say(xs[0] - 1.7, 2.75, "skip connections", 9, BLUE)
         plan.arrow(before, "skips")
         before = "skips"
-    xs = [14.6, 11.7, 8.8, 6.3, 4.2, 1.3]
+    places = [end, 11.6, 8.7, 6.2, 4.1, 1.3]
     words = ["ReLU\n1×1", "ReLU\n1×1", "ReLU\n1×1", "logit", "σ", "p(pixel = 1)"]
-    for k, (x, text) in enumerate(zip(xs, words, strict=True)):
+    for k, (x, text) in enumerate(zip(places, words, strict=True)):
         colour = LAYER if k < 3 else "none" if k in (3, 5) else PLAIN
         plan.box(f"h{k}", x, 0.9, text, 2.6 if k == 5 else 1.3, 1.0, colour)
-    plan.axes.plot([end, end, 16.5, 16.5], [2.48 if skip else 3.73, 1.9, 1.9, 0.9],
-                   color=BLACK, lw=1.4, zorder=1)  # fmt: skip
-    plan.corner([(16.5, 0.9)], "h0")
-    plan.say(15.9, 2.15, "2h")
+    plan.arrow(before, "h0")
+    plan.say(end + 0.5, 1.85 if skip else 2.5, "2h")
     for k, size in enumerate(["head", "head", "1", "", ""]):
         plan.arrow(f"h{k}", f"h{k + 1}", "", size)
     skips = " A skip connection leads from each block to the sum before the head." if skip else ""
