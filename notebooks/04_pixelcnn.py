@@ -247,7 +247,7 @@ for s in (2, 3, 4, 5):
         row.append(float(net.nll(test).mean()))
     rows.append([*row, 24 * np.log(2)])
 figures.Table(
-    ["columns to the right", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"],
+    ["s", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"],
     rows,
     form="{:.2f}",
 )

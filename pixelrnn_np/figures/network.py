@@ -91,16 +91,16 @@ class Diagram:
 @drawn
 def conv_block(back=False):
     """Figure 5 left with its tensors; back: the same, and dashed what a gradient passes."""
-    plan = Diagram(16.4, 3.3)
+    plan = Diagram(14.5, 3.1)
     names = ["ReLU", "1×1", "ReLU", "3×3 B", "ReLU", "1×1"]
     keys = ["r1", "down", "r2", "conv", "r3", "up"]
-    xs = [2.6, 4.5, 6.45, 8.4, 10.35, 12.3]
-    plan.box("x", 0.5, 1.0, "x", 0.6, 0.6, "none")
+    xs = [2.0, 3.8, 5.6, 7.4, 9.2, 11.0]
+    plan.box("x", 0.35, 0.9, "x", 0.45, 0.6, "none")
     for key, text, x in zip(keys, names, xs, strict=True):
         plain = text == "ReLU"
-        plan.box(key, x, 1.0, text, 1.2, 0.85, PLAIN if plain else LAYER)
-    plan.node("+", 14.2, 1.0, "+")
-    plan.box("y", 15.85, 1.0, "y", 0.6, 0.6, "none")
+        plan.box(key, x, 0.9, text, 1.2, 0.9, PLAIN if plain else LAYER)
+    plan.node("+", 12.75, 0.9, "+")
+    plan.box("y", 14.15, 0.9, "y", 0.45, 0.6, "none")
     road = ["x", *keys, "+", "y"]
     labels = ["", "", "u", "", "z", "a", "", ""]
     gradients = ["dx", "", "du", "", "dz", "da", "dy", "dy"]
@@ -111,17 +111,17 @@ def conv_block(back=False):
             plan.arrow(b, a, gradients[k], f"({steps[k]})" if steps[k] else "", back=True)
         else:
             plan.arrow(a, b, labels[k], sizes[k])
-    top = 2.55
+    top = 2.35
     if back:
-        plan.corner([(14.2, 1.27), (14.2, top), (0.5, top)], "x", CURRENT, back=True)
-        plan.say(7.35, top + 0.3, "dy, unchanged (1)", 9.5, CURRENT)
+        plan.corner([(12.75, 1.17), (12.75, top), (0.35, top)], "x", CURRENT, back=True)
+        plan.say(6.55, top + 0.3, "dy, unchanged (1)", 9.5, CURRENT)
         plan.figure.alt = (
             "The block from right to left: dy goes unchanged to x, and through 1×1, ReLU, 3×3, "
             "ReLU, 1×1 and ReLU as da, dz, du and dx; at x the two are added."
         )
     else:
-        plan.corner([(0.5, 1.3), (0.5, top), (14.2, top)], "+")
-        plan.say(7.35, top + 0.3, "x, unchanged")
+        plan.corner([(0.35, 1.2), (0.35, top), (12.75, top)], "+")
+        plan.say(6.55, top + 0.3, "x, unchanged")
         plan.figure.alt = (
             "x goes two ways. One passes ReLU, 1×1, ReLU, 3×3 with mask B, ReLU and 1×1; on it the "
             "maps u, z and a have h features. The other leads unchanged to a sum with the first, y."
