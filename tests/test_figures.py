@@ -149,6 +149,16 @@ def test_networks():
     )
 
 
+@pytest.mark.parametrize("options", [{"blocks": 3}, {"blocks": 2, "skip": True}, {"blocks": 1}])
+def test_the_head_of_a_network_stands_below_its_last_sum(options):
+    """So that the arrow between them is straight; only the lines around the blocks turn."""
+    axes = drawn(figures.network("block", **options)).axes[0]
+    sums, head = ([t.get_position() for t in axes.texts if t.get_text() == name]
+                  for name in ("+", "ReLU\n1×1"))  # fmt: skip
+    assert max(x for x, _ in sums) == max(x for x, _ in head)
+    assert max(len(line.get_xdata()) for line in axes.lines) <= 3
+
+
 @pytest.mark.parametrize("sketch", [figures.block_sketch, figures.conditional_sketch])
 def test_a_sketch_has_its_mirror(sketch):
     """Backwards the same boxes stand in the same places, and every arrow is a gradient's."""
