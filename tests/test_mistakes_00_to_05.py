@@ -151,6 +151,8 @@ SAID = [
         lambda dy, K: sum(dy @ K[tap].T for tap in np.ndindex(K.shape[:2])),
         "has not moved the shares",
     ),
+    (n03.input_gradient, lambda dy, K: n03.correct(dy, K[::-1]), "the wrong row of each tap"),
+    (n03.input_gradient, lambda dy, K: n03.correct(dy, K[:, ::-1]), "the wrong column of each tap"),
     (n04.columns_seen, own_pixel_too, "neither itself"),
     (n04.columns_seen, as_far_to_the_right, "only where it climbs a row"),
     (n04.leaked, without_itself, "the pixel itself counts"),

@@ -66,8 +66,12 @@ def input_gradient(answer):
         got = answer(dy.copy(), K.copy())
         if np.shape(got) == (H + rows - 1, W + cols - 1, inputs) != wanted.shape:
             raise Wrong(f"{what} still has its margin; cut out the part that lies on the image.")
-        mistakes = {"comes from the wrong side of each tap: forward reads at p + t.":
-                    correct(dy, K[::-1, ::-1])}  # fmt: skip
+        mistakes = {
+            "comes from the wrong side of each tap: forward reads at p + t.":
+                correct(dy, K[::-1, ::-1]),
+            "comes from the wrong row of each tap; its column is right.": correct(dy, K[::-1]),
+            "comes from the wrong column of each tap; its row is right.": correct(dy, K[:, ::-1]),
+        }  # fmt: skip
         if inputs == 3:
             mistakes["takes K for its transpose: dx = dy Kᵀ."] = correct(dy, K.swapaxes(2, 3))
         wrapped = {
