@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from ..console import shown
 from .palette import BLACK, BLUE, FAINT, GREY, MODELS, QUIET, colour_of, drawn, new, plain
-from .words import listed, sentence, words
+from .words import listed, minus, sentence, words
 
 
 @drawn
@@ -214,7 +214,7 @@ class Table:
         forms = [form] * len(headers) if isinstance(form, str) else form
         self.rows = [
             [
-                f.format(v) if isinstance(v, float) else str(v)
+                minus(f.format(v) if isinstance(v, float) else str(v))
                 for f, v in zip(forms, row, strict=True)
             ]
             for row in self.values

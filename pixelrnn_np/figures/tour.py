@@ -18,8 +18,8 @@ def guess(image, pixel, p, levels):
     H, W, _ = image.shape
     rgb = to_rgb(image[None], levels)[0]
     rgb[(np.arange(H * W) >= pixel[0] * W + pixel[1]).reshape(H, W)] = WAITING
-    figure = new(2.5)
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
+    figure = new(2.9)
+    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     left.imshow(rgb, interpolation="nearest")
     outline(left, *pixel)
     left.set_title(f"seen, and pixel {pixel}", fontsize=10)
