@@ -67,8 +67,8 @@ print(f"of the bell, {1 - smooth.sum():.1%} lie off the scale")
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
-# The bar at 0 goes on far beyond the figure. The bell is high where there is little, and a fifth of it lies off the scale, where there is
-# nothing.
+# The bar at 0 goes on far beyond the figure. The bell is high where there is little, and a fifth of
+# it lies off the scale, where there is nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
@@ -90,11 +90,11 @@ course.interactive(draw_neighbour, a=(3, 252))
 
 # %% [markdown]
 # Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where a
-# colour is clipped, the next one is clipped too. Beside a neighbour of 0 seven pixels in ten are 0 as
-# well, and more than a third of the bell lies off the scale. Around the neighbour's value the data are **sharper** than their variance
-# says, with tails that are longer: the pixel goes on as its neighbour, or an edge begins and it is
-# something else. (The crops overlap, so that some pairs are counted several times: hence the small
-# spikes.)
+# colour is clipped, the next one is clipped too. Beside a neighbour of 0 seven pixels in ten are 0
+# as well, and more than a third of the bell lies off the scale. Around the neighbour's value the
+# data are **sharper** than their variance says, with tails that are longer: the pixel goes on as
+# its neighbour, or an edge begins and it is something else. (The crops overlap, so that some pairs
+# are counted several times: hence the small spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -492,9 +492,9 @@ figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1
 # %% [markdown]
 # At a glance all three draw equally well. Count, and the bell that is cut off draws too little
 # paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
-# put beside it as well. The two others have about as much paper as the test images, and lack a tenth
-# and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of them at
-# every pixel.
+# put beside it as well. The two others have about as much paper as the test images, and lack a
+# tenth and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of
+# them at every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The

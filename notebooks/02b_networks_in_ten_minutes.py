@@ -73,8 +73,8 @@ figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).astype(int).toli
 # Its **parameters**, the numbers to be learned, are $2 \cdot 3 + 3$ and $3 \cdot 1 + 1$, thirteen
 # in all. At first they are drawn by chance. The picture shows all of them at work on the second
 # case, *left* black and *above* white: weights on the arrows, biases above the circles. Follow one
-# way with a pencil, say $0.7 \cdot 1 - 0.8 \cdot 0 + 0.4 = 1.1$. The pixel should be white, and this
-# network says 0.02. It has learned nothing yet.
+# way with a pencil, say $0.7 \cdot 1 - 0.8 \cdot 0 + 0.4 = 1.1$. The pixel should be white, and
+# this network says 0.02. It has learned nothing yet.
 
 # %%
 K1, b1 = rng.standard_normal((2, 3)).round(1), rng.standard_normal(3).round(1)
@@ -214,11 +214,11 @@ figures.Table(
 )
 
 # %% [markdown]
-# Feature 0 (the upper circle) says "neither of the two is white", feature 1 "both are", and the logit
-# takes both away from its bias, which says "white". Feature 2 is 0 in all four cases. Such a feature is called *dead*: where a ReLU
-# gives 0 no gradient passes (step 4), so it will stay as it is. That is one reason why networks
-# have more features than their task needs; from other first weights these three do not always
-# suffice.
+# Feature 0 (the upper circle) says "neither of the two is white", feature 1 "both are", and the
+# logit takes both away from its bias, which says "white". Feature 2 is 0 in all four cases. Such a
+# feature is called *dead*: where a ReLU gives 0 no gradient passes (step 4), so it will stay as it
+# is. That is one reason why networks have more features than their task needs; from other first
+# weights these three do not always suffice.
 #
 # ## From a pixel to an image: convolution
 #

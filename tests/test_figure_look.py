@@ -214,3 +214,13 @@ def test_orders_of_small_and_large_images_have_squares_of_one_size():
     figure.draw_without_rendering()
     sides = [a.patches[0].get_window_extent().width for a in figure.axes]
     assert abs(sides[0] - sides[1]) < 0.5
+
+
+def test_the_future_is_grey_in_a_map_of_influence_unless_something_leaks():
+    reach = np.zeros((4, 5))
+    reach[1, 1], reach[3, 3] = 1.0, 0.5  # the second comes after (1, 2)
+    axes = figures.influence({(1, 2): reach}).axes[0]
+    veil = axes.images[-1].get_array()[..., 3]
+    grey = np.arange(20).reshape(4, 5) >= 7
+    grey[3, 3] = False
+    assert np.array_equal(veil > 0, grey)

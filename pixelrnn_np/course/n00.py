@@ -51,6 +51,16 @@ def like_mnist(digits, seed=0):
     return images
 
 
+def furthest_off(model, image, rows):
+    """{"row", "column"} of the guess within `rows`, (first, beyond the last), that costs most."""
+    from ..inspection.explain import pixel_nats
+
+    first, end = rows
+    nats = pixel_nats(model, image[None])[0, first:end]
+    row, column = np.unravel_index(nats.argmax(), nats.shape)
+    return {"row": first + int(row), "column": int(column)}
+
+
 def about(model, card):
     """What a model is, and what its card says of it: a table."""
     from ..figures import Table
