@@ -278,6 +278,7 @@ figures.frames(np.stack(film), model.levels, rows)
 # that of black.) At *temperature* $T$ they are divided by $T$ before the die is thrown. Below 1
 # likely values become likelier still, above 1 unlikely ones come up more often. $T = 1$ is the
 # model itself. The nats above the images are what they cost at $T = 1$, whatever $T$ drew them.
+# Which of three temperatures will draw the images with the fewest nats, and which the best digits?
 
 
 # %%
@@ -376,9 +377,9 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed. (Where the notebook runs, sliders move the right one.) Neither that pixel nor any after
-# it has an influence, because the network is built so: a guess that knew its own pixel would be
-# none. Of the pixels before it, the nearest count most.
+# guessed, and grey is what comes after it. (Where the notebook runs, sliders move the right one.)
+# Neither that pixel nor any after it has an influence, because the network is built so: a guess
+# that knew its own pixel would be none. Of the pixels before it, the nearest count most.
 #
 # A pale patch far away, such as the one in the upper right corner, is not knowledge but the lack of
 # it. No image that this network learned from has ink in that corner. So nothing ever told it what

@@ -79,10 +79,10 @@ figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": sm
 # %%
 def draw_neighbour(a=60):
     panels, ends = {}, {"left neighbour 0": (0, 30), "left neighbour 255": (225, 255)}
-    for name, low, high in (("0", 0, 0), (f"{a - 2} to {a + 2}", a - 2, a + 2), ("255", 255, 255)):
+    for low, high in ((0, 0), (a - 2, a + 2), (255, 255)):
         seen = right[(left >= low) & (left <= high)]
-        bell_of_it = bell(seen.mean(), seen.std())
-        panels[f"left neighbour {name}"] = {"counted": counted(seen), "Gaussian": bell_of_it}
+        name = f"left neighbour {low}" + (f" to {high}" if high > low else "")
+        panels[name] = {"counted": counted(seen), "Gaussian": bell(seen.mean(), seen.std())}
     return figures.distributions(panels, windows=ends)
 
 
@@ -164,7 +164,7 @@ logits = rng.standard_normal((2, 3, 4, 3, 256)) * 30
 x = rng.integers(0, 256, (2, 3, 4, 3), np.uint8)
 nats, cache = likelihood.nll_forward(logits, x)
 places = list(np.ndindex(3, 4, 3))
-slow = [sum(softmax_nll_slow(logits[n][place], x[n][place]) for place in places) for n in range(2)]
+slow = [sum(softmax_nll_slow(logits[n][at], x[n][at]) for at in places) for n in range(2)]
 assert np.allclose(nats, slow, rtol=1e-12)
 print("slow and fast agree:", np.round(nats, 3), "nats per image")
 
@@ -442,8 +442,8 @@ figures.Table(
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
-# (2, 5) of the digit below is a place where that matters; at (3, 3) it does not. Bars are the
-# softmax, lines the bells, and the orange mark is the value that the pixel has.
+# (2, 5) of the digit below is a place where that matters, and (3, 3) one where it does not. Bars
+# are the softmax, lines the bells, and the orange mark is the value that the pixel has.
 
 # %%
 image = digits_test[21:22]

@@ -110,7 +110,7 @@ def forward(x, K1, b1, K2, b2):
 hidden, z = forward(x, K1, b1, K2, b2)
 slow = [layer_slow(np.maximum(layer_slow(row, K1, b1), 0), K2, b2) for row in x]
 assert np.allclose(z, slow)
-print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
+print("slow and fast agree; the four logits:", z.ravel().round(2).tolist())
 
 # %% [markdown]
 # ## Backwards, step by step

@@ -137,6 +137,8 @@ def _without_exponentials(answer, a, b):
 def pick(answer):
     p = np.array([0.1, 0.0, 0.6, 0.0, 0.3])
     for die in (p, np.array([0.7, 0.3]), np.array([0.0, 1.0]), p[::-1]):
+        if np.ndim(first := answer(die.copy(), 0.5)):
+            raise Wrong(f"It gives {first!r} for u = 0.5; it should be one whole number.")
         if die.max() < 1 and answer(die.copy(), 0.01) == answer(die.copy(), 0.99) == np.argmax(die):
             raise Wrong(
                 "It takes the most probable value whatever u is: where is the chance in that?"
@@ -144,7 +146,7 @@ def pick(answer):
         for u in (0.0, 0.05, 0.35, 0.65, 0.75, 0.95, 0.9999):
             got, what = answer(die.copy(), u), f"pick({die.tolist()}, {u})"
             wanted = int((np.cumsum(die) <= u).sum())
-            if np.ndim(got) or not float(got).is_integer():
+            if not float(got).is_integer():
                 raise Wrong(f"{what} gives {got!r}; it should be one whole number.")
             if answer(die.copy(), u) != got:
                 raise Wrong("It answers the same u in several ways; u is all the chance there is.")

@@ -168,6 +168,11 @@ def split_colours(answer):
         p_R = p_RG.sum(axis=1)
         wanted = p_R, p_RG / p_R[:, None], joint / p_RG[:, :, None]
         names = "p_R", "G_given_R", "B_given_RG"
+        others = {
+            "is p(B): it sums over R and G.": joint.sum(axis=(0, 1)),
+            "is p(G): it sums over R and B.": joint.sum(axis=(0, 2)),
+        }
+        mistaken("p_R", got[0], p_R, others)
         for name, a, b in zip(names, got, wanted, strict=True):
             if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
                 raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")
