@@ -209,7 +209,7 @@ rows = [
 figures.Table(
     ["", "nats per image", "bits per image", "bits/dim"],
     rows,
-    form=["", "{:.2f}", "{:.1f}", "{:.4f}"],
+    form=["", "{:,.2f}", "{:,.1f}", "{:.4f}"],
 )
 
 # %% [markdown]

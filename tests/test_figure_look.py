@@ -161,6 +161,8 @@ def test_negative_numbers_have_a_minus_and_names_their_hyphen():
     assert shown == ["−1.0", "0.0"] and figure.axes[0].get_title() == "2-3-1, sum −4"
     table = figures.Table(["a", "b", "c"], [[-1.5, -2, 1e-6]], form="{:.1g}")
     assert table.rows == [["−2", "−2", "1e-06"]] and all(table.right)
+    table = figures.Table(["a", "b"], [[16384, 2016]])
+    assert table.rows == [["16,384", "2016"]] and all(table.right)
 
 
 def test_a_zero_by_construction_has_no_decimals():
