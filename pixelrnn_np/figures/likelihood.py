@@ -67,7 +67,7 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=N
     named: {title: p} with p (levels,), or {title: {label: p}} for several in a panel, the first as
     bars and the others as lines; values: None or {title: value}, marked by a triangle below; top:
     where the vertical axis ends, the same in all panels; None leaves each its own; what goes beyond
-    it has its number beside it. windows: None or {title: (low, high)}, what values a panel shows.
+    it has its number beside it. windows: None or {title: (first, last)}, the values shown.
     """
     figure, axes = panels(len(named), columns=columns, ratio=0.72)
     if len(named) == 1:
@@ -93,8 +93,8 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=N
             a.axhline(0, color=BLACK, lw=0.8)
         a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
         if windows and title in windows:
-            low, high = windows[title]
-            a.set(xlim=(low - 0.8, high + 0.8), xticks=np.linspace(low, high, 4).round())
+            first, last = windows[title]
+            a.set(xlim=(first - 0.8, last + 0.8), xticks=np.linspace(first, last, 4).round())
         if top:
             _beyond(a, next(iter(panel.values())), top)
         a.set_title(title, fontsize=10)
