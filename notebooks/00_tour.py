@@ -42,7 +42,7 @@ name = check.best()
 model, card = pr.load_pretrained(name), pr.pretrained_card(name)
 H, W, C = model.image_shape
 drawn = pr.sample(model, 24, seed=2)
-figures.sheet(drawn, model.levels, columns=12, alt="24 digits that a network has drawn.")
+figures.sheet(drawn, model.levels, columns=8, alt="24 digits that a network has drawn.")
 
 # %% [markdown]
 # The network comes with the package, with its weights. Of those for handwritten digits we take the
@@ -71,10 +71,11 @@ figures.sheet(images[24:48], model.levels, columns=12, alt="24 handwritten digit
 # go on, that they end, that a loop that has begun will close.
 #
 # A PixelRNN is a player of this game. Here are two of its guesses. On the left are the pixels that
-# it was allowed to see; dark blue is hidden, and the orange frame is the one that is asked for. On
-# the right is its answer, a probability for black (0) and one for white (1); the triangle marks the
-# truth. The second guess is the one in this digit's lower half that was furthest from the truth.
-# (Where the notebook runs, sliders move the pixel: try where a stroke begins, goes on, or stops.)
+# it was allowed to see; dark blue is hidden, and the orange frame is the one that is asked for.
+# Black or white? Say it yourself before you look to the right. There is the network's answer, a
+# probability for black (0) and one for white (1); the triangle marks the truth. The second guess is
+# the one in this digit's lower half that was furthest from the truth. (Where the notebook runs,
+# sliders move the pixel: try where a stroke begins, goes on, or stops.)
 #
 # In the code, `model.logits` hands out the guesses in a raw form, and `probabilities` turns them
 # into probabilities. `H` and `W` are height and width, and `C` is the number of colours, here one.
@@ -83,30 +84,19 @@ figures.sheet(images[24:48], model.levels, columns=12, alt="24 handwritten digit
 # %%
 def guess(image, row, column):
     """p of each value of one pixel (first colour), from earlier pixels alone: (levels,)."""
-    seen = np.where(earlier(row, column), image, 0).astype(np.uint8)
+    earlier = (np.arange(H * W) < row * W + column).reshape(H, W, 1)
+    seen = np.where(earlier, image, 0).astype(np.uint8)
     return probabilities(model.logits(seen[None])[0, row, column, 0], model.levels)
 
 
-def earlier(row, column):
-    """Which pixels come before this one in the raster order: bool (H, W, 1)."""
-    return (np.arange(H * W) < row * W + column).reshape(H, W, 1)
-
-
-def draw_guess(row=H // 2, column=W // 2, image=28):
+def draw_guess(row=H // 4, column=W // 2, image=28):
     p = guess(images[image], row, column)
     return figures.guess(images[image], (row, column), p, model.levels)
 
 
-costs = explain.pixel_nats(model, images[28:29])[0]  # -ln of what each pixel's true value got
-lower = costs[H // 2 :]
-row, column = map(int, np.unravel_index(lower.argmax(), lower.shape))
-course.interactive(
-    draw_guess,
-    row=(0, H - 1),
-    column=(0, W - 1),
-    image=(0, 49),
-    static=[{"row": H // 4, "column": W // 2}, {"row": H // 2 + row, "column": column}],
-)
+furthest = check.furthest_off(model, images[28], rows=(H // 2, H))
+static = [{"row": H // 4, "column": W // 2}, furthest]
+course.interactive(draw_guess, row=(0, H - 1), column=(0, W - 1), image=(0, 49), static=static)
 
 # %% [markdown]
 # ## What the paper says, in one line
@@ -162,7 +152,8 @@ print(f"slowly {slow:.3f} nats in {H * W * C} runs of the network, fast {fast:.3
 # %% [markdown]
 # ## What is probable?
 #
-# The same digit in six ways, all with the same ink.
+# The same digit in six ways, all with the same ink. Put them in order before you look: which will
+# the network find the most probable, which the least?
 
 
 # %%
@@ -191,10 +182,11 @@ figures.nats(several, per_pixel, model.levels, titles=list(odd), top=4)
 # yellow as one that costs 4.) Black paper that goes on and strokes that go on are cheap. One pays
 # where something begins or ends: that is where the information is.
 #
-# Compare the others with the first. A move by one column is something that a hand might do. It
-# changes little, and here it even makes the image more probable. A mirrored or an upturned digit
-# costs somewhat more. Swapped halves cost far more: a stroke begins out of nothing in the first
-# row. The shuffled image costs by far the most. It has lost every relation between neighbours.
+# Compare the others with the first. Did you expect it to win? A move by one column is something
+# that a hand might do, and here it even makes the image more probable. A mirrored or an upturned
+# digit costs somewhat more. Swapped halves cost far more: a stroke begins out of nothing in the
+# first row. The shuffled image costs by far the most. It has lost every relation between
+# neighbours.
 #
 # And what would players without a network pay? The first takes every value to be equally likely.
 # The second has counted, on the remaining images, how often each pixel has each value (its
@@ -286,6 +278,7 @@ figures.frames(np.stack(film), model.levels, rows)
 # that of black.) At *temperature* $T$ they are divided by $T$ before the die is thrown. Below 1
 # likely values become likelier still, above 1 unlikely ones come up more often. $T = 1$ is the
 # model itself. The nats above the images are what they cost at $T = 1$, whatever $T$ drew them.
+# Which of three temperatures will draw the images with the fewest nats, and which the best digits?
 
 
 # %%
@@ -384,9 +377,9 @@ check.steered(steered)
 #
 # A network can be asked which of the earlier pixels its guess depends on: how strongly does the
 # logit change with each pixel, on average over some images? The orange frame is the pixel that is
-# guessed. (Where the notebook runs, sliders move the right one.) Neither that pixel nor any after
-# it has an influence, because the network is built so: a guess that knew its own pixel would be
-# none. Of the pixels before it, the nearest count most.
+# guessed, and grey is what comes after it. (Where the notebook runs, sliders move the right one.)
+# Neither that pixel nor any after it has an influence, because the network is built so: a guess
+# that knew its own pixel would be none. Of the pixels before it, the nearest count most.
 #
 # A pale patch far away, such as the one in the upper right corner, is not knowledge but the lack of
 # it. No image that this network learned from has ink in that corner. So nothing ever told it what

@@ -30,7 +30,6 @@ import pixelrnn_np as pr
 from pixelrnn_np import course, figures, likelihood
 from pixelrnn_np.course import n02 as check
 from pixelrnn_np.inspection import gradcheck
-from pixelrnn_np.training.optim import Adam
 
 rng = np.random.default_rng(2)
 values = np.arange(256)
@@ -68,38 +67,34 @@ print(f"of the bell, {1 - smooth.sum():.1%} lie off the scale")
 figures.distributions({"red of all pixels": {"counted": marginal, "Gaussian": smooth}}, top=0.02)
 
 # %% [markdown]
-# The bar at 0 goes on far beyond the figure: more than an eighth of all pixels have no red at all.
-# The bell is high where there is little, and a fifth of it lies off the scale, where there is
-# nothing.
+# The bar at 0 goes on far beyond the figure. The bell is high where there is little, and a fifth of
+# it lies off the scale, where there is nothing.
 #
 # But a model predicts a pixel *given* others. Perhaps the bell is right there? Here is the red of a
 # pixel, given the red of its left neighbour: for a neighbour at either end of the scale, and for
-# one between. Before you look: how wide do you expect these to be? (Mind the scales of $p$, which
-# differ. In the two outer panels look at the very ends.)
+# one between. Before you look: how wide do you expect these to be? (Mind the axes. The outer panels
+# show 31 values at an end of the scale, and $p$ has a scale of its own in each.)
 
 
 # %%
 def draw_neighbour(a=60):
-    panels = {}
-    for title, low, high in (
-        ("left neighbour 0", 0, 0),
-        (f"left neighbour {a - 2} to {a + 2}", a - 2, a + 2),
-        ("left neighbour 255", 255, 255),
-    ):
+    panels, ends = {}, {"left neighbour 0": (0, 30), "left neighbour 255": (225, 255)}
+    for low, high in ((0, 0), (a - 2, a + 2), (255, 255)):
         seen = right[(left >= low) & (left <= high)]
-        panels[title] = {"counted": counted(seen), "Gaussian": bell(seen.mean(), seen.std())}
-    return figures.distributions(panels)
+        name = f"left neighbour {low}" + (f" to {high}" if high > low else "")
+        panels[name] = {"counted": counted(seen), "Gaussian": bell(seen.mean(), seen.std())}
+    return figures.distributions(panels, windows=ends)
 
 
 course.interactive(draw_neighbour, a=(3, 252))
 
 # %% [markdown]
 # Two things happen that a bell cannot follow. Values pile up **at the ends** of the scale: where a
-# colour is clipped, the next one is clipped too. Beside a neighbour of 0 more than a third of the
-# bell lies off the scale. Around the neighbour's value the data are **sharper** than their variance
-# says, with tails that are longer: the pixel goes on as its neighbour, or an edge begins and it is
-# something else. (The crops overlap, so that some pairs are counted several times: hence the small
-# spikes.)
+# colour is clipped, the next one is clipped too. Beside a neighbour of 0 seven pixels in ten are 0
+# as well, and more than a third of the bell lies off the scale. Around the neighbour's value the
+# data are **sharper** than their variance says, with tails that are longer: the pixel goes on as
+# its neighbour, or an edge begins and it is something else. (The crops overlap, so that some pairs
+# are counted several times: hence the small spikes.)
 #
 # ## What the paper says (§2.2 and §5.3; Figure 6)
 #
@@ -169,7 +164,7 @@ logits = rng.standard_normal((2, 3, 4, 3, 256)) * 30
 x = rng.integers(0, 256, (2, 3, 4, 3), np.uint8)
 nats, cache = likelihood.nll_forward(logits, x)
 places = list(np.ndindex(3, 4, 3))
-slow = [sum(softmax_nll_slow(logits[n][place], x[n][place]) for place in places) for n in range(2)]
+slow = [sum(softmax_nll_slow(logits[n][at], x[n][at]) for at in places) for n in range(2)]
 assert np.allclose(nats, slow, rtol=1e-12)
 print("slow and fast agree:", np.round(nats, 3), "nats per image")
 
@@ -338,127 +333,76 @@ check.batch_gradient(batch_gradient)
 # Now §5.3, in small: the same network with different last steps. A PixelCNN
 # ([04](04_pixelcnn.ipynb)) of digits with their 17 shades of grey gives 17 numbers per pixel. (How
 # it makes them from the earlier pixels is not needed here; what a network is,
-# [02b](02b_networks_in_ten_minutes.ipynb) says.) Each last step turns them into logits over the 17
-# values, in its own way. And it has a way back: it turns the gradient of the logits into that of
-# its 17 numbers.
+# [02b](02b_networks_in_ten_minutes.ipynb) says.) Each last step turns them into a distribution over
+# the 17 values, in its own way:
 #
-# - **A softmax**: they *are* the logits.
-# - **A bell, cut off** at the ends of the scale. The logarithm of a Gaussian is a parabola, so two
-#   numbers $a$ and $b$ are enough: $z_v = a\,t_v - b\,t_v^2$, with $b > 0$ and $t_v$ the value,
-#   moved and scaled to $[-2, 2]$. The softmax then divides by what is left on the scale.
-# - **A bell, gathered** at the ends: what lies below 0 is counted as 0, what lies above 16 as 16. A
-#   *logistic* bell is handiest: its share below a point $y$ is $\sigma((y - \text{mean})\,s)$, with
-#   $s$ one over its width. What falls between $v - \tfrac12$ and $v + \tfrac12$ is counted as $v$.
-#   That is a difference of two sigmoids, at an upper edge $y^+ = (v + \tfrac12 - \text{mean})\,s$
-#   and a lower one $y^- = y^+ - s$. Over a common denominator the difference
-#   $\sigma(y^+) - \sigma(y^-)$ becomes a product, $\sigma(y^+)\,\sigma(-y^-)\,(1 - e^{-s})$. So
-#   $z_v$, its logarithm, is a sum of three. Value 0 has no lower edge and 16 no upper one.
+# - **A softmax**: the 17 numbers *are* the logits.
+# - **A bell, cut off** at the ends of the scale. Two of the numbers give a mean and a width. The
+#   height of this bell at each value is divided by the sum of all 17 heights.
+# - **A bell, gathered** at the ends. The probability of a value $v$ is the *area* of the bell from
+#   $v - \tfrac12$ to $v + \tfrac12$. What lies below the scale is added to 0, what lies above it to
+#   16. (A *logistic* bell is handiest: its area up to a point is a sigmoid.)
 #
-# The code of the two bells is a detail of the contest. Whoever is in a hurry goes on to the curves.
+# Here are both for a bell whose middle is 14. Two values further right the scale ends. Where does
+# its right half go?
 
 # %%
 LEVELS = 17
 shades = np.arange(LEVELS)
-t, above_0, below_16 = (shades - 8) / 4, (shades > 0) * 1.0, (shades < 16) * 1.0
 
 
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+def cut_off(mean, width):
+    height = np.exp(-(((shades - mean) / width) ** 2) / 2)
+    return height / height.sum()
 
 
-def cut_off(outputs):
-    """Outputs (…, 17), two of them used → logits (…, 17), and the way back."""
-    a, b = outputs[..., :1], np.logaddexp(0, outputs[..., 1:2])  # ln(1 + e^o) is positive
-
-    def back(dz):
-        doutputs = np.zeros_like(outputs)
-        doutputs[..., 0] = (dz * t).sum(axis=-1)
-        doutputs[..., 1] = -(dz * t**2).sum(axis=-1) * sigmoid(outputs[..., 1])
-        return doutputs
-
-    return a * t - b * t**2, back
+def gathered(mean, width):
+    below = 1 / (1 + np.exp(-(shades[1:] - 0.5 - mean) / width))  # the area up to each inner edge
+    return np.diff(below, prepend=0, append=1)
 
 
-def gathered(outputs):
-    """The same; the mean keeps between -16 and 32, the logarithm of s between -3 and 3."""
-    bend = np.tanh(outputs[..., :2].astype(float) / 3)
-    mean, s = 8 + 24 * bend[..., :1], np.exp(3 * bend[..., 1:])
-    upper, lower = (shades + 0.5 - mean) * s, (shades - 0.5 - mean) * s
-    logits = (
-        -below_16 * np.logaddexp(0, -upper)
-        - above_0 * np.logaddexp(0, lower)
-        + below_16 * above_0 * np.log(1 - np.exp(-s))
-    )
-
-    def back(dz):
-        dupper, dlower = dz * below_16 * sigmoid(-upper), -dz * above_0 * sigmoid(lower)
-        between = (dz * below_16 * above_0).sum(axis=-1) * (s / (np.exp(s) - 1))[..., 0]
-        dmean = -((dupper + dlower) * s).sum(axis=-1)
-        dlog_s = (dupper * upper + dlower * lower).sum(axis=-1) + between
-        doutputs = np.zeros_like(outputs)
-        doutputs[..., 0] = dmean * 8 * (1 - bend[..., 0] ** 2)
-        doutputs[..., 1] = dlog_s * (1 - bend[..., 1] ** 2)
-        return doutputs
-
-    return logits, back
-
-
-def softmax(outputs):
-    return outputs, lambda dz: dz
-
-
-LAST = {"a bell, cut off": cut_off, "a bell, gathered": gathered, "softmax": softmax}
-
-outputs, weight = rng.standard_normal((2, 4, 3, LEVELS)) / 10
-for name, last in LAST.items():
-    _, back = last(outputs)
-    exact = back(weight)
-    error = gradcheck.compare(
-        lambda last=last: (last(outputs)[0] * weight).sum(), {"o": outputs}, {"o": exact}, rng
-    )["o"]
-    assert error < 1e-6, name
-print("the ways back agree with finite differences")
+shapes = {"a bell, cut off": cut_off(14, 3), "a bell, gathered": gathered(14, 1.7)}
+figures.distributions(shapes, columns=2, top=0.32)
 
 # %% [markdown]
-# Why so carefully? With a free mean and width, a mean can run far off the scale, where it hardly
-# gets any gradient. The pixel stays flat, and one compares accidents of training instead of shapes.
-# In $a$ and $b$ the loss has a single valley; mean and width of the other bell are kept within
-# bounds by a tanh.
-#
+# In the network a last step has a way back as well: from the gradient of the logits to that of the
+# 17 numbers. `check.cut_off` and `check.gathered` are these bells with their ways back. They keep
+# mean and width within bounds, and with reason. A free mean can run far off the scale, where it
+# hardly gets any gradient. The pixel stays flat, and one compares accidents of training instead of
+# shapes. (The derivation is in [course/n02.py](../pixelrnn_np/course/n02.py).)
+
+# %%
+LAST = {
+    "a bell, cut off": check.cut_off,
+    "a bell, gathered": check.gathered,
+    "softmax": lambda outputs: (outputs, lambda dlogits: dlogits),
+}
+errors = check.ways_back(LAST, LEVELS, rng)
+assert max(errors.values()) < 1e-6
+course.errors(errors)
+
+# %% [markdown]
 # Each is trained for the same number of epochs, from the same first weights, at a rate that falls
-# to zero. (Adam chooses the length of each weight's step; [09](09_training_and_results.ipynb) says
-# how.)
+# to zero. `check.train` is the loop of [01](01_pixel_by_pixel.ipynb), shuffle, batch, step, with
+# Adam, which chooses the length of each weight's step ([09](09_training_and_results.ipynb) says
+# how). What it asks for is this:
 
 
 # %%
-def train(last, images, epochs=16, batch=16):
-    """A small PixelCNN with this last step: the network, and bits per pixel after each epoch."""
-    net = pr.build_model("pixelcnn", (8, 8, 1), levels=LEVELS, h=16, layers=2, head=32, seed=0)
-    net.params["head.logits.K"][...] *= 0.1  # so that every pixel begins with a wide bell
-    adam, shuffle = Adam(net.flat.size, net.flat.dtype), np.random.default_rng(0)
-    steps, costs = len(images) // batch, []
-    for epoch in range(epochs):
-        order, total = shuffle.permutation(len(images))[: steps * batch], 0.0
-        for step, x in enumerate(images[order].reshape(steps, batch, 8, 8, 1)):
-            outputs, cache = net.forward(x)
-            logits, back = last(outputs)
-            nats, likelihood_cache = likelihood.nll_forward(logits, x)
-            dlogits = likelihood.nll_backward(1 / batch, likelihood_cache)
-            _, grads = net.backward(back(dlogits).astype(outputs.dtype), cache, need_dx=False)
-            done = (epoch + step / steps) / epochs
-            rate = 2e-3 * (1 + np.cos(np.pi * done)) / 2
-            gradient = np.concatenate([grads[name].ravel() for name in net.params])
-            adam.update(net.flat, gradient, rate, epoch * steps + step)
-            total += nats.mean()
-        costs.append(float(likelihood.bits_per_dim(total / steps, 64)))
-    return net, costs
+def loss_and_gradients(net, last, x):
+    """Mean nats of images x, and the gradient of each weight, through a last step and back."""
+    outputs, kept = net.forward(x)
+    logits, back = last(outputs)
+    nats, cache = likelihood.nll_forward(logits, x)
+    dlogits = likelihood.nll_backward(1 / len(x), cache)
+    _, grads = net.backward(back(dlogits).astype(outputs.dtype), kept, need_dx=False)
+    return nats.mean(), grads
 
 
 digits, digits_test = (pr.load_data("digits", split) for split in ("train", "test"))
-trained = {name: train(last, digits) for name, last in LAST.items()}
-epochs = np.arange(1, 17)
-figures.lines(
-    {name: (epochs, costs) for name, (_, costs) in trained.items()},
+trained = {name: check.train(loss_and_gradients, last, digits) for name, last in LAST.items()}
+figures.curves(
+    {name: bits for name, (_, bits) in trained.items()},
     "epoch",
     "bits per pixel, training",
     ylim=(1.8, 2.6),
@@ -470,36 +414,20 @@ figures.lines(
 # pixels has to be as good as the same shape without a network: one distribution for each of the 64
 # places, fitted by gradient descent as the histogram was. (The first row is left out: there is
 # nothing to know yet, except the place, which a convolution is not told.)
-
+#
+# Then the test images. Which will be best, and by how much? Guess before you look.
 
 # %%
-def bits_by_place(logits, x):
-    """Mean bits of images x (B, 8, 8, 1) at each place: (8, 8)."""
-    p = likelihood.probabilities(logits, LEVELS)
-    p = np.broadcast_to(p, (*x.shape, LEVELS))
-    return -np.log2(np.take_along_axis(p, x[..., None].astype(int), -1))[..., 0, 0].mean(axis=0)
-
-
-def without_network(last, images, steps=1500):
-    """Outputs (1, 8, 8, 1, 17): one distribution for each place, by gradient descent."""
-    frequency = np.eye(LEVELS)[images].mean(axis=0, keepdims=True)
-    outputs = np.zeros((1, 8, 8, 1, LEVELS))
-    for _ in range(steps):
-        logits, back = last(outputs)
-        outputs -= 0.3 * back(likelihood.probabilities(logits, LEVELS) - frequency)
-    return outputs
-
-
 rows = []
 for name, last in LAST.items():
-    net, costs = trained[name]
-    assert costs[-5] - costs[-1] < 0.03, f"{name} is not trained to the end"
-    alone = last(without_network(last, digits))[0]
-    known = last(net.forward(digits)[0])[0]
-    worse = bits_by_place(known, digits) - bits_by_place(alone, digits)
+    net, bits = trained[name]
+    assert bits[-5] - bits[-1] < 0.03, f"{name} is not trained to the end"
+    alone = last(check.without_network(last, digits, LEVELS))[0]
+    known, found = (last(net.forward(x)[0])[0] for x in (digits, digits_test))
+    worse = check.bits_by_place(known, digits) - check.bits_by_place(alone, digits)
     assert worse[1:].max() < 0.05, f"{name}: at a place worse than without a network"
-    found = last(net.forward(digits_test)[0])[0]
-    rows.append([name, *(float(bits_by_place(z, digits_test).mean()) for z in (alone, found))])
+    in_bits = [float(check.bits_by_place(z, digits_test).mean()) for z in (alone, found)]
+    rows.append([name, *in_bits])
 figures.Table(
     ["bits per pixel, test", "without a network", "with the network"], rows, form="{:.3f}"
 )
@@ -514,23 +442,22 @@ figures.Table(
 #
 # So on small and simple images the gain is small. But each better bell had to be *designed* by
 # somebody who had looked at the data. And a bell has one hill, whatever piles up at the ends. Pixel
-# (2, 5) of the digit below is a place where that matters; two others stand beside it for
-# comparison. Bars are the softmax, lines the bells, and the orange mark is the value that the pixel
-# has. At (0, 0) all three go on far beyond the figure, nearly to 1.
+# (2, 5) of the digit below is a place where that matters, and (3, 3) one where it does not. Bars
+# are the softmax, lines the bells, and the orange mark is the value that the pixel has.
 
 # %%
 image = digits_test[21:22]
 logits = {name: last(trained[name][0].forward(image)[0])[0] for name, last in LAST.items()}
 said, prices = {}, []
-for r, q in [(0, 0), (2, 5), (3, 3)]:
+for r, q in [(2, 5), (3, 3)]:
     p = {name: likelihood.probabilities(z[0, r, q, 0], LEVELS) for name, z in logits.items()}
     said[r, q] = {name: p[name] for name in ("softmax", "a bell, cut off", "a bell, gathered")}
     prices.append([str((r, q)), *(float(-np.log2(p[name][image[0, r, q, 0]])) for name in LAST)])
-course.show(figures.opinions(image[0], said, LEVELS, top=0.4))
+course.show(figures.opinions(image[0], said, LEVELS, top=0.32))
 figures.Table(["bits of one pixel", *LAST], prices, form="{:.2f}")
 
 # %% [markdown]
-# The corner is paper, and all know it. At (2, 5) the ring of a zero may come round, or paper may go
+# At (2, 5) the ring of a zero may come round, or paper may go
 # on. The softmax has one hill on paper and another between 12 and 15, and little in between. The
 # bells have to put most of their probability into that valley. At (3, 3) a bell is luckier: the
 # softmax cannot decide, and the gathered bell, which leans to ink, pays less.
@@ -565,9 +492,9 @@ figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1
 # %% [markdown]
 # At a glance all three draw equally well. Count, and the bell that is cut off draws too little
 # paper, and full ink more than a quarter too seldom: whatever this bell puts on an end it has to
-# put beside it as well. The two others have about as much paper as the test images, and lack a tenth
-# and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of them at
-# every pixel.
+# put beside it as well. The two others have about as much paper as the test images, and lack a
+# tenth and a seventh of the full ink. An eye forgives such faults; a likelihood pays for each of
+# them at every pixel.
 #
 # How far do these results go? [The appendix](90_bells.ipynb) shows what *mixtures* of bells can do,
 # which are the paper's real opponent, and how many data a distribution without any prior needs. The
@@ -577,7 +504,8 @@ figures.Table(["", "pixels that are paper, 0", "full ink, 16"], rows, form="{:.1
 # ## Figure 6, in small
 #
 # At last 256 values and three colours: a PixelCNN after a few seconds of training on photographs of
-# 8×8 pixels. Its softmaxes are still rough, yet each of them has a shape of its own.
+# 8×8 pixels. Its softmaxes are still rough, yet each of them has a shape of its own. Red is guessed
+# first; blue knows red and green. Which of the three will cost the fewest bits?
 
 # %%
 photos, photos_test = (pr.load_data("photos8", split) for split in ("train", "test"))

@@ -41,9 +41,12 @@ figures.you_are_here("02b")
 # %%
 x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)  # left, above
 v = np.array([[0], [1], [1], [0]], float)  # the pixel
-figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
+figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).astype(int).tolist())
 
 # %% [markdown]
+# Before you read on, try it: two weights and a bias, so that the sum is above zero for the two
+# white pixels and below zero for the two black ones.
+#
 # No weights can do this. With a weight $w_1$ for the left, $w_2$ for the upper neighbour and a bias
 # $b$, the logit has to be below zero in the first case, so $b < 0$. It has to be above zero in the
 # next two: $w_1 + b > 0$ and $w_2 + b > 0$. Add these two, and $w_1 + w_2 + b > -b > 0$: the last
@@ -66,9 +69,20 @@ figures.Table(["left", "above", "the pixel"], np.hstack([x, v]).tolist())
 # weighted sum. So something bent goes between. The paper takes the **ReLU** (*rectified linear
 # unit*), $\max(a, 0)$: what is negative becomes 0.
 #
-# Here is a network: two inputs, a *hidden* layer of three features with a ReLU, then one logit. Its
-# **parameters**, the numbers to be learned, are $2 \cdot 3 + 3$ and $3 \cdot 1 + 1$, thirteen in
-# all.
+# Here is a network: two inputs, a *hidden* layer $h$ of three features with a ReLU, then one logit.
+# Its **parameters**, the numbers to be learned, are $2 \cdot 3 + 3$ and $3 \cdot 1 + 1$, thirteen
+# in all. At first they are drawn by chance. The picture shows all of them at work on the second
+# case, *left* black and *above* white: weights on the arrows, biases above the circles. Follow one
+# way with a pencil, say $0.7 \cdot 1 - 0.8 \cdot 0 + 0.4 = 1.1$. The pixel should be white, and
+# this network says 0.02. It has learned nothing yet.
+
+# %%
+K1, b1 = rng.standard_normal((2, 3)).round(1), rng.standard_normal(3).round(1)
+K2, b2 = rng.standard_normal((3, 1)).round(1), rng.standard_normal(1).round(1)
+figures.neurons(x[1], K1, b1, K2, b2)
+
+# %% [markdown]
+# One layer as two loops:
 
 
 # %%
@@ -79,9 +93,6 @@ def layer_slow(x, K, b):
         a[k] += x[j] * K[j, k]
     return a
 
-
-K1, b1 = rng.standard_normal((2, 3)), rng.standard_normal(3)
-K2, b2 = rng.standard_normal((3, 1)), rng.standard_normal(1)
 
 # %% [markdown]
 # ## Fast
@@ -99,7 +110,7 @@ def forward(x, K1, b1, K2, b2):
 hidden, z = forward(x, K1, b1, K2, b2)
 slow = [layer_slow(np.maximum(layer_slow(row, K1, b1), 0), K2, b2) for row in x]
 assert np.allclose(z, slow)
-print("slow and fast agree; the four logits:", np.round(z.ravel(), 2))
+print("slow and fast agree; the four logits:", z.ravel().round(2).tolist())
 
 # %% [markdown]
 # ## Backwards, step by step
@@ -161,32 +172,39 @@ course.errors(errors, parameters)
 
 # %% [markdown]
 # Now let both learn: the network, and the weighted sum alone, each by 2000 steps against its
-# gradient.
+# gradient. (The weighted sum is the last layer without the hidden one: its input is $x$ itself.)
 
 # %%
-network, single = [], []
+losses = {"network, 13 parameters": [], "weighted sum, 3": []}
 w, bias = np.zeros((2, 1)), np.zeros(1)
 for _ in range(2000):
     hidden, z = forward(x, **parameters)
-    network.append(float(nats(z, v)))
-    for name, gradient in zip(names, backward(x, v, hidden, z, parameters["K2"]), strict=True):
+    for name, gradient in zip(names, backward(x, v, hidden, z, K2), strict=True):
         parameters[name] -= 0.5 * gradient
     alone = x @ w + bias
-    single.append(float(nats(alone, v)))
     dz = (sigmoid(alone) - v) / len(x)
     w, bias = w - 0.5 * x.T @ dz, bias - 0.5 * dz.sum(axis=0)
-print(f"network {network[-1]:.3f} nats, weighted sum {single[-1]:.3f}; a coin has {np.log(2):.3f}")
-print("the network's p for the four cases:", np.round(sigmoid(z).ravel(), 3))
-figures.curves(
-    {"network, 13 parameters": network, "weighted sum, 3": single},
-    "steps, logarithmic",
-    "nats per pixel",
-    logx=True,
-)
+    for loss, logits in zip(losses.values(), (z, alone), strict=True):
+        loss.append(float(nats(logits, v)))
+print(", ".join(f"{name}: {loss[-1]:.3f} nats" for name, loss in losses.items()))
+figures.curves(losses, "steps, logarithmic", "nats per pixel", logx=True)
 
 # %% [markdown]
-# The weighted sum stays where it began, at the coin. The network has found features that solve it.
-# They need not be those that we thought of. Here are its three hidden features in the four cases:
+# The weighted sum stays where it began, at the coin's $\ln 2 = 0.693$. The network has found
+# features that solve it. They need not be those that we thought of. Which are they? Here is the
+# same picture after learning, for the second case and for the last one. (Where the notebook runs, a
+# slider shows all four.)
+
+
+# %%
+def draw_case(case=1):
+    return figures.neurons(x[case], **parameters)
+
+
+course.interactive(draw_case, case=(0, 3), static=[{"case": 1}, {"case": 3}])
+
+# %% [markdown]
+# And all four cases in numbers:
 
 # %%
 figures.Table(
@@ -196,11 +214,11 @@ figures.Table(
 )
 
 # %% [markdown]
-# Feature 0 says "neither of the two is white", feature 1 "both are", and the logit takes both away
-# from its bias. Feature 2 is 0 in all four cases. Such a feature is called *dead*: where a ReLU
-# gives 0 no gradient passes (step 4), so it will stay as it is. That is one reason why networks
-# have more features than their task needs; from other first weights these three do not always
-# suffice.
+# Feature 0 (the upper circle) says "neither of the two is white", feature 1 "both are", and the
+# logit takes both away from its bias, which says "white". Feature 2 is 0 in all four cases. Such a
+# feature is called *dead*: where a ReLU gives 0 no gradient passes (step 4), so it will stay as it
+# is. That is one reason why networks have more features than their task needs; from other first
+# weights these three do not always suffice.
 #
 # ## From a pixel to an image: convolution
 #
@@ -229,15 +247,12 @@ def convolve(image, kernel):
 
 # %% [markdown]
 # At pixel (1, 2), the upper left corner of the white block, the kernel finds 1 under its 2 and 0
-# under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. One pixel to the right, at (1, 3), the
-# left neighbour is white: $2 - 1 - 0 = 1$. Inside, at (2, 3), both are: $2 - 1 - 1 = 0$. Just
-# behind the block, at (2, 4), only the left neighbour is: $0 - 1 - 0 = -1$. This kernel is positive
-# where something begins, negative where it has ended. Below are the first, the third and the fourth
-# of these sums.
+# under both $-1$: $2 \cdot 1 - 1 \cdot 0 - 1 \cdot 0 = 2$. What will it find inside, at (2, 3), and
+# just behind the block, at (2, 4)? Compute both before you look: below are all three.
 
 # %%
 y = convolve(image, kernel)
-assert (y[1, 2], y[1, 3], y[2, 3]) == (2, 1, 0)
+assert (y[1, 2], y[2, 3], y[2, 4]) == (2, 0, -1)
 
 
 def draw_window(row=1, column=2):
@@ -252,7 +267,8 @@ course.interactive(
 )
 
 # %% [markdown]
-# The whole feature map, bent by a ReLU:
+# This kernel is positive where something begins, zero inside, negative where it has ended. Here is
+# the whole feature map. A ReLU keeps the beginnings alone:
 
 # %%
 figures.numbers({"the feature map": y, "after the ReLU": np.maximum(y, 0)}, form="{:g}")

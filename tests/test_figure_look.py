@@ -153,3 +153,76 @@ def test_a_curve_without_points_has_no_name_at_its_end():
     axes = figure.axes[0]
     assert [t.get_text() for t in axes.texts] == ["train"]
     assert "20,000" in {t.get_text() for t in axes.get_xticklabels()}
+
+
+def test_negative_numbers_have_a_minus_and_names_their_hyphen():
+    figure = figures.numbers({"2-3-1, sum -4": [[-1, 0.04]]}, form="{:.1f}")
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert shown == ["−1.0", "0.0"] and figure.axes[0].get_title() == "2-3-1, sum −4"
+    table = figures.Table(["a", "b", "c"], [[-1.5, -2, 1e-6]], form="{:.1g}")
+    assert table.rows == [["−2", "−2", "1e-06"]] and all(table.right)
+    table = figures.Table(["a", "b"], [[16384, 2016]])
+    assert table.rows == [["16,384", "2016"]] and all(table.right)
+
+
+def test_a_zero_by_construction_has_no_decimals():
+    figure = figures.numbers({"masked": [[1.25, 0.0]]}, form="{:.1f}")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.2", "0"]
+
+
+@pytest.mark.parametrize("place", [(1, 2), (0, 0), (4, 5)])
+def test_a_convolutions_titles_stand_on_its_cells(place):
+    """And its window is seen as a whole, also where it reaches out of the image."""
+    image = np.eye(5, 6)
+    figure = figures.convolution(image, np.ones((3, 3)), place)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        cells = axes.transData.transform((0, -0.5))[1]
+        reach = max(0.0, 1 - place[0]) * abs(axes.transData.transform((0, 1)) - cells)[1]
+        assert axes.title.get_window_extent().y0 - cells < 25 + 1.2 * reach
+    window = next(p for p in figure.axes[0].patches if p.get_width() == 3).get_window_extent()
+    assert figure.axes[0].get_window_extent().x0 < window.x0
+    assert window.x1 < figure.axes[0].get_window_extent().x1
+
+
+def test_a_network_at_work_shows_every_number_apart():
+    rng = np.random.default_rng(0)
+    K1, b1, K2, b2 = (rng.standard_normal(shape) for shape in ((2, 3), 3, (3, 1), 1))
+    figure = figures.neurons(np.array([1.0, 0.0]), K1, b1, K2, b2)
+    figure.draw_without_rendering()
+    texts = [t for t in figure.axes[0].texts if t.get_text()]
+    shown = [t.get_text() for t in texts]
+    for number in (*K1.ravel(), *K2.ravel()):
+        assert f"{number:.1f}".replace("-", "−") in shown
+    boxes = [t.get_window_extent() for t in texts]
+    assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+    z = np.maximum(K1[0] + b1, 0) @ K2 + b2
+    assert f"the probability {float(1 / (1 + np.exp(-z[0]))):.2f}" in figure.alt
+
+
+def test_a_panel_may_show_some_values_only_and_says_what_lies_beyond():
+    p = np.zeros(256)
+    p[0], p[200] = 0.9, 0.1
+    figure = figures.distributions({"a": {"counted": p}, "b": p}, top=0.5, windows={"a": (0, 30)})
+    left, right = figure.axes
+    assert left.get_xlim()[1] < 32 and [int(t) for t in left.get_xticks()] == [0, 10, 20, 30]
+    assert right.get_xlim()[1] > 255
+    assert all([t.get_text() for t in a.texts] == ["↑ 0.90 at 0"] for a in (left, right))
+
+
+def test_orders_of_small_and_large_images_have_squares_of_one_size():
+    orders = {"small": np.arange(1, 10).reshape(3, 3), "large": np.arange(1, 26).reshape(5, 5)}
+    figure = figures.raster(orders, 8)
+    figure.draw_without_rendering()
+    sides = [a.patches[0].get_window_extent().width for a in figure.axes]
+    assert abs(sides[0] - sides[1]) < 0.5
+
+
+def test_the_future_is_grey_in_a_map_of_influence_unless_something_leaks():
+    reach = np.zeros((4, 5))
+    reach[1, 1], reach[3, 3] = 1.0, 0.5  # the second comes after (1, 2)
+    axes = figures.influence({(1, 2): reach}).axes[0]
+    veil = axes.images[-1].get_array()[..., 3]
+    grey = np.arange(20).reshape(4, 5) >= 7
+    grey[3, 3] = False
+    assert np.array_equal(veil > 0, grey)

@@ -74,6 +74,9 @@ DRAWN = {
     "states_kept": lambda r: figures.states_kept(3, 4, 1, 2),
     "wavefront": lambda r: figures.wavefront(3, 4, 2),
     "masks": lambda r: figures.masks({"A": np.tri(3, k=-1)}, labels="RGB"),
+    "neurons": lambda r: figures.neurons(
+        np.ones(2), np.eye(2, 3), np.ones(3), np.ones((3, 1)), [1]
+    ),
     "numbers": lambda r: figures.numbers({"K": np.eye(3)}, current=(1, 1)),
     "gate_maps": lambda r: figures.gate_maps(r, **GATED),
     "gate_lines": lambda r: figures.gate_lines(r, **GATED),

@@ -104,6 +104,8 @@ SAID = [
     (n00.powers_of_ten, lambda a, b: np.log10(a / b), "the logarithm of a / b"),
     (n00.powers_of_ten, lambda a, b: (b - a) * np.log(10), "a power of ten is ln 10 nats"),
     (n00.powers_of_ten, lambda a, b: np.log(10) / (b - a), "upside down"),
+    (n00.pick, lambda p, u: np.cumsum(p) <= u, "it should be one whole number"),
+    (n01.split_colours, lambda p: (p.sum((0, 1)), p.sum(2), p), "p_R is p(B)"),
     (n01.choices, lambda nats, D: 2 ** (nats / D), "takes nats for bits"),
     (n01.choices, lambda nats, D: 10 ** (nats / D), "has the base 10"),
     (n01.choices, lambda nats, D: np.exp(nats / D / np.log(2)), "those are bits, which have"),

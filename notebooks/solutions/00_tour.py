@@ -136,9 +136,8 @@ def rows_as_long_as_columns(r, q, H, W):
     return H * W - 1 - (r * H + q)
 
 
-course.show(
-    *(check.steered(f) for f in (rows_below, with_itself, columns_first, rows_and_columns_swapped))
-)
+shown = rows_below, with_itself, columns_first, rows_and_columns_swapped
+course.show(*(check.steered(f) for f in shown))
 
 # %% tags=["answers"]
 RIGHT = {"powers_of_ten": powers_of_ten, "pick": pick, "steered": steered}

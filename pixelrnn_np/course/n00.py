@@ -51,6 +51,16 @@ def like_mnist(digits, seed=0):
     return images
 
 
+def furthest_off(model, image, rows):
+    """{"row", "column"} of the guess within `rows`, (first, beyond the last), that costs most."""
+    from ..inspection.explain import pixel_nats
+
+    first, end = rows
+    nats = pixel_nats(model, image[None])[0, first:end]
+    row, column = np.unravel_index(nats.argmax(), nats.shape)
+    return {"row": first + int(row), "column": int(column)}
+
+
 def about(model, card):
     """What a model is, and what its card says of it: a table."""
     from ..figures import Table
@@ -127,6 +137,8 @@ def _without_exponentials(answer, a, b):
 def pick(answer):
     p = np.array([0.1, 0.0, 0.6, 0.0, 0.3])
     for die in (p, np.array([0.7, 0.3]), np.array([0.0, 1.0]), p[::-1]):
+        if np.ndim(first := answer(die.copy(), 0.5)):
+            raise Wrong(f"It gives {first!r} for u = 0.5; it should be one whole number.")
         if die.max() < 1 and answer(die.copy(), 0.01) == answer(die.copy(), 0.99) == np.argmax(die):
             raise Wrong(
                 "It takes the most probable value whatever u is: where is the chance in that?"
@@ -134,7 +146,7 @@ def pick(answer):
         for u in (0.0, 0.05, 0.35, 0.65, 0.75, 0.95, 0.9999):
             got, what = answer(die.copy(), u), f"pick({die.tolist()}, {u})"
             wanted = int((np.cumsum(die) <= u).sum())
-            if np.ndim(got) or not float(got).is_integer():
+            if not float(got).is_integer():
                 raise Wrong(f"{what} gives {got!r}; it should be one whole number.")
             if answer(die.copy(), u) != got:
                 raise Wrong("It answers the same u in several ways; u is all the chance there is.")

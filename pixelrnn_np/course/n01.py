@@ -1,8 +1,24 @@
-"""Checks of notebook 01, the chain rule and its units."""
+"""Notebook 01, the chain rule and its units: the neighbours of a pixel, and its checks."""
 
 import numpy as np
 
 from .checking import Wrong, exercise, mistaken, same
+
+# Earlier pixels at most three rows and columns away, as steps (row, column), the nearest first.
+_WINDOW = [(row, column) for row in (0, -1, -2, -3) for column in range(-3, 4)]
+NEIGHBOURS = sorted(
+    (step for step in _WINDOW if step < (0, 0)), key=lambda step: step[0] ** 2 + step[1] ** 2
+)
+
+
+def neighbours(x, k):
+    """The first k NEIGHBOURS of every pixel of images x (B, H, W, 1), 0 outside: (B, H, W, k)."""
+    H, W = x.shape[1:3]
+    wide = np.pad(x[..., 0], ((0, 0), (3, 0), (3, 3)))
+    found = np.zeros((*x.shape[:3], k))
+    for n, (row, column) in enumerate(NEIGHBOURS[:k]):
+        found[..., n] = wide[:, 3 + row : 3 + row + H, 3 + column : 3 + column + W]
+    return found
 
 
 @exercise("1.1")
@@ -152,6 +168,11 @@ def split_colours(answer):
         p_R = p_RG.sum(axis=1)
         wanted = p_R, p_RG / p_R[:, None], joint / p_RG[:, :, None]
         names = "p_R", "G_given_R", "B_given_RG"
+        others = {
+            "is p(B): it sums over R and G.": joint.sum(axis=(0, 1)),
+            "is p(G): it sums over R and B.": joint.sum(axis=(0, 2)),
+        }
+        mistaken("p_R", got[0], p_R, others)
         for name, a, b in zip(names, got, wanted, strict=True):
             if np.shape(a) == b.shape and not np.allclose(np.sum(a, axis=-1), 1):
                 raise Wrong(f"{name} does not sum to 1 over its last axis, the value it predicts.")

@@ -17,6 +17,7 @@ from .intervals import intervals
 from .likelihood import distributions, gallery, raster
 from .maps import feature_maps, fields, frames, marked, nats, sheet, tensor
 from .network import conv_block, lstm_sketch, network, row_taps
+from .neurons import neurons
 from .palette import BLUE, GATES, GREY, ORANGE, WAITING
 from .passes import passes
 from .scales import decided, given_fields, sketches, two_scales_drawn
@@ -67,6 +68,7 @@ __all__ = [
     "masks",
     "nats",
     "network",
+    "neurons",
     "numbers",
     "opinions",
     "passes",

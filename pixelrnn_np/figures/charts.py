@@ -1,7 +1,7 @@
 """Curves, bars and tables: few marks, labels beside what they name."""
 
 import re
-from numbers import Real
+from numbers import Integral, Real
 from textwrap import wrap
 
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from ..console import shown
 from .palette import BLACK, BLUE, FAINT, GREY, MODELS, QUIET, colour_of, drawn, new, plain
-from .words import listed, sentence, words
+from .words import listed, minus, sentence, words
 
 
 @drawn
@@ -170,6 +170,13 @@ def _counts(value, shown):
     return isinstance(value, Real) or not re.sub(r"[-−+≤]?[\d.,]*\d(e[-+]?\d+)? ?[%×]?", "", shown)
 
 
+def _in_cell(value, form):
+    """Floats have a form, whole numbers of five figures a comma, as in the text."""
+    if isinstance(value, Integral) and abs(value) >= 10_000:
+        return minus(f"{value:,}")
+    return minus(form.format(value) if isinstance(value, float) else str(value))
+
+
 @drawn
 def dumbbells(named, ends, xlabel):
     """Two numbers in each line, {label: (one, other)}, as points with a line between them.
@@ -213,11 +220,7 @@ class Table:
         self.values = [list(row) for row in rows]
         forms = [form] * len(headers) if isinstance(form, str) else form
         self.rows = [
-            [
-                f.format(v) if isinstance(v, float) else str(v)
-                for f, v in zip(forms, row, strict=True)
-            ]
-            for row in self.values
+            [_in_cell(v, f) for f, v in zip(forms, row, strict=True)] for row in self.values
         ]
         self.right = [
             any(row[k] for row in self.rows)

@@ -57,8 +57,11 @@ def convolution(image, kernel, place):
     r, q = place
     wide = np.pad(image, ((rows // 2,) * 2, (cols // 2,) * 2))
     products = wide[r : r + rows, q : q + cols] * kernel
-    wide_as = [image.shape[1] + 1.4, cols + 0.6, cols + 0.6]  # cells of one size
-    figure = new(6.4 / sum(wide_as) * (image.shape[0] + 1.4) + 0.35, 6.4)
+    H, W = image.shape
+    above, below = (max(0.2, rows // 2 - k + 0.1) for k in (r, H - 1 - r))  # for the window
+    before, behind = (max(0.2, cols // 2 - k + 0.1) for k in (q, W - 1 - q))
+    wide_as = [W + before + max(behind, 0.9), cols + 0.6, cols + 0.6]  # cells of one size
+    figure = new(6.4 / sum(wide_as) * (H + above + below) + 0.35, 6.4)
     axes = figure.subplots(1, 3, width_ratios=wide_as)
     shared = max(np.abs(kernel).max(), np.abs(products).max()) or 1
     titles = (f"the image; window of {(int(r), int(q))}", "the kernel",
@@ -70,11 +73,11 @@ def convolution(image, kernel, place):
     axes[0].add_patch(
         Rectangle((q - cols / 2, r - rows / 2), cols, rows, fill=False, edgecolor=BLACK, lw=2.5)
     )
-    axes[0].set(xlim=(-1.2, image.shape[1] + 0.2))
+    axes[0].set(xlim=(-0.5 - before, W - 0.5 + max(behind, 0.9)))
     for a in axes[1:]:
         a.set(xlim=(cols / 2 - 0.5 - wide_as[1] / 2, cols / 2 - 0.5 + wide_as[1] / 2))
     for a in axes:  # one height: titles and upper rows stand in line
-        a.set(ylim=(image.shape[0] + 0.2, -1.2))
+        a.set(ylim=(H - 0.5 + below, -0.5 - above))
     outline(axes[0], r, q)
     outline(axes[1], rows // 2, cols // 2)
     figure.alt = (
@@ -90,7 +93,8 @@ def _signed(axes, values, top, form):
 
     for (r, q), value in np.ndenumerate(values):
         colour = colormaps[SIGNED](0.5 + 0.43 * value / top)
-        cell(axes, r, q, colour, written(value, form), abs(value) > 0.5 * top)
+        text = written(value, form) if value else "0"  # a zero by construction has no decimals
+        cell(axes, r, q, colour, text, abs(value) > 0.5 * top)
 
 
 @drawn

@@ -17,9 +17,10 @@ def opinions(image, named, levels, top=None):
     image: uint8 (H, W, 1); named: {(row, column): {model: p, (levels,)}}, the first model as bars,
     the others as lines; a triangle marks the value that the pixel has. top: where p ends.
     """
-    columns = 2
-    figure = new(2.75 * (-(-(len(named) + 1) // columns)))
-    axes = figure.subplots(-(-(len(named) + 1) // columns), columns).ravel()
+    columns = 3 if len(named) == 2 else 2
+    lines = -(-(len(named) + 1) // columns)
+    figure = new((2.4 if columns == 3 else 2.75) * lines)
+    axes = figure.subplots(lines, columns).ravel()
     axes[0].imshow(to_rgb(image[None], levels)[0], interpolation="nearest")
     bare(axes[0])
     for a in axes[len(named) + 1 :]:

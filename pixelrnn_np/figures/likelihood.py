@@ -10,6 +10,7 @@ from .palette import (
     FUTURE,
     GREY,
     PALE,
+    QUIET,
     SEEN,
     WIDTH,
     bare,
@@ -28,14 +29,16 @@ def raster(named, place):
 
     place: the number of the pixel that is predicted; those before it are what it may see.
     """
-    ratio = max(np.shape(a)[0] / np.shape(a)[1] for a in named.values())
-    figure, axes = panels(len(named), ratio=ratio)
+    tall, wide = (max(np.shape(a)[k] for a in named.values()) for k in (0, 1))
+    figure, axes = panels(len(named), ratio=tall / wide, cells=0.65 * wide)
     for a, (title, order) in zip(axes, named.items(), strict=True):
         order = np.asarray(order)
         for (r, q), number in np.ndenumerate(order):
             colour = SEEN if number < place else FUTURE if number > place else CURRENT
             cell(a, r, q, colour, str(int(number)), number == place)
-        a.set(xlim=(-0.6, order.shape[1] - 0.4), ylim=(order.shape[0] - 0.4, -0.6), aspect="equal")
+        width = order.shape[1]
+        beside = (wide - width) / 2  # squares of all panels have one size
+        a.set(xlim=(-0.6 - beside, width - 0.4 + beside), ylim=(tall - 0.4, -0.6), aspect="equal")
         a.set_title(title, fontsize=10)
         bare(a)
     figure.alt = f"Pixel {place} is orange, those before it are blue. " + " ".join(
@@ -58,12 +61,13 @@ def gallery(named, levels, columns=8):
 
 
 @drawn
-def distributions(named, values=None, columns=3, ylabel="p", top=None):
+def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=None):
     """Distributions over the values of a pixel, one panel each, as the paper's Figure 6.
 
     named: {title: p} with p (levels,), or {title: {label: p}} for several in a panel, the first as
     bars and the others as lines; values: None or {title: value}, marked by a triangle below; top:
-    where the vertical axis ends, the same in all panels; None leaves each its own.
+    where the vertical axis ends, the same in all panels; None leaves each its own; what goes beyond
+    it has its number beside it. windows: None or {title: (first, last)}, the values shown.
     """
     figure, axes = panels(len(named), columns=columns, ratio=0.72)
     if len(named) == 1:
@@ -73,7 +77,7 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
         panel = panel if isinstance(panel, dict) else {None: panel}
         for k, (label, p) in enumerate(panel.items()):
             colour = BLUE if len(panel) == 1 else PALE
-            if k == 0 and len(p) > 64:  # bars as thin as a pixel would be drawn pale
+            if k == 0 and len(p) > 64 and title not in (windows or {}):  # no bars of a dot's width
                 a.fill_between(np.arange(len(p) + 1) - 0.5, np.append(p, p[-1]), step="post",
                                color=colour, lw=0.5, label=label)  # fmt: skip
             elif k == 0:
@@ -88,6 +92,11 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
         if low < 0:
             a.axhline(0, color=BLACK, lw=0.8)
         a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
+        if windows and title in windows:
+            first, last = windows[title]
+            a.set(xlim=(first - 0.8, last + 0.8), xticks=np.linspace(first, last, 4).round())
+        if top:
+            _beyond(a, next(iter(panel.values())), top)
         a.set_title(title, fontsize=10)
         a.tick_params(labelsize=9)
         a.tick_params(axis="x", pad=14 if values else 3)
@@ -97,11 +106,21 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None):
     for a in axes[:: min(columns, len(axes))]:
         a.set_ylabel(ylabel)
     if labelled:
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9,
-                      frameon=False)  # fmt: skip
+        found = dict(zip(*axes[0].get_legend_handles_labels()[::-1], strict=True))
+        labels = [label for label in next(iter(named.values())) if label in found]
+        figure.legend([found[k] for k in labels], labels, loc="outside lower center",
+                      ncols=len(labels), fontsize=9, frameon=False)  # fmt: skip
     figure.alt = " ".join(_peak(title, panel, values or {}) for title, panel in named.items())
     return figure
+
+
+def _beyond(axes, p, top):
+    """The number of the highest bar beside it, if it goes on beyond the figure."""
+    at = int(np.argmax(p))
+    if p[at] > top:
+        right = at + int(np.argmax(np.append(p[at:], 0) < top))
+        axes.annotate(f"↑ {p[at]:.2f} at {at}", (right, top), (5, 0), textcoords="offset points",
+                      va="top", fontsize=9, color=QUIET)  # fmt: skip
 
 
 def _peak(title, panel, values):

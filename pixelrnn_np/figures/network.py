@@ -31,12 +31,12 @@ class Diagram:
         )  # fmt: skip
         self._add(name, x, y, patch, name if text is None else text)
 
-    def node(self, name, x, y, text):
-        """A circle: a sum, a product."""
+    def node(self, name, x, y, text, radius=0.27, colour="white", size=12):
+        """A circle: a sum, a product, a number."""
         from matplotlib.patches import Circle
 
-        patch = Circle((x, y), 0.27, facecolor="white", edgecolor=BLACK, lw=1.4, zorder=2)
-        self._add(name, x, y, patch, text, 12)
+        patch = Circle((x, y), radius, facecolor=colour, edgecolor=BLACK, lw=1.4, zorder=2)
+        self._add(name, x, y, patch, text, size)
 
     def _add(self, name, x, y, patch, text, size=9.5):
         self.axes.add_patch(patch)

@@ -50,12 +50,24 @@ def drawn(function):
         with own_settings():
             found = function(*args, **options)
         if hasattr(found, "axes"):
+            _write_minus(found)
             found.alt = (
                 (alt and " ".join(alt.split())) or getattr(found, "alt", None) or words(found)
             )
         return found
 
     return draw
+
+
+def _write_minus(figure):
+    """No number of a figure begins with a hyphen; matplotlib sees to the ticks alone."""
+    from matplotlib.text import Text
+
+    from .words import minus
+
+    for text in figure.findobj(Text):
+        if "-" in text.get_text():
+            text.set_text(minus(text.get_text()))
 
 
 def new(height, width=WIDTH, layout="constrained"):

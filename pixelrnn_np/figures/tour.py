@@ -4,7 +4,7 @@ import numpy as np
 
 from .grids import outline
 from .maps import feature_maps, sheet
-from .palette import BLUE, CURRENT, WAITING, WIDTH, bare, drawn, new, plain
+from .palette import BLUE, CURRENT, FUTURE, WAITING, WIDTH, bare, drawn, new, plain
 from .tiles import to_rgb
 from .words import listed
 
@@ -18,8 +18,8 @@ def guess(image, pixel, p, levels):
     H, W, _ = image.shape
     rgb = to_rgb(image[None], levels)[0]
     rgb[(np.arange(H * W) >= pixel[0] * W + pixel[1]).reshape(H, W)] = WAITING
-    figure = new(2.5)
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
+    figure = new(2.9)
+    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     left.imshow(rgb, interpolation="nearest")
     outline(left, *pixel)
     left.set_title(f"seen, and pixel {pixel}", fontsize=10)
@@ -81,18 +81,30 @@ def completions(images, known, found, levels, title=None):
     return figure
 
 
+def _grey_future(axes, values, place):
+    """Over a map: what does not come before `place`, where it is 0 as it has to be."""
+    from matplotlib.colors import to_rgba
+
+    later = np.arange(values.size).reshape(values.shape) >= place
+    veil = np.zeros((*values.shape, 4))
+    veil[later & (values == 0)] = to_rgba(FUTURE)
+    axes.imshow(veil, interpolation="nearest")
+
+
 @drawn
 def influence(found, places=False):
     """What predictions depend on, {(row, column) of the pixel: |d logit / d pixel|, (H, W)}.
 
-    All on one scale, each pixel with a frame; places: whether rows and columns are numbered.
+    All on one scale, each pixel with a frame; later pixels are grey, unless one has an influence.
+    places: whether rows and columns are numbered.
     """
     figure = feature_maps(
         {f"pixel ({r}, {q})": a for (r, q), a in found.items()},
         signed=False, pixel=list(found), label="|d logit / d pixel|", places=places,
     )  # fmt: skip
     parts = []
-    for (r, q), a in found.items():
+    for ((r, q), a), axes in zip(found.items(), figure.axes, strict=False):
+        _grey_future(axes, a, r * a.shape[1] + q)
         most = np.argsort(-a, axis=None)[:3]
         nearest = [f"({place // a.shape[1]}, {place % a.shape[1]})" for place in most]
         later = a.ravel()[r * a.shape[1] + q :].any()

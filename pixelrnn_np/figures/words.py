@@ -4,7 +4,11 @@ A figure carries it as `figure.alt`. Functions of this package that know better 
 for all others it is read off the figure: titles, curves with their first and last number, bars.
 """
 
+import re
+
 import numpy as np
+
+HYPHEN = re.compile(r"(?<![\w.)\]}$])-(?=\.?\d)")  # before a number, where a minus belongs
 
 
 def words(figure):
@@ -56,6 +60,11 @@ def written(number, form):
     """A number in a form; one that is rounded to zero has no sign."""
     text = form.format(number)
     return text.removeprefix("-") if text.startswith("-") and float(text) == 0 else text
+
+
+def minus(text):
+    """A text whose negative numbers have a minus, as long as a plus is wide, and no hyphen."""
+    return HYPHEN.sub("\N{MINUS SIGN}", text)
 
 
 def pictures(images):
