@@ -215,10 +215,15 @@ def nats_on_mnist5k(count):
 
 
 def curve(name):
-    """The training curve of a shipped model, as its card has it."""
-    nats = cards()[name]["nats"]
-    alt = (
-        f"Training and validation nats of {name} against the images seen: both fall, "
-        f"the validation nats to {nats['valid']:.2f}."
-    )
-    return figures.picture(pretrained.path_of(name, ".png"), alt=alt)
+    """The training curve of a shipped model, from its records, with what it came to on test."""
+    return figures.training_curve(pretrained.records_of(name), marks(cards()[name]))
+
+
+def marks(card):
+    """What a training curve is held against: the card's test nats, and the paper's, if any."""
+    found = {"test": card["nats"]["test"]}
+    if card["data"] == {"name": "binarized_mnist", "levels": 2}:
+        for _, model, size, nats in OWN_4:
+            if card["model"]["name"] == model and size in (None, pretrained.size_of(card)):
+                found["the paper's test"] = nats
+    return found

@@ -23,7 +23,8 @@ from .scales import decided, given_fields, sketches, two_scales_drawn
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder, roofline
-from .tour import completions, guess, influence, picture
+from .tour import completions, guess, influence
+from .training import training_curve
 from .verdicts import colour_groups, verdicts
 
 __all__ = [
@@ -70,7 +71,6 @@ __all__ = [
     "numbers",
     "opinions",
     "passes",
-    "picture",
     "raster",
     "register_tile",
     "roofline",
@@ -90,6 +90,7 @@ __all__ = [
     "tensor",
     "tile",
     "to_rgb",
+    "training_curve",
     "two_scales_drawn",
     "verdicts",
     "wavefront",
