@@ -12,7 +12,7 @@ BEYOND = 0.05  # the part of the x axis that is left for what is no curve
 
 
 @drawn
-def training_curve(records, marks=None):
+def training_curve(records, marks=None, title=None):
     """Nats per image against the images seen, from a tenth of the run on.
 
     records: dicts with images, train and valid (NaN where absent). Pale: training batches as they
@@ -21,7 +21,7 @@ def training_curve(records, marks=None):
     """
     train, valid = (_points(records, key) for key in ("train", "valid"))
     last = max(float(x[-1]) for x, _ in (train, valid) if len(x))
-    figure = new(3.0)
+    figure = new(3.2 if title else 3.0)
     axes = figure.subplots()
     axes.plot(*train, color=PALE, linewidth=0.8, label="_batches")
     ends = {}
@@ -37,6 +37,7 @@ def training_curve(records, marks=None):
     axes.set(xlabel="images seen", ylabel="nats per image", xlim=(0, last * (1 + BEYOND)))
     axes.set_ylim(*_window(train, valid, last, (marks or {}).values()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    axes.set_title(title or "", fontsize=10)
     axes.grid(axis="y")
     plain(axes)
     _name(axes, ends)
