@@ -662,12 +662,11 @@ figures.lines(
     "nats per validation image",
     logx=True,
     ylim=(18, 24),
-    legend="above",
 )
 
 # %%
 best = {kind: RATES[int(np.nanargmin(nats))] for kind, nats in ends.items()}
-print(f"after {epochs} epochs the best rates are", best)
+print("best after", epochs, "epochs:", ", ".join(f"{kind} {rate}" for kind, rate in best.items()))
 
 # %% [markdown]
 # Each curve is a bowl: to its left too slow, to its right too restless. What leaves the figure at the
@@ -855,7 +854,7 @@ course.interactive(draw_samples, temperature=(0.5, 1.5, 0.1))
 
 
 # %%
-def completions(name, count=3):
+def completions(name, count=4):
     model = pr.load_pretrained(name)
     images, _ = results.pictures(pr.pretrained_card(name), count)
     H, W, C = model.image_shape
@@ -865,8 +864,9 @@ def completions(name, count=3):
     return figures.completions(images, known, six, model.levels, title=name)
 
 
-colours = ["colour_digits-diagonal_bilstm", "photos16-diagonal_bilstm"]
-course.show(*map(completions, [*results.most_and_fewest()[::-1], *colours]))
+most, fewest = results.most_and_fewest()
+course.show(completions(fewest), completions(most))
+course.show(*(completions(f"{data}-diagonal_bilstm", 3) for data in ("colour_digits", "photos16")))
 
 # %% [markdown]
 # Compare the first two. Cover the right-hand column, and say of each line what digit was begun. Where the

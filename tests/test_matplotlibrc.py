@@ -59,6 +59,8 @@ DRAWN = {
     "training_curve": lambda r: figures.training_curve(
         [{"images": k, "train": 3.0 / k, "valid": 4.0 / k} for k in (1, 2)], {"test": 2.0}
     ),
+    "both_ways": lambda r: figures.both_ways({"both": ([1.0, 1.0], [0.1, 0.2])}),
+    "seeds": lambda r: figures.seeds({"both": [1.0, 2.0]}, "nats", {"coin": 3.0}),
     "ladder": lambda r: figures.ladder({"a": 1e-3, "b": 1.0}),
     "roofline": lambda r: figures.roofline({"a": (1.0, 2e9)}, 9e9, {"memory": 1e9}),
     "verdicts": lambda r: figures.verdicts({"a": {"b": True, "c": "false alarm"}}, ("a",)),

@@ -7,6 +7,7 @@ from .blocks import block_sketch, conditional_sketch
 from .charts import Table, bars, curves, dumbbells, lines
 from .compare import sheets
 from .course_map import you_are_here
+from .depth import both_ways, seeds
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
@@ -36,6 +37,7 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "both_ways",
     "colour_groups",
     "colour_guess",
     "completions",
@@ -81,6 +83,7 @@ __all__ = [
     "save_loss_curve",
     "save_scales",
     "save_sheet",
+    "seeds",
     "sheet",
     "sheets",
     "sketch",
