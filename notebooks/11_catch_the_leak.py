@@ -862,7 +862,8 @@ def specimen(name, shape, **sizes):
 
 
 # %% [markdown]
-# And seven tests. Each takes the name of a bug, and says whether it finds something wrong.
+# And seven tests. Each takes the name of a bug, and says whether it finds something wrong. The first
+# three ask the network alone.
 
 
 # %%
@@ -890,6 +891,12 @@ def by_sum(name):
     return abs(checks.total_probability(model) - 1) > 1e-9
 
 
+# %% [markdown]
+# The other four hold it against something: the slopes of its own loss, its honest twin, what that twin
+# sees, and the price of a coin.
+
+
+# %%
 def by_finite_differences(name):
     model = specimen(name, shape_of(name))
 

@@ -97,6 +97,7 @@ def test_a_training_curve_is_crossed_by_no_line_and_no_word(paper):
     assert len(boxes) == 4 and all(right < b.x0 and b.x1 < figure.bbox.width for b in boxes)
     assert all(a.y1 <= b.y0 + 2 for a, b in itertools.pairwise(boxes))
     assert "train: 11 at 100" not in figure.alt and "valid: 2 at 1000" in figure.alt
+    assert figure.alt.endswith(f"the right: test, 1.45 and the paper's test, {paper:.2f}.")
 
 
 def test_labels_move_no_further_than_they_must():

@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter
 
 from .charts import spread
 from .palette import BLUE, ORANGE, PALE, QUIET, drawn, new, plain
+from .words import listed, words
 
 BEYOND = 0.05  # the part of the x axis that is left for what is no curve
 
@@ -41,6 +42,10 @@ def training_curve(records, marks=None, title=None):
     axes.grid(axis="y")
     plain(axes)
     _name(axes, ends)
+    figure.alt = words(figure)
+    if marks:
+        at_the_right = listed(f"{name}, {nats:.2f}" for name, nats in marks.items())
+        figure.alt += f" Short lines at the right: {at_the_right}."
     return figure
 
 
