@@ -737,10 +737,10 @@ results.race()
 # | left open | here | what it is worth |
 # |---|---|---|
 # | the learning rate | 0.003 with SOAP | a factor of three from the best one: a quarter of a nat, or a failed run (the sweep above) |
-# | lowering it, averaging | an average of the weights, often a cosine too | the average: half a nat (the figure with the hops) |
-# | the forget gate's bias | 1 | what reaches the first row from the last, a thousandfold ([05](05_row_lstm.ipynb)) |
+# | lowering it, averaging the weights | an average of the weights, often a cosine too | the average: half a nat (the figure with the hops) |
+# | the forget gate's bias | 1 | of the gradient of the last row, the first one gets a thousand times as much as with 0 ([05](05_row_lstm.ipynb)) |
 # | the initial weights | $1/\sqrt n$, where an output reads $n$ numbers; into sums also $1/\sqrt L$ | 64 blocks begin near a coin, and not at 200,000 nats ([07](07_residual_and_skip.ipynb)) |
-# | which binarisation of MNIST | the fixed one of the papers that it is compared with | more than all others together: see below |
+# | which binarisation of MNIST | the fixed one of the papers that it is compared with | about eighteen nats: see below |
 #
 # ## Table 4, beside ours (§5.5)
 #
@@ -821,8 +821,8 @@ figures.Table(["weights", "train", "valid", "valid − train"], rows, form="{:.2
 #
 # ## Samples
 #
-# Two networks draw, at temperature 1 and from one seed; nothing is picked. One is the best of the
-# table above, and the other needs more nats than all others there. Which is which?
+# Two networks draw, at temperature 1 and from one seed; nothing is picked. One is the best of those beside
+# Table 4, and the other needs the most nats of them. Which is which?
 
 
 # %%
