@@ -577,8 +577,8 @@ print(f"exact: the 16 probabilities sum to {checks.total_probability(exact):.9f}
 
 by_bound = np.argsort(bound)
 nats_of = {
-    "the networks' nats added up": bound,
-    "summed over small images": true,
+    "added up, the bound": bound,
+    "summed over all small": true,
     "exact": exact.nll(images),
 }
 figures.lines(
@@ -588,7 +588,7 @@ figures.lines(
 )
 
 # %% [markdown]
-# With the same weights, "exact" and "summed over small images" are two different distributions,
+# With the same weights, "exact" and "summed over all small" are two different distributions,
 # both proper ones; neither is above the bound anywhere.
 #
 # Does the paper mean the bound? It does not say. Whoever compares such a number with a single scale
@@ -645,7 +645,8 @@ for title, (name, options) in kinds.items():
     per_pixel = explain.pixel_nats(net, test)  # of two scales: network 1's
     sketch = net.stage_nats(0, test) if options else per_pixel[:, ::2, ::2].sum(axis=(1, 2))
     nats = net.nll(test)
-    rows.append([title, net.flat.size, *(float(n.mean()) for n in (sketch, nats - sketch, nats))])
+    parts = (float(n.mean()) for n in (sketch, nats - sketch, nats))
+    rows.append([title, f"{net.flat.size:,}", *parts])
 figures.Table(
     ["", "numbers", "the sketch's 16 pixels", "the rest", "nats per test image"],
     rows,
@@ -665,14 +666,14 @@ figures.Table(
 # for is in the figures further down.
 #
 # What does the bound cost? Its network is asked for the fixed pixels too, and has to learn what it
-# could have been told: that they are copies. Here is what each pixel of three test images cost it.
+# could have been told: that they are copies. Here is what each pixel of six test images cost it.
 
 # %%
 bound_net = trained["two scales, bound"]
 per_pixel = explain.pixel_nats(bound_net, test)
 lost, all_of_it = (a.sum(axis=(1, 2)).mean() for a in (per_pixel[:, ::2, ::2], per_pixel))
 print(f"nats per image at the fixed pixels: {lost:.2f} of {all_of_it:.2f}")
-figures.nats(test[:3], per_pixel[:3], 2)
+figures.nats(test[:6], per_pixel[:6], 2)
 
 # %% [markdown]
 # (The nats above the images are those of network 1 alone.) At every second row and column the squares
@@ -741,10 +742,10 @@ cards = {
 }
 large = {title: pr.load_pretrained(card["name"]) for title, card in cards.items()}
 figures.Table(
-    ["", "weights", "numbers", "images seen in training", "nats per test image"],
+    ["", "numbers", "images seen in training", "nats per test image"],
     [
-        [title, card["name"], card["parameters"], card["seen"]["images"], card["nats"]["test"]]
-        for title, card in cards.items()
+        [k, f"{c['parameters']:,}", f"{c['seen']['images']:,}", c["nats"]["test"]]
+        for k, c in cards.items()
     ],
     form="{:.2f}",
 )

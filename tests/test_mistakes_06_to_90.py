@@ -91,6 +91,12 @@ def taps_collected(dy, K, before=None, step=None, taps=None, add=True, back="tra
     return dx
 
 
+def numbers(h, layers, head):
+    """The right answer of 9.1."""
+    block = 2 * (16 * h * h + 6 * h) + 4 * h * h + 4 * h
+    return 100 * h + layers * block + 2 * h * head + head * head + 3 * head + 1
+
+
 def goes_round(dy, K):
     f = len(K) // 2
     dx = 0
@@ -151,6 +157,10 @@ TOLD = [
     (n08.small_gradient, goes_round, "as np.roll does"),
     (n08.true_nats, least_probable_taken_out, "take out the largest probability"),
     (n08.true_nats, lambda s, z: (s[:, None] + z).sum(axis=0), "probabilities that are summed"),
+    (n09.parameters, lambda h, L, head: numbers(h, L, head) + head + 1, "one logit, not two"),
+    (n09.parameters, lambda h, L, head: numbers(h, L, head) + 2 * h * h * L, "skip reads the h"),
+    (n09.parameters, lambda h, L, head: numbers(h, L, head) + 4 * h * h * L, "up and skip read"),
+    (n09.comparable, lambda n, D, k: abs(n) / (D * np.log(2)) + np.log2(k), "keep their sign"),
     (n09.comparable, lambda n, D, k: n / (D * np.log(2)) + np.log(k), "width is in nats"),
     (n09.comparable, lambda n, D, k: (n + D * np.log(k)) / np.log(2), "of a whole image"),
     (n09.step_size, lambda lr, decay, t: lr / np.sqrt((1 - decay) * t), "old squares fade"),

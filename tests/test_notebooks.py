@@ -264,16 +264,13 @@ def test_09_trains_with_its_own_loop():
         assert "Trainer" not in ast.dump(found[name]) and "trainer" not in used, name
 
 
-def test_table_4_ends_with_the_papers_own_four_lines():
-    rows, _ = results.table_4()
-    assert len(rows) == 14 and len(results.OWN_4) == 4
-    assert not any(row[2] for row in rows[:-4]) and all(row[2] for row in rows[-4:])
-    for row in rows[-4:]:
-        card = pr.pretrained_card(row[5]) if row[5] else None
-        assert (card is None) == (row[2] == "to come")
-        if card:
-            assert f"{card['nats']['test']:.2f}" in row[2]
-            assert row[4] == f"{results.minutes(card):.0f}"
+def test_the_paper_s_four_networks_stand_beside_ours():
+    pairs = results.beside_the_paper()
+    assert [paper for paper, _ in pairs.values()] == [nats for *_, nats in results.OWN_4]
+    for name, (_, ours) in pairs.items():
+        model, size, took = name.split(", ")
+        card = results.ours(model, size)
+        assert ours == card["nats"]["test"] and took == f"{results.minutes(card):.0f} min"
 
 
 def test_no_prose_of_09_quotes_a_card():

@@ -42,12 +42,24 @@ def test_a_grey_and_a_colour_model_are_there():
 @each
 def test_files(name):
     path = pretrained.path_of(name)
-    sizes = {".safetensors": ship.WEIGHTS, ".json": 20_000, ".md": 20_000, ".png": 60_000}
+    sizes = {".safetensors": ship.WEIGHTS, ".json": 20_000, ".csv": 12_000, ".md": 20_000,
+             ".png": 60_000}  # fmt: skip
     assert all(0 < path.with_suffix(k).stat().st_size < most for k, most in sizes.items())
     assert (ROOT / "docs" / f"pretrained_{name}.png").stat().st_size <= ship.SHEET
     card = pr.pretrained_card(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
     assert path.with_suffix(".md").read_text(encoding="utf-8") == ship.markdown(card)
+
+
+@each
+def test_the_records_of_a_run_end_where_its_card_says(name):
+    card, records = pr.pretrained_card(name), pretrained.records_of(name)
+    assert records[-1]["images"] == card["run"]["images"]
+    assert np.nanmin([r["valid"] for r in records]) == pytest.approx(
+        card["nats"]["valid"], abs=1e-3
+    )
+    (last,) = (float(f"{r['valid']:.4g}") for r in records[-1:])
+    assert f"{last:.4g} at " in results.curve(name).alt
 
 
 @each

@@ -82,7 +82,8 @@ def test_ship(run, root):
     card = ship.ship(run, root=root)
     files = read(root)
     assert set(files) == {
-        *(f"pixelrnn_np/pretrained/{NAME}.{k}" for k in ("safetensors", "json", "md", "png")),
+        *(f"pixelrnn_np/pretrained/{NAME}.{k}"
+          for k in ("safetensors", "json", "csv", "md", "png")),
         f"docs/pretrained_{NAME}.png", "README.md",
     }  # fmt: skip
     assert json.loads(files[f"pixelrnn_np/pretrained/{NAME}.json"]) == card
@@ -113,6 +114,26 @@ def test_ship(run, root):
     )
     for data in files.values():  # nothing of this machine
         assert str(run.parent).encode() not in data and b"somewhere" not in data
+
+
+def test_curves_are_drawn_again_from_what_was_shipped(run, root, tmp_path, monkeypatch):
+    card = ship.ship(run, root=root)
+    folder = root / "pixelrnn_np" / "pretrained"
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    (found,) = [r for r in pretrained.records_of(NAME) if r["images"] == card["seen"]["images"]]
+    assert found["valid"] == pytest.approx(card["nats"]["valid"], abs=1e-3)
+    shipped = (folder / f"{NAME}.png").read_bytes()
+    ship.draw_curves(tmp_path)
+    assert (tmp_path / f"{NAME}.png").read_bytes()[:8] == shipped[:8] == b"\x89PNG\r\n\x1a\n"
+    assert not np.isnan([r["train"] for r in pretrained.records_of(NAME)]).all()
+
+
+def test_the_command_wants_a_run_or_the_curves(monkeypatch, capsys):
+    for words in ([], ["runs/a", "--curves"]):
+        monkeypatch.setattr(sys, "argv", ["ship.py", *words])
+        with pytest.raises(SystemExit):
+            ship.main()
+        assert "name a run, or --curves" in capsys.readouterr().err
 
 
 def test_nothing_is_replaced_unasked(run, root):

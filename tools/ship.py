@@ -1,16 +1,19 @@
 """Ships the weights of a training run: into the package, with a card that says where they are from.
 
     PIXELRNN_DATA=FOLDER python tools/ship.py RUN [--name NAME] [--force]
+    python tools/ship.py --curves
 
 RUN is a folder of `train --out RUN`, without --init (a card counts all that its weights have seen),
 finished or interrupted after an epoch at least. Written are
-pixelrnn_np/pretrained/NAME.{safetensors,json,md,png}, docs/pretrained_NAME.png and the table in
+pixelrnn_np/pretrained/NAME.{safetensors,json,csv,md,png}, docs/pretrained_NAME.png and the table in
 README.md. The weights are written first, to a temporary folder, loaded from there and evaluated on
 valid, on test and on as many images of train as valid has: a card has no other numbers. RUN itself
-stays as it is: it is what goes on, here or where it is copied to.
+stays as it is: it is what goes on, here or where it is copied to. --curves draws the curves of all
+weights that ship, again, from their NAME.csv.
 """
 
 import argparse
+import csv
 import hashlib
 import io
 import json
@@ -23,9 +26,11 @@ from pathlib import Path
 
 import numpy as np
 import table4
+from PIL import Image
 
 import pixelrnn_np as pr
-from pixelrnn_np import checkpoint, figures
+from pixelrnn_np import checkpoint, figures, pretrained
+from pixelrnn_np.course import results
 from pixelrnn_np.data import DATASETS
 from pixelrnn_np.likelihood import bits_per_dim
 from pixelrnn_np.models import is_bound
@@ -164,21 +169,31 @@ def falling(history):
     return round(float(np.interp(0.9 * images[-1], images, valid) - valid[-1]), 4)
 
 
-def curve(history, paper=None):
-    """The training curve as PNG bytes, cut so that its end can be read; paper: a dashed line."""
-    named, scale = {}, []
-    for key in ("train", "valid"):
-        points = [(h["images"], h[key]) for h in history if not math.isnan(h[key])]
-        named[key] = list(zip(*points, strict=True)) or [(), ()]
-        scale += [y for x, y in points if x >= 0.1 * history[-1]["images"]]
-    levels = {} if paper is None else {"the paper's test": paper}
-    low, high = min([*scale, *levels.values()]), max([*scale, *levels.values()])
-    margin = 0.05 * (high - low)
-    figure = figures.lines(named, "images seen", "nats per image", levels=levels, markers=False,
-                           ylim=(low - margin, high + margin))  # fmt: skip
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
+def metrics(history):
+    """NAME.csv: what of a run's records its curve needs."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("images", "train", "valid"))
+    for h in history:
+        nats = ("" if math.isnan(h[key]) else f"{h[key]:.3f}" for key in ("train", "valid"))
+        rows.writerow((int(h["images"]), *nats))
+    return text.getvalue().encode()
+
+
+def curve(history, card):
+    """The training curve as PNG bytes, with the card's test nats and the paper's."""
+    figure = figures.training_curve(history, results.marks(card))
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=figure.dpi)
+    Image.open(full).convert("RGB").quantize(64).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def draw_curves(folder):
+    """Draws the curves of all weights that ship, from their records, into a folder."""
+    for name in pr.list_pretrained():
+        found = curve(pretrained.records_of(name), pr.pretrained_card(name))
+        checkpoint.write_atomically(Path(folder) / f"{name}.png", found)
 
 
 def check_size(what, data, most):
@@ -197,7 +212,8 @@ def ship(run, name=None, *, root=ROOT, force=False, threads=None, commit=None):
     check_size("the model file", weights, WEIGHTS)
     model, card = shipment.card(weights)
     files = {
-        target.with_suffix(".png"): curve(shipment.trainer.history, table4.papers_nats(card)),
+        target.with_suffix(".png"): curve(shipment.trainer.history, card),
+        target.with_suffix(".csv"): metrics(shipment.trainer.history),
         target.with_suffix(".json"): (json.dumps(card, indent=1) + "\n").encode(),
         target.with_suffix(".md"): markdown(card).encode(),
     }
@@ -227,12 +243,17 @@ def markdown(card):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", type=Path, help="folder of a training run")
+    parser.add_argument("run", type=Path, nargs="?", help="folder of a training run")
+    parser.add_argument("--curves", action="store_true", help="draw all curves again, no more")
     parser.add_argument("--name", help="default: DATA-MODEL-LAYERSxH")
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--threads", type=int, help="default: all processors")
     parser.add_argument("--commit", help="of a run that did not record it, trained on this machine")
     o = parser.parse_args()
+    if o.curves == (o.run is not None):
+        parser.error("name a run, or --curves")
+    if o.curves:
+        return draw_curves(ROOT / "pixelrnn_np" / "pretrained")
     try:
         card = ship(o.run, o.name, force=o.force, threads=o.threads, commit=o.commit)
     except (OSError, ValueError) as e:

@@ -25,10 +25,11 @@ Drawn by these weights: seed 0, temperature 1.
 {chr(10).join(lines)}
 
 :::{{figure}} /../pixelrnn_np/pretrained/{name}.png
-:alt: Training and validation nats of {name} against updates
-:width: 560px
+:alt: Training and validation nats of {name} against the images seen
+:width: 640px
 
-Nats per image during the training.
+Nats per image as it trained: pale, some batches at a time; blue, their moving mean; orange, all
+validation images. The short lines at the right are nats of test images.
 :::
 """
 

@@ -25,6 +25,9 @@ def parameters(answer):
                 "K_is is there for both directions.": 8 * h * h,
                 "K_ss has a bias in your count; K_is has the only one.": -8 * h,
                 "a gate is missing: o, f, i and g are four.": 8 * h * h + 2 * h,
+                "skip reads the h features inside the block, not the trunk's 2h.": -2 * h * h,
+                "up and skip read the h features inside the block, not the trunk's 2h.":
+                    -4 * h * h,
             }  # fmt: skip
             guesses = {why: wanted - layers * lack for why, lack in lacks.items()}
             mistaken(f"{what} gives {got:,}:", got, wanted, guesses)
@@ -35,6 +38,7 @@ def parameters(answer):
                 "makes 2h features.": wanted - 25 * 2 * h,
                 "the biases of the first layer are missing.": wanted - 2 * h,
                 "the biases of the head are missing.": wanted - 2 * head - 1,
+                "two levels need one logit, not two.": wanted + head + 1,
             }
             mistaken(f"{what} gives {got:,}:", got, wanted, guesses)
         same(what, got, wanted)
@@ -64,6 +68,10 @@ def comparable(answer):
                     "it is the density that levels scale, not its logarithm.",
                 ),
                 ((nats + D * np.log(levels)) / np.log(2), "these are the bits of a whole image."),
+                (
+                    (abs(nats) + D * np.log(levels)) / (D * np.log(2)),
+                    "nats of a density may be negative; keep their sign.",
+                ),
             ]:
                 if np.isclose(float(got), value) and not np.isclose(value, wanted):
                     raise Wrong(f"{what} gives {got:.4g}: {why}")

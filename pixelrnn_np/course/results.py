@@ -6,14 +6,7 @@ from .. import data, figures, pretrained
 from ..data import mnist5k
 from . import n00
 
-# Table 4: test nats on binarised MNIST. ≈: an estimate, ≤: a bound, as the paper marks them.
-TABLE_4 = (
-    ("DBM 2hl", "≈ 84.62"), ("DBN 2hl", "≈ 84.55"), ("NADE", "88.33"),
-    ("EoNADE 2hl (128 orderings)", "85.10"), ("EoNADE-5 2hl (128 orderings)", "84.68"),
-    ("DLGM", "≈ 86.60"), ("DLGM 8 leapfrog steps", "≈ 85.51"), ("DARN 1hl", "≈ 84.13"),
-    ("MADE 2hl (32 masks)", "86.64"), ("DRAW", "≤ 80.97"),
-)  # fmt: skip
-# The paper's own lines: model, blocks × h where it says them, nats.
+# Table 4, the paper's own lines: model, blocks × h where it says them, nats of binarised MNIST.
 OWN_4 = (
     ("PixelCNN", "pixelcnn", None, 81.30), ("Row LSTM", "row_lstm", None, 80.54),
     ("Diagonal BiLSTM, 1 layer, h = 32", "diagonal_bilstm", "1×32", 80.75),
@@ -107,40 +100,14 @@ def ours(model, size=None):
     return min(found, key=lambda card: card["nats"]["valid"], default=None)
 
 
-def table_4():
-    """The paper's Table 4 beside the shipped weights: rows of text, and what is missing."""
-    rows = [[title, nats, "", "", "", ""] for title, nats in TABLE_4]
-    missing = []
-    for title, model, size, nats in OWN_4:
+def beside_the_paper():
+    """The paper's Table 4 and the shipped weights: {name, size, minutes: (its nats, ours)}."""
+    pairs = {}
+    for _, model, size, nats in OWN_4:
         card = ours(model, size)
-        if card is None:
-            missing.append(title)
-            rows.append([title, f"{nats:.2f}", "to come", "", "", ""])
-        else:
-            most, got = "≤ " if card["bound"] else "", card["nats"]["test"]
-            further = f"{most}{got - nats:+.2f}"
-            took = f"{minutes(card):.0f}"
-            rows.append([title, f"{nats:.2f}", f"{most}{got:.2f}", further, took, card["name"]])
-    return rows, missing
-
-
-def shipped():
-    """All that ships: headers and rows of text."""
-    rows = [
-        [
-            name,
-            pretrained.size_of(card),
-            f"{card['parameters']:,}",
-            card["recipe"]["optimizer"],
-            f"{card['seen']['images']:,}",
-            f"{minutes(card):.1f}",
-            ("≤ " if card["bound"] else "") + f"{card['nats']['test']:.2f}",
-            f"{card['bits_per_dim']['test']:.4f}",
-        ]
-        for name, card in cards().items()
-    ]
-    return ["weights", "blocks × h", "parameters", "optimiser", "images seen", "minutes",
-            "test nats", "bits/dim"], rows  # fmt: skip
+        name = f"{model}, {pretrained.size_of(card)}, {minutes(card):.0f} min"
+        pairs[name] = (nats, card["nats"]["test"])
+    return pairs
 
 
 def pictures(card, count):
@@ -154,15 +121,11 @@ def pictures(card, count):
     return x[:count], "digits of mnist5k, binarised by chance"
 
 
-def of_each_kind():
-    """Names of weights: of each data set those with the fewest nats, of MNIST also the most."""
-    kinds = {}
-    for name, card in cards().items():
-        kinds.setdefault(card["data"]["name"], []).append((card["nats"]["valid"], name))
-    ordered = [sorted(found) for found in kinds.values()]
-    ordered.sort(key=lambda found: -len(found))  # MNIST, of which there are several, comes first
-    names = [found[0][1] for found in ordered]
-    return [names[0], ordered[0][-1][1], *names[1:]]
+def most_and_fewest():
+    """Names of the weights of binarised MNIST that need the most nats and the fewest."""
+    found = [c for c in cards().values() if c["data"] == {"name": "binarized_mnist", "levels": 2}]
+    found.sort(key=lambda card: card["nats"]["valid"])
+    return [found[-1]["name"], found[0]["name"]]
 
 
 def measured_again():
@@ -179,17 +142,6 @@ def measured_again():
             assert math.isclose(again, first["nats"], rel_tol=1e-4), name
             rows.append([name, len(x), f"{again:,.2f}", f"{first['nats']:,.2f}"])
     return ["weights", "test images", "nats, measured now", "on the card"], rows
-
-
-def how_it_ended(name):
-    """A sentence: how long a run was, and whether its last tenth still made it better."""
-    card = pretrained.pretrained_card(name)
-    run, fell = card["run"], card["falling"]
-    how = "is not known" if fell is None else f"{'fell' if fell > 0 else 'rose'} by {abs(fell):.2f}"
-    return (
-        f"{name}: {run['updates']:,} updates in {run['minutes']:.1f} minutes;\n"
-        f"over the last tenth of the run the nats on validation images: {how}"
-    )
 
 
 def nats_on_mnist5k(count):
@@ -215,10 +167,15 @@ def nats_on_mnist5k(count):
 
 
 def curve(name):
-    """The training curve of a shipped model, as its card has it."""
-    nats = cards()[name]["nats"]
-    alt = (
-        f"Training and validation nats of {name} against the images seen: both fall, "
-        f"the validation nats to {nats['valid']:.2f}."
-    )
-    return figures.picture(pretrained.path_of(name, ".png"), alt=alt)
+    """The training curve of a shipped model, from its records, with what it came to on test."""
+    return figures.training_curve(pretrained.records_of(name), marks(cards()[name]), title=name)
+
+
+def marks(card):
+    """What a training curve is held against: the card's test nats, and the paper's, if any."""
+    found = {"test": card["nats"]["test"]}
+    if card["data"] == {"name": "binarized_mnist", "levels": 2}:
+        for _, model, size, nats in OWN_4:
+            if card["model"]["name"] == model and size in (None, pretrained.size_of(card)):
+                found["the paper's test"] = nats
+    return found

@@ -7,6 +7,7 @@ from .blocks import block_sketch, conditional_sketch
 from .charts import Table, bars, curves, dumbbells, lines
 from .compare import sheets
 from .course_map import you_are_here
+from .depth import both_ways, seeds
 from .diagonals import letters, states_kept, wavefront
 from .files import save_completions, save_explanation, save_loss_curve, save_scales, save_sheet
 from .films import diagonals_scanned, field_growing, mask_sliding, rows_scanned
@@ -24,7 +25,8 @@ from .scales import decided, given_fields, sketches, two_scales_drawn
 from .sketch import sketch
 from .tiles import enlarged, tile, to_rgb
 from .timing import ladder, roofline
-from .tour import completions, guess, influence, picture
+from .tour import completions, guess, influence
+from .training import training_curve
 from .verdicts import colour_groups, verdicts
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Table",
     "bars",
     "block_sketch",
+    "both_ways",
     "colour_groups",
     "colour_guess",
     "completions",
@@ -72,7 +75,6 @@ __all__ = [
     "numbers",
     "opinions",
     "passes",
-    "picture",
     "raster",
     "register_tile",
     "roofline",
@@ -83,6 +85,7 @@ __all__ = [
     "save_loss_curve",
     "save_scales",
     "save_sheet",
+    "seeds",
     "sheet",
     "sheets",
     "sketch",
@@ -92,6 +95,7 @@ __all__ = [
     "tensor",
     "tile",
     "to_rgb",
+    "training_curve",
     "two_scales_drawn",
     "verdicts",
     "wavefront",

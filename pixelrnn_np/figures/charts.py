@@ -198,7 +198,7 @@ def dumbbells(named, ends, xlabel):
     axes.set(xlabel=xlabel, ylim=(len(named) - 0.5, -0.95))
     axes.set_yticks(range(len(named)), list(named))
     axes.tick_params(axis="y", length=0)
-    axes.margins(x=0.15)
+    axes.margins(x=0.22)  # room for the numbers beside the outermost points
     axes.grid(axis="x")
     plain(axes)
     axes.spines["left"].set_visible(False)

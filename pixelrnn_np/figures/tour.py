@@ -1,10 +1,10 @@
-"""For the tour and the results: guesses of the game of §2.1, and a picture from a file."""
+"""For the tour and the results: guesses of the game of §2.1, and completions."""
 
 import numpy as np
 
 from .grids import outline
 from .maps import feature_maps, sheet
-from .palette import BLUE, CURRENT, FUTURE, WAITING, WIDTH, bare, drawn, new, plain
+from .palette import BLUE, CURRENT, FUTURE, WAITING, bare, drawn, new, plain
 from .tiles import to_rgb
 from .words import listed
 
@@ -42,19 +42,6 @@ def guess(image, pixel, p, levels):
         f"Left, an image that is known up to pixel {tuple(pixel)}; right, the guess: the truth, "
         f"{truth}, has probability {p[truth]:.3f}."
     )
-    return figure
-
-
-@drawn
-def picture(path):
-    """A PNG file as a figure of reading width."""
-    from matplotlib.image import imread
-
-    image = imread(path)
-    figure = new(WIDTH * image.shape[0] / image.shape[1])
-    axes = figure.subplots()
-    axes.imshow(image)
-    bare(axes)
     return figure
 
 

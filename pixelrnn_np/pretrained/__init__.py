@@ -2,12 +2,14 @@
 
 NAME.safetensors   weights and configuration, as `pr.load` reads them
 NAME.json          the card: data, recipe, nats, time, machine, versions, commit
-NAME.md, NAME.png  the card to read, made from the JSON; the training curve
-Names are <data>-<model>[-<layers>x<h>]. tools/ship.py writes all four.
+NAME.csv           nats of training and validation images, as the run went on
+NAME.md, NAME.png  the card to read, made from the JSON; the training curve, drawn from the CSV
+Names are <data>-<model>[-<layers>x<h>]. tools/ship.py writes all of them.
 """
 
 import atexit
 import contextlib
+import csv
 import json
 import math
 from importlib import resources
@@ -46,6 +48,12 @@ def path_of(name, ending=WEIGHTS):
     """
     file = FOLDER / f"{choose('pretrained', name, list_pretrained())}{ending}"
     return _copies.enter_context(resources.as_file(file))
+
+
+def records_of(name):
+    """How the training of shipped weights went: dicts with images, train and valid, nats or NaN."""
+    with path_of(name, ".csv").open(encoding="utf-8", newline="") as lines:
+        return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(lines)]
 
 
 def load_pretrained(name: str) -> Model:
