@@ -73,6 +73,7 @@ DRAWN = {
     "skewed": lambda r: figures.skewed(LETTERS),
     "states_kept": lambda r: figures.states_kept(3, 4, 1, 2),
     "wavefront": lambda r: figures.wavefront(3, 4, 2),
+    "mixture_parts": lambda r: figures.mixture_parts(),
     "masks": lambda r: figures.masks({"A": np.tri(3, k=-1)}, labels="RGB"),
     "numbers": lambda r: figures.numbers({"K": np.eye(3)}, current=(1, 1)),
     "gate_maps": lambda r: figures.gate_maps(r, **GATED),
