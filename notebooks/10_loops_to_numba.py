@@ -50,10 +50,9 @@ figures.you_are_here("10")
 # present-day machine does more than $10^{10}$ in a second. So a step *could* take some ten
 # milliseconds. Written as the equation stands, it takes half a minute.
 #
-# Between the two lies no cleverness about the network. The sum stays the same sum. What changes is how
-# often Python is asked, how often numbers travel between memory and processor, and how many of them one
-# instruction takes. Here are the eight rungs, each with its idea. Before you climb one, say by which
-# factor it will be faster, or whether it will be slower.
+# The sum stays the same sum. What changes is how often Python is asked, how often numbers travel between
+# memory and processor, and how many of them one instruction takes. Here are the eight rungs, each with
+# its idea. Before you climb one, say by which factor it will be faster, or whether it will be slower.
 #
 # | rung | idea |
 # |---|---|
@@ -99,8 +98,8 @@ peak = max(square_product(n) for n in (256, 512, 1024))
 print(f"peak of one core here: {peak / 1e9:.0f} GFLOP/s (float32)")
 
 # %% [markdown]
-# (The clock counts only the time for which this thread had a processor. Of many runs we take the median,
-# which one slow run leaves where it was; of the peak, the best.)
+# (The clock counts only the time for which this thread had a processor. Of many runs we take the median;
+# of the peak, the best.)
 #
 # ## What is computed
 #
@@ -170,7 +169,8 @@ def note(name, function):
     assert np.allclose(got, wanted, rtol=0, atol=1e-4), name
     times[name] = timed(function)
     faster = list(times.values())[-2] / times[name]
-    print(f"{name}: {1e3 * times[name]:.3g} ms, {faster:.3g} times as fast as the one before")
+    ratio = f"{faster:.3g} times as fast" if faster > 1 else f"{1 / faster:.3g} times as slow"
+    print(f"{name}: {1e3 * times[name]:.3g} ms, {ratio} as the one before")
 
 
 def conv_reference():
@@ -347,7 +347,9 @@ for name, flags in leave.items():
     found[name] = timed(lambda f=conv_fastmath: f(x, taps, offsets, b, y), 0.5, min)
 conv_transposed = numba.njit(fastmath=ALLOWED)(loops_transposed)
 note("6 side by side", lambda: conv_transposed(x, across, offsets, b, y))
-found["both, taps transposed"] = timed(lambda: conv_transposed(x, across, offsets, b, y), 0.5, min)
+found["both, taps transposed"] = timed(
+    lambda: conv_transposed(x, across, offsets, b, y), average=min
+)
 figures.bars({name: 1e3 * t for name, t in found.items()}, "ms", form="{:.2f}")
 
 # %% [markdown]
@@ -517,13 +519,11 @@ def conv_inline(x, K, offsets, b, y):
 
 
 # %% [markdown]
-# - `panels` lays the weights out in strips of 16 columns, in the order in which the tiles read them.
-# - `surroundings` says how many zeros are needed: above, below, and after each row. Those after a row are
-#   also those before the next.
-# - `distances` turns the taps from pixels into numbers, and `copy_rows` puts an image between the zeros.
+# - `panels` lays the weights out in strips of 16 columns, as the tiles read them.
+# - `surroundings` says how many zeros are needed above, below, and after each row; `copy_rows` puts an
+#   image between them; `distances` turns the taps from pixels into numbers.
 # - `matrix(array, start, stride)` is a matrix that is not cut out: where its first row begins, and how
-#   far rows are apart.
-# - `multiply_taps` is the product: a row of the image, in tiles.
+#   far rows are apart. `multiply_taps` is the product: a row of the image, in tiles.
 
 
 # %%
@@ -592,12 +592,11 @@ machine.multiplications(
 )
 
 # %% [markdown]
-# A column says how many numbers an instruction multiplies (16 is `zmm`, 8 `ymm`, 4 `xmm`); columns
-# in which nothing was found are left out. *Fused* stands only where leave was given to contract, or where
-# the instruction was asked for. A count says what is *there*, not how often it runs: the wide ones of
-# "5, both flags" never do here, nor those of 16 in rung 6. But what is not there cannot run. Rung 7 has one wide instruction for each
-# of its 16 sums. (`course/machine.py` has the two regular expressions that count. A processor whose
-# instructions have other names shows nothing.)
+# A column says how many numbers an instruction multiplies (16 is `zmm`, 8 `ymm`, 4 `xmm`). *Fused* stands
+# only where leave was given to contract, or where the instruction was asked for. A count says what is
+# *there*, not how often it runs: the wide ones of "5, both flags" never do here, nor those of 16 in rung
+# 6. But what is not there cannot run. Rung 7 has one wide instruction for each of its 16 sums.
+# (`course/machine.py` counts, by regular expressions for x86 and ARM.)
 #
 # ### Two roofs
 #
@@ -654,8 +653,6 @@ figures.Table(["ns per pixel, images", "rung 3", "rung 4", "rung 8"], rows, form
 # The kernel costs about the same per pixel, however many there are: one image between zeros never leaves
 # the cache. Rung 3 hardly suffers, as long as its maps of 3 MB fit a large cache. Rung 4 writes a matrix
 # of five times the image, 16 MB here, into memory that is fresh each time, and costs the most per pixel.
-# (The package goes further: it takes one image through a *whole block*, ReLU → 1×1 → ReLU → 3×3 →
-# ReLU → 1×1, before it fetches the next.)
 #
 # ## Fresh memory: what does `np.empty` cost?
 #
@@ -680,31 +677,24 @@ def reused():
 
 
 SMALL, LARGE = machine.page_sizes()
-columns = []
+found = []
 for function in (fresh, reused):
-    seconds, faults = timed(function), machine.page_faults(function)
+    faults = machine.page_faults(function)
     large = max(0, round((size - faults * SMALL) / (LARGE - SMALL))) if faults else 0
-    memory = (large * LARGE + (faults - large) * SMALL) / 2**20
-    columns.append([f"{1e3 * seconds:.1f}", faults, large, faults - large, f"{memory:.1f}"])
-names = [
-    "ms",
-    "page faults",
-    f"of these {LARGE >> 20} MiB",
-    f"of these {SMALL >> 10} KiB",
-    "together, MiB",
-]
+    found.append([f"{1e3 * timed(function):.1f}", faults, large, faults - large])
+names = "ms", "page faults", f"of these {LARGE >> 20} MiB", f"of these {SMALL >> 10} KiB"
 figures.Table(
     ["filling 64 MiB", "fresh", "reused"],
-    [[name, *pair] for name, *pair in zip(names, *columns, strict=True)],
+    [list(row) for row in zip(names, *found, strict=True)],
 )
 
 # %% [markdown]
 # <details><summary>Do they add up?</summary>
 #
 # A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on it. If all were
-# small, 64 MiB would take 16,384 faults of 4 KiB. With fewer, some are large: so many that together they
-# make 64 MiB, which the last lines work out. (Small ones are needed where the array does not begin or
-# end on a multiple of a large one.)
+# small, 64 MiB would take 16,384 faults. With fewer, some are large: so many that together they make
+# 64 MiB, which the last lines work out. (31 large pages are 62 MiB, and 513 small ones the other two and a
+# page more: the array does not begin where a page begins.)
 # </details>
 #
 # A training step makes the same arrays in the same order as the step before. So each thread has a
@@ -847,8 +837,8 @@ figures.Table(
 )
 
 # %% [markdown]
-# Compiled is not yet vectorised. NumPy brings vector code of its own for `exp` and `tanh` of float32. A loop
-# that calls the system's library for each single number cannot do that, and may well lose.
+# Compiled is not yet vectorised. NumPy brings vector code of its own for `exp` and `tanh` of float32. A
+# loop that calls the system's library for each single number cannot do that, and may well lose.
 #
 # ## Exercise 10.2 · One tanh for four gates
 #
@@ -933,12 +923,8 @@ for k in (1, 2):  # by the clock on the wall, since both threads count, and the 
 figures.bars({name: 1e3 * t for name, t in threads.items()}, "ms", form="{:.0f}")
 
 # %% [markdown]
-# On two free cores the second bar is close to half of the first; on a busy machine it is not.
-#
-# How does all of it compare with a grown-up framework? `make bench` trains the same networks here
-# and in PyTorch, alternating on the same cores, after making sure that both compute the same
-# gradients. [benchmarks/README.md](../benchmarks/README.md) says how it measures, and what was
-# tried for either side.
+# Half would be perfect. What is missing is what the two cores share: caches, memory, and whoever else
+# works on the machine. ([benchmarks/README.md](../benchmarks/README.md) compares all of it with PyTorch.)
 #
 # ## What to take away
 #

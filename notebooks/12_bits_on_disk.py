@@ -91,8 +91,7 @@ course.interactive(
 # %% [markdown]
 # The second one. `aaaa` ends in an interval of $\left(\tfrac12\right)^4 = \tfrac1{16}$, which is four
 # bits. `bacb` ends in one of $\tfrac13 \cdot \tfrac12 \cdot \tfrac16 \cdot \tfrac13 = \tfrac1{108}$, which
-# is 6.75 bits, and takes one or two digits more, as far as its ends lie badly for binary digits. Likely
-# letters leave a wide interval.
+# is 6.75 bits; the digits that fit inside it are eight. Likely letters leave a wide interval.
 #
 # ## What the paper says (§5.1), and what it leaves to others
 #
