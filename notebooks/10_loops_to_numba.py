@@ -679,9 +679,9 @@ def reused():
 SMALL, LARGE = machine.page_sizes()
 found = []
 for function in (fresh, reused):
-    faults = machine.page_faults(function)
-    large = max(0, round((size - faults * SMALL) / (LARGE - SMALL))) if faults else 0
-    found.append([f"{1e3 * timed(function):.1f}", faults, large, faults - large])
+    seconds, faults = timed(function), machine.page_faults(function)
+    large = round((size - faults * SMALL) / (LARGE - SMALL)) if faults * LARGE > size else 0
+    found.append([f"{1e3 * seconds:.1f}", faults, max(0, large), faults - max(0, large)])
 names = "ms", "page faults", f"of these {LARGE >> 20} MiB", f"of these {SMALL >> 10} KiB"
 figures.Table(
     ["filling 64 MiB", "fresh", "reused"],
@@ -693,8 +693,8 @@ figures.Table(
 #
 # A page is small, 4 KiB on most machines, or large, where the system and NumPy agree on it. If all were
 # small, 64 MiB would take 16,384 faults. With fewer, some are large: so many that together they make
-# 64 MiB, which the last lines work out. (31 large pages are 62 MiB, and 513 small ones the other two and a
-# page more: the array does not begin where a page begins.)
+# 64 MiB, which the last lines work out. (On the machine of this page 31 large ones are 62 MiB, and 513 small
+# ones the other two and a page more, since the array does not begin where a page begins.)
 # </details>
 #
 # A training step makes the same arrays in the same order as the step before. So each thread has a

@@ -333,30 +333,29 @@ figures.mixture_parts()
 
 # %% [markdown]
 # How far is the value from the bell, in widths? That is $\text{distance}_{k,v} = (y_v - m_k)\, s_k$. The
-# bell gives it, up to a constant that all bells share, a height of which the logarithm is
+# bell's height there, up to a constant that all bells share, is given by its logarithm,
 #
-# $$\text{height}_{k,v} = a_k + l_k - \tfrac12\, \text{distance}_{k,v}^2,$$
+# $$\ln \text{height}_{k,v} = a_k + l_k - \tfrac12\, \text{distance}_{k,v}^2,$$
 #
 # and the logarithm of the sum of all heights is the value's logit:
 #
-# $$z_v = \ln \sum_k e^{\text{height}_{k,v}}.$$
+# $$z_v = \ln \sum_k \text{height}_{k,v}.$$
 #
 # A softmax turns the $z_v$ into probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
 # (This is the gradient of [02](02_softmax_pixels.ipynb); there $k$ counted the values, here it counts the
 # bells.)
 #
-# **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
-# softmax, now over the bells: each gets its *share* of the value, as in the picture,
-# $\text{share}_{k,v} = e^{\text{height}_{k,v}} / e^{z_v}$. So
-# $d\,\text{height}_{k,v} = \text{share}_{k,v}\, dz_v$.
+# **1. From the sum to the bells.** Each bell gets its *share* of the value, as in the picture:
+# $\text{share}_{k,v} = \text{height}_{k,v} / e^{z_v}$. That is the gradient of a softmax, now over the
+# bells: $d\ln\text{height}_{k,v} = \text{share}_{k,v}\, dz_v$.
 #
-# **2. The weight** is in the height at all values: $da_k = \sum_v d\,\text{height}_{k,v}$.
+# **2. The weight** is in the height at all values: $da_k = \sum_v d\ln\text{height}_{k,v}$.
 #
 # **3. The mean.** The height falls with the square of the distance, and the distance falls as the
-# mean grows: $dm_k = \sum_v d\,\text{height}_{k,v} \cdot \text{distance}_{k,v}\; s_k$.
+# mean grows: $dm_k = \sum_v d\ln\text{height}_{k,v} \cdot \text{distance}_{k,v}\; s_k$.
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
-# $l_k$ is the distance: $dl_k = \sum_v d\,\text{height}_{k,v}\,(1 - \text{distance}_{k,v}^2)$.
+# $l_k$ is the distance: $dl_k = \sum_v d\ln\text{height}_{k,v}\,(1 - \text{distance}_{k,v}^2)$.
 #
 # The code adds constants, so that outputs of zero are bells side by side: `start` to the means, and
 # 1 to `log_s`, which gives $l$. (In the height this 1 is left out. What is added to all
@@ -375,18 +374,18 @@ def mixture(count):
         log_weight, mean, log_s = (outputs[..., k, :, None] for k in range(3))
         s = np.exp(log_s + 1)
         distance = (scale - mean - start) * s
-        height = log_weight + log_s - distance**2 / 2
-        top = height.max(axis=-2, keepdims=True)
-        logits = top + np.log(np.exp(height - top).sum(axis=-2, keepdims=True))
+        log_height = log_weight + log_s - distance**2 / 2
+        top = log_height.max(axis=-2, keepdims=True)
+        logits = top + np.log(np.exp(log_height - top).sum(axis=-2, keepdims=True))
 
         def back(dlogits):
-            share = np.exp(height - logits)
-            dheight = share * dlogits[..., None, :]  # 1
+            share = np.exp(log_height - logits)
+            dlog_height = share * dlogits[..., None, :]  # 1
             return np.stack(
                 [
-                    dheight.sum(axis=-1),  # 2
-                    (dheight * distance * s).sum(axis=-1),  # 3
-                    (dheight * (1 - distance**2)).sum(axis=-1),  # 4
+                    dlog_height.sum(axis=-1),  # 2
+                    (dlog_height * distance * s).sum(axis=-1),  # 3
+                    (dlog_height * (1 - distance**2)).sum(axis=-1),  # 4
                 ],
                 axis=-2,
             )
