@@ -23,6 +23,7 @@
 
 # %%
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
@@ -53,11 +54,21 @@ figures.you_are_here("12")
 # number, with few digits; a narrow one needs many. Each binary digit halves what is left, so an
 # interval of width $p$ needs about $-\log_2 p$ of them.
 #
-# Below, four values of a message in an alphabet of three. Each line is the orange part of the one
-# above, magnified. Two messages of four letters: which of them will be the shorter file?
+# Below, messages of four letters from an alphabet of three. Each bar is the orange part of the one
+# above, magnified. Under the last stands a number inside its orange part, in binary digits: as few as will
+# do so that, whatever digits follow, it stays inside. Before you look: which of the two messages
+# will be the shorter file, `bacb` or `aaaa`?
 
 # %%
 P = {"a": Fraction(1, 2), "b": Fraction(1, 3), "c": Fraction(1, 6)}
+
+
+def digits_inside(low, width):
+    """The fewest binary digits such that each number that begins with them lies inside: "0110"."""
+    n = 0
+    while ceil(low * 2**n) + 1 > (low + width) * 2**n:
+        n += 1
+    return format(ceil(low * 2**n), f"0{n}b")
 
 
 def draw_message(message="bacb"):
@@ -66,7 +77,9 @@ def draw_message(message="bacb"):
         titles.append(f"{float(low):.3f} to {float(low + width):.3f}")
         low += width * sum(list(P.values())[: list(P).index(letter)])
         width *= P[letter]
-    return figures.intervals([(P, letter) for letter in message], titles)
+    found = digits_inside(low, width)
+    below = f"{message}: 0.{found} in binary, {len(found)} digits"
+    return figures.intervals([(P, letter) for letter in message], titles, below)
 
 
 course.interactive(
@@ -78,7 +91,7 @@ course.interactive(
 # %% [markdown]
 # The second one. `aaaa` ends in an interval of $\left(\tfrac12\right)^4 = \tfrac1{16}$, which is four
 # bits. `bacb` ends in one of $\tfrac13 \cdot \tfrac12 \cdot \tfrac16 \cdot \tfrac13 = \tfrac1{108}$, which
-# is nearly seven: likely letters leave a wide interval.
+# is 6.75 bits; the digits that fit inside it are eight. Likely letters leave a wide interval.
 #
 # ## What the paper says (§5.1), and what it leaves to others
 #
@@ -341,17 +354,18 @@ per_pixel = np.take_along_axis(prices, test[pick : pick + 1, ..., None].astype(i
 course.show(figures.nats(test[pick : pick + 1], per_pixel[..., 0] * np.log(2), 17))
 costs = np.cumsum(per_pixel.ravel()) / 8
 figures.lines(
-    {"-log2 p, added up": (np.arange(1, 65), costs)},
+    {"prices so far": (np.arange(1, 65), costs)},
     "pixels coded",
     "bytes",
-    levels={f"the file: {len(data)} bytes": len(data)},
+    levels={"the file": len(data)},
     markers=False,
 )
 
 # %% [markdown]
-# What if only the beginning of the file arrives? The decoder goes on with zeros, so that the first
-# pixels are right and the rest is what the model makes of an arbitrary number: a plausible
-# digit that begins like ours. Below, the first bytes only.
+# What if only the beginning of the file arrives? The decoder goes on with zeros. So the first pixels are
+# right, and the rest is what the model makes of an arbitrary number: a plausible digit that begins
+# like ours. Below are 0, 2, 4 and 6 bytes, then 8, 10, 12 and all 14. What comes from the first
+# wrong pixel on is tinted.
 
 
 # %%
@@ -361,13 +375,10 @@ def first_wrong(image, other):
     return int(wrong[0]) if len(wrong) else None
 
 
-def draw_prefix(kept=6):
-    both = np.stack([digit, decompress(data[:kept])])[..., None]
-    title = f"the digit, and what its first {kept} bytes give"
-    return figures.sheet(both, 17, columns=2, title=title)
-
-
-course.interactive(draw_prefix, static=[{"kept": 4}, {"kept": 10}], kept=(0, len(data)))
+begun = np.stack([decompress(data[:kept]) for kept in range(0, len(data) + 1, 2)])
+right = [64 if (k := first_wrong(digit, image)) is None else k for image in begun]
+wrong = np.arange(64) >= np.array(right)[:, None]
+figures.sheet(begun[..., None], 17, columns=4, generated=wrong.reshape(-1, 8, 8, 1))
 
 # %% [markdown]
 # ## Fast
@@ -413,6 +424,7 @@ print(f"the whole file has {len(packed)}: its header says whose they are")
 # %%
 found = {"the model's nats": ideal, "pr.compress": len(packed)}
 found |= compressors.sizes(test, 17)
+found = dict(sorted(found.items(), key=lambda each: each[1]))
 figures.bars(
     {name: 8 * size / len(test) for name, size in found.items()},
     "bits per image, test digits",
@@ -481,7 +493,8 @@ for name, x in sets.items():
     z = model.logits(x).astype(np.float64)
     curves[name] = (temperatures, [float(bits_at(z, x, T).mean()) for T in temperatures])
 best = {name: float(T[int(np.argmin(bits))]) for name, (T, bits) in curves.items()}
-print("cheapest temperature:", best)
+for name, T in best.items():
+    print(f"{name}: cheapest at temperature {T}")
 figures.lines(curves, "temperature of the prices", "bits per image")
 
 # %% [markdown]
@@ -508,9 +521,7 @@ for name, q in prices.items():
     own = -np.log(np.take_along_axis(q, chosen[..., None].astype(int), -1))
     extra = (own - truth).sum() / np.log(2)
     rows.append([name, *(float(n) / len(chosen) for n in (8 * len(coded(chosen, q)), extra))])
-figures.Table(
-    ["prices", "bits per image, in the file", "extra bits by log p/q"], rows, form="{:.1f}"
-)
+figures.Table(["prices", "bits in the file", "extra bits by log p/q"], rows, form="{:.1f}")
 
 # %% [markdown]
 # The last column was computed from probabilities, the one before it was counted in files. From line

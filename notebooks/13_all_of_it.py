@@ -295,6 +295,11 @@ def forward(x, p):
     return z, (seen, blocks, inputs)
 
 
+# %% [markdown]
+# And the same list from its end:
+
+
+# %%
 def backward(dz, p, cache):
     """The gradient of the logits → those of all parameters, {name: gradient}."""
     (seen, blocks, inputs), grads = cache, {}

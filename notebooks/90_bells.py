@@ -207,21 +207,16 @@ figures.Table(
 # %% [markdown]
 # Here is what each has made of 300,000 pairs, for two values of the left neighbour. The Gaussian
 # falls faster and faster, and leaves nothing for an edge. The mixture has a sharp top and long
-# tails. The free histogram is jagged: shared out among 256 neighbours, 300,000 pairs are few. (Its
-# floor is the 0.1 that every count begins with. At the ends the two others jump, since what lies
-# off the scale is gathered there.)
+# tails. The free histogram, the pale area, is jagged: shared out among 256 neighbours, 300,000 pairs
+# are few. (Its floor is the 0.1 that every count begins with. At the ends the two others jump, since
+# what lies off the scale is gathered there.)
 
 
 # %%
 def draw_learned(a=100):
-    return figures.lines(
-        {name: (values, table[a]) for name, table in learned.items()},
-        f"red of a pixel whose left neighbour has {a}",
-        "p, logarithmic",
-        log=True,
-        ylim=(1e-5, 1),
-        markers=False,
-    )
+    panel = {name: table[a] for name, table in learned.items()}  # the first is drawn as an area
+    title = f"red of a pixel whose left neighbour has {a}"
+    return figures.distributions({title: panel}, ylabel="p, logarithmic", low=1e-5, top=1)
 
 
 course.interactive(draw_learned, a=(0, 255), static=[{"a": 100}, {"a": 250}])
@@ -329,34 +324,41 @@ check.fair_bits(fair_bits)
 # %% [markdown]
 # ## Backwards through a mixture, step by step
 #
-# A network that ends in a mixture hands out three numbers for each bell $k$: $\omega_k$, the
-# logarithm of a weight; $\mu_k$, a mean; and $\lambda_k$, the logarithm of one over a width. Value
-# $v$ lies at $y_v$ on a scale from $-1$ to 1. Its distance from the bell, in widths, is
-# $\delta_{k,v} = (y_v - \mu_k)\, e^{\lambda_k}$, and the bell gives it, up to a constant that all
-# bells share, the logarithmic height
+# A network that ends in a mixture hands out three numbers for each bell $k$: the logarithm of a
+# weight, $a_k$; a mean, $m_k$; and $l_k$, the logarithm of how narrow it is, $s_k = e^{l_k}$, which is
+# one over a width. Value $v$ lies at $y_v$ on a scale from $-1$ to 1.
+
+# %%
+figures.mixture_parts()
+
+# %% [markdown]
+# How far is the value from the bell, in widths? That is $\text{distance}_{k,v} = (y_v - m_k)\, s_k$. The
+# bell's height there, up to a constant that all bells share, is given by its logarithm,
 #
-# $$\tau_{k,v} = \omega_k + \lambda_k - \tfrac12 \delta_{k,v}^2, \qquad
-#   z_v = \ln \sum_k e^{\tau_{k,v}}.$$
+# $$\ln \text{height}_{k,v} = a_k + l_k - \tfrac12\, \text{distance}_{k,v}^2,$$
 #
-# So $z_v$ is the logarithm of the sum of the heights, and a softmax turns the $z_v$ into
-# probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$. (This is the gradient of
-# [02](02_softmax_pixels.ipynb) with other letters: there $k$ counted the values, here it counts the
+# and the logarithm of the sum of all heights is the value's logit:
+#
+# $$z_v = \ln \sum_k \text{height}_{k,v}.$$
+#
+# A softmax turns the $z_v$ into probabilities $p_v$. If the value $x$ happened, $dz_v = p_v - [v = x]$.
+# (This is the gradient of [02](02_softmax_pixels.ipynb); there $k$ counted the values, here it counts the
 # bells.)
 #
-# **1. From the sum to the bells.** The logarithm of a sum of exponentials has the gradient of a
-# softmax, now over the bells: each gets its *share* of the value,
-# $d\tau_{k,v} = \rho_{k,v}\, dz_v$ with $\rho_{k,v} = e^{\tau_{k,v}} / e^{z_v}$.
+# **1. From the sum to the bells.** Each bell gets its *share* of the value, as in the picture:
+# $\text{share}_{k,v} = \text{height}_{k,v} / e^{z_v}$. That is the gradient of a softmax, now over the
+# bells: $d\ln\text{height}_{k,v} = \text{share}_{k,v}\, dz_v$.
 #
-# **2. The weight** is in $\tau_{k,v}$ for all values: $d\omega_k = \sum_v d\tau_{k,v}$.
+# **2. The weight** is in the height at all values: $da_k = \sum_v d\ln\text{height}_{k,v}$.
 #
-# **3. The mean.** $\tau$ falls with the square of the distance, and the distance falls as the mean
-# grows: $d\mu_k = \sum_v d\tau_{k,v}\, \delta_{k,v}\, e^{\lambda_k}$.
+# **3. The mean.** The height falls with the square of the distance, and the distance falls as the
+# mean grows: $dm_k = \sum_v d\ln\text{height}_{k,v} \cdot \text{distance}_{k,v}\; s_k$.
 #
 # **4. The width** comes in twice, by itself and in the distance, whose derivative with respect to
-# $\lambda$ is the distance: $d\lambda_k = \sum_v d\tau_{k,v}\,(1 - \delta_{k,v}^2)$.
+# $l_k$ is the distance: $dl_k = \sum_v d\ln\text{height}_{k,v}\,(1 - \text{distance}_{k,v}^2)$.
 #
 # The code adds constants, so that outputs of zero are bells side by side: `start` to the means, and
-# 1 to `log_s`, which gives $\lambda$. (In the height this 1 is left out. What is added to all
+# 1 to `log_s`, which gives $l$. (In the height this 1 is left out. What is added to all
 # heights alike does not change a softmax.)
 
 # %%
@@ -372,18 +374,18 @@ def mixture(count):
         log_weight, mean, log_s = (outputs[..., k, :, None] for k in range(3))
         s = np.exp(log_s + 1)
         distance = (scale - mean - start) * s
-        height = log_weight + log_s - distance**2 / 2
-        top = height.max(axis=-2, keepdims=True)
-        logits = top + np.log(np.exp(height - top).sum(axis=-2, keepdims=True))
+        log_height = log_weight + log_s - distance**2 / 2
+        top = log_height.max(axis=-2, keepdims=True)
+        logits = top + np.log(np.exp(log_height - top).sum(axis=-2, keepdims=True))
 
         def back(dlogits):
-            share = np.exp(height - logits)
-            dheight = share * dlogits[..., None, :]  # 1
+            share = np.exp(log_height - logits)
+            dlog_height = share * dlogits[..., None, :]  # 1
             return np.stack(
                 [
-                    dheight.sum(axis=-1),  # 2
-                    (dheight * distance * s).sum(axis=-1),  # 3
-                    (dheight * (1 - distance**2)).sum(axis=-1),  # 4
+                    dlog_height.sum(axis=-1),  # 2
+                    (dlog_height * distance * s).sum(axis=-1),  # 3
+                    (dlog_height * (1 - distance**2)).sum(axis=-1),  # 4
                 ],
                 axis=-2,
             )
@@ -480,7 +482,7 @@ check.mean_and_std(mean_and_std)
 #   100,000.
 # - Nothing limits a free distribution but the data: with enough of them it ends at the histogram,
 #   whatever its shape.
-# - Each bell of a mixture gets its share of the gradient, $\rho_{k,v}\,dz_v$.
+# - Each bell of a mixture gets its share of the gradient, $\text{share}_{k,v}\,dz_v$.
 # - Compare densities with probabilities on data with noise from $[0, 1)$, or by bins; never at the
 #   whole numbers themselves, and never on another scale.
 #

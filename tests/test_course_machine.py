@@ -27,9 +27,31 @@ def test_multiplications_are_counted_by_kind():
     counted = {(True, 512): 2, (False, 32): 2, (False, 128): 1, (True, 128): 1}
     assert machine.instructions(CODE) == counted
     table = machine.multiplications({"loops": Compiled()})
-    assert table.headers == ["step", "fused, 16 numbers", "fused, 4 numbers",
-                             "product, 4 numbers", "product, one"]  # fmt: skip
-    assert table.values == [["loops", 2, 1, 1, 2]]
+    assert table.headers == ["rung", "16", "4", "one", "fused"]
+    assert table.values == [["loops", 2, 2, 2, 3]]
+
+
+LOOPS = """
+    vmulss  %xmm0, %xmm1, %xmm1
+    jne     .LBB0_7
+.LBB0_2:
+    vmovups\t(%rax,%rdx,4), %zmm1
+    vfmadd231ps\t%zmm1, %zmm2, %zmm3
+    vfmadd231ps\t%zmm4, %zmm5, %zmm6
+    cmpq    %rdx, %r13
+    jne     .LBB0_2
+    vaddps  %ymm0, %ymm1, %ymm2
+"""
+
+
+def test_the_innermost_loop_is_the_stretch_that_multiplies_most(monkeypatch):
+    monkeypatch.setattr(Compiled, "inspect_asm", lambda self: {"float32": LOOPS})
+    shown = machine.inner_loop(Compiled()).splitlines()
+    assert [line.split()[0] for line in shown] == ["vmovups", "vfmadd231ps", "vfmadd231ps", "cmpq"]
+    assert shown[0] == "vmovups      (%rax,%rdx,4), %zmm1"
+    assert machine.inner_loop(Compiled(), 1).splitlines() == [shown[0], "…"]
+    assert machine.inner_loop(Compiled(), register="xmm") == "vmulss       %xmm0, %xmm1, %xmm1"
+    assert machine.inner_loop(Compiled(), register="q17").splitlines() == shown
 
 
 def test_the_machine_says_its_versions():

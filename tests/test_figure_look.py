@@ -71,6 +71,32 @@ def test_names_at_the_ends_of_curves_are_apart():
             assert text.get_color() == line.get_color()
 
 
+def test_names_of_a_roofline_lie_on_no_line():
+    """The points of notebook 10: one close to a slope, one close to the flat roof."""
+    points = {"3 per tap": (1.6, 4.96e10), "4 one product": (2.22, 3.2e10),
+              "5 loops, compiled": (20, 3.5e9), "6 side by side": (20, 8.8e9),
+              "7 a tile": (20, 3.2e10), "8 the kernel": (20, 1.01e11)}  # fmt: skip
+    figure = figures.roofline(points, 1.05e11, {"a cache": 8.4e10, "memory": 2.3e10})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    boxes = {t.get_text(): t.get_window_extent() for t in axes.texts}
+    assert set(points) < set(boxes)
+    for line in axes.lines:
+        ends = line.get_transform().transform(line.get_xydata())
+        for dot in np.concatenate([np.linspace(a, b, 500) for a, b in itertools.pairwise(ends)]
+                                  or [ends]):  # fmt: skip
+            assert not [name for name, box in boxes.items() if box.contains(*dot)]
+    for one, other in itertools.combinations(boxes.values(), 2):
+        assert not one.overlaps(other)
+
+
+def test_the_axis_of_a_ladder_ends_with_its_longest_bar():
+    figure = figures.ladder({"loops": 0.191, "kernel": 80e-6}, 8e6, 1e11)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert max(axes.get_xticks()) <= 0.191 and axes.spines["bottom"].get_bounds()[1] == 0.191
+
+
 def test_curves_that_end_elsewhere_have_a_legend():
     figure = figures.lines({"a": ([1, 2], [3, 4]), "b": ([1, 5], [3, 4])}, "x", "y")
     assert figure.axes[0].get_legend() is not None

@@ -78,6 +78,7 @@ DRAWN = {
     "skewed": lambda r: figures.skewed(LETTERS),
     "states_kept": lambda r: figures.states_kept(3, 4, 1, 2),
     "wavefront": lambda r: figures.wavefront(3, 4, 2),
+    "mixture_parts": lambda r: figures.mixture_parts(),
     "masks": lambda r: figures.masks({"A": np.tri(3, k=-1)}, labels="RGB"),
     "neurons": lambda r: figures.neurons(
         np.ones(2), np.eye(2, 3), np.ones(3), np.ones((3, 1)), [1]

@@ -37,6 +37,12 @@ def half_missing(z):
     return scale * np.tanh(z) + 1 - scale
 
 
+def border_repeated(x, K, dr, dq):
+    rows, columns = np.arange(x.shape[1]) + dr, np.arange(x.shape[2]) + dq
+    inside = x[:, rows.clip(0, x.shape[1] - 1)]
+    return inside[:, :, columns.clip(0, x.shape[2] - 1)] @ K
+
+
 def axes_exchanged(x, K, dr, dq):
     B, H, W, _ = x.shape
     y = np.zeros((B, H, W, K.shape[1]))
@@ -165,7 +171,9 @@ TOLD = [
     (n09.comparable, lambda n, D, k: (n + D * np.log(k)) / np.log(2), "of a whole image"),
     (n09.step_size, lambda lr, decay, t: lr / np.sqrt((1 - decay) * t), "old squares fade"),
     (n10.one_tap, axes_exchanged, "rows move by dq"),
+    (n10.one_tap, border_repeated, "the border is read again outside"),
     (n10.one_tanh, half_missing, "half inside tanh is missing"),
+    (n10.share_of_padding, lambda H, W: 1 - W / (H + W), "it is one less"),
     (n10.share_of_padding, lambda H, W: (H - 1) / 2 / (H + W - 1), "one of the two triangles"),
     (n11.leaks, pairs_turned, "a pair is (output, input)"),
     (n12.interval, past_the_part, "behind the part of v"),

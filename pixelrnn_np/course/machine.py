@@ -18,7 +18,7 @@ from ..figures import Table
 X86 = re.compile(r"^\s+v?(fn?m(?:add|sub)\w*?|mul)([ps])[sd]\s+(.*)$", re.M)
 ARM = re.compile(r"^\s+(fml[as]|fmul|fn?madd)\s+(.*)$", re.M)
 REGISTERS = {"zmm": 512, "ymm": 256, "xmm": 128}
-HOLDS = {512: "16 numbers", 256: "8 numbers", 128: "4 numbers", 32: "one"}
+HOLDS = {512: "16", 256: "8", 128: "4", 32: "one"}  # numbers that an instruction takes
 
 
 def one_thread():
@@ -73,16 +73,41 @@ def instructions(code):
 
 
 def multiplications(functions):
-    """A table of what the machine code of compiled functions multiplies with, {name: function}."""
-    counts = {
-        name: instructions("\n".join(f.inspect_asm().values())) for name, f in functions.items()
-    }
-    kinds = [(fused, bits) for fused in (True, False) for bits in HOLDS]
-    kinds = [kind for kind in kinds if any(kind in found for found in counts.values())]
-    return Table(
-        ["step", *(f"{'fused' if fused else 'product'}, {HOLDS[bits]}" for fused, bits in kinds)],
-        [[name, *(found.get(kind, 0) for kind in kinds)] for name, found in counts.items()],
-    )
+    """A table of what the machine code of compiled functions multiplies with, {name: function}.
+
+    A column for each size of register that was found, and one for those fused with a sum.
+    """
+    counts = {name: instructions(_code(f)) for name, f in functions.items()}
+    sizes = [b for b in HOLDS if any(bits == b for found in counts.values() for _, bits in found)]
+    rows = [
+        [
+            name,
+            *(sum(n for (_, bits), n in found.items() if bits == b) for b in sizes),
+            sum(n for (fused, _), n in found.items() if fused),
+        ]
+        for name, found in counts.items()
+    ]
+    return Table(["rung", *(HOLDS[b] for b in sizes), "fused"], rows)
+
+
+def inner_loop(function, lines=None, register=""):
+    """The stretch without a jump that multiplies most, of a compiled function's machine code: text.
+
+    lines: how many of its beginning, None for all; register: such as "ymm", to look only at
+    stretches that use it, if there are any.
+    """
+    stretches = re.split(r"^\.?\w+:.*$|^\s+(?:j|b\.|cb)\w*\s.*$", _code(function), flags=re.M)
+    stretches = [s for s in stretches if register in s] or stretches
+    best = max(stretches, key=lambda s: sum(instructions(s).values()))
+    found = [line.split(maxsplit=1) for line in best.splitlines() if line.strip()]
+    shown = [f"{name:<12} {''.join(rest)}".rstrip() for name, *rest in found]
+    if lines is not None and len(shown) > lines:
+        shown = [*shown[:lines], "…"]
+    return "\n".join(shown)
+
+
+def _code(function):
+    return "\n".join(function.inspect_asm().values())
 
 
 def page_faults(function, calls=10):

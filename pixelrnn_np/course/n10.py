@@ -39,12 +39,16 @@ def one_tap(answer):
                 raise Wrong(f"With the offset ({dr}, {dq}) rows move by dq, and columns by dr.")
             if np.allclose(got, np.roll(x @ K, (-dr, -dq), axis=(1, 2))):
                 raise Wrong(f"With the offset ({dr}, {dq}) pixels enter again on the other side.")
+            rows, columns = np.arange(x.shape[1]) + dr, np.arange(x.shape[2]) + dq
+            clipped = rows.clip(0, x.shape[1] - 1), columns.clip(0, x.shape[2] - 1)
+            if np.allclose(got, x[:, clipped[0]][:, :, clipped[1]] @ K):
+                raise Wrong(f"With the offset ({dr}, {dq}) the border is read again outside.")
         same(what, got, wanted)
 
 
 @exercise("10.3")
 def share_of_padding(answer):
-    for H, W in [(3, 3), (28, 28), (2, 10), (10, 2), (1, 7), (7, 1)]:
+    for H, W in [(2, 10), (3, 3), (28, 28), (10, 2), (1, 7), (7, 1)]:
         what, wanted = f"share_of_padding({H}, {W})", (H - 1) / (H + W - 1)
         got = answer(H, W)
         if H > 1 and np.ndim(got) == 0:
@@ -58,6 +62,7 @@ def share_of_padding(answer):
                 "is a half, which only large squares come near to.": 0.5,
                 "counts one position too many in a row: the last row begins H - 1 further right.":
                     (H - 1) / (H + W),
+                "takes a row to be H + W wide; it is one less, and has H - 1 dots.": H / (H + W),
                 "counts H dots in a row; row H - 1 moves by H - 1.": H / (H + W - 1),
                 "counts positions; it should be between 0 and 1.": H * (H - 1),
             }  # fmt: skip

@@ -3,6 +3,7 @@
 One visual language for all of them: see palette.py.
 """
 
+from .bells import mixture_parts
 from .blocks import block_sketch, conditional_sketch
 from .charts import Table, bars, curves, dumbbells, lines
 from .compare import sheets
@@ -69,6 +70,7 @@ __all__ = [
     "marked",
     "mask_sliding",
     "masks",
+    "mixture_parts",
     "nats",
     "network",
     "neurons",

@@ -18,7 +18,7 @@ COURSE = {
     "07": ("sums", "the sums around the blocks", 30),
     "08": ("two scales", "a small image first", 35),
     "09": ("training", "training, and results", 45),
-    "10": ("speed", "from loops to kernels", 55),
+    "10": ("speed", "from loops to kernels", 40),
     "11": ("leaks", "how leaks are caught", 40),
     "12": ("files", "from nats to bytes", 25),
     "13": ("all of it", "a whole network on one page", 25),
@@ -35,33 +35,37 @@ def you_are_here(number):
     for one that is not on the map.
     """
     _, what, minutes = COURSE[number] if number else ("", "the course", 0)
-    plan = Diagram(19, 5.2 if number else 4.5)
+    # Narrow, with a name on one line: on a telephone its letters are those of the text.
+    plan = Diagram(12, 10.9 if number else 9.3, 4.2)
     order = list(COURSE)
 
     def box(name, x, y, width):
         passed = order.index(name) - order.index(number) if number else -1
         colour = CURRENT if passed == 0 else SEEN if passed < 0 else FUTURE
-        plan.box(name, x, y, f"{name}\n{COURSE[name][0]}", width, 1.15, colour)
+        plan.box(name, x, y, f"{name} {COURSE[name][0]}", width, 0.82, colour)
         if name == number:
             plan.axes.texts[-1].set(color="white", fontweight="bold")
-            if len(COURSE[name][0]) > 6:  # bold letters are wider
-                plan.axes.texts[-1].set_fontsize(8.5)
 
     if number:
-        plan.say(0.1, 4.9, f"You are here: {number}, {what}", 10, BLACK, fontweight="bold")
+        plan.say(0.1, 10.5, f"You are here: {number}, {what}", 9.5, BLACK, fontweight="bold")
         plan.axes.texts[-1].set_ha("left")
-        plan.say(18.9, 4.9, f"about {minutes} minutes to read", 10)
-        plan.axes.texts[-1].set_ha("right")
-    plan.box("image", 0.75, 3.2, "image", 1.5, 0.6, "none")
-    plan.box("block", 8.05, 3.2, "", 7.1, 1.6, "white")
-    plan.say(8.05, 4.25, "the blocks, one of three kinds")
-    for name, x in zip(STAGES, (2.85, 5.75, 8.05, 10.35, 13.3, 15.5, 17.75), strict=True):
-        box(name, x, 3.2, 2.15 if name in ("04", "05", "06") else 1.85)
-    for first, last in pairwise(["image", "03", "block", "07", "02", "01"]):
+        plan.say(0.1, 9.75, f"about {minutes} minutes to read", 9.5)
+        plan.axes.texts[-1].set_ha("left")
+    plan.box("image", 2, 8.6, "image", 1.8, 0.6, "none")
+    plan.box("block", 6, 6.3, "", 11.9, 1.5, "white")
+    plan.say(6.3, 7.6, "a block, of one of three kinds", 9)
+    plan.axes.texts[-1].set_ha("left")
+    places = [(6, 8.6), (2.1, 6.3), (6, 6.3), (9.9, 6.3), (2, 4.4), (6, 4.4), (10, 4.4)]
+    for name, (x, y) in zip(STAGES, places, strict=True):
+        box(name, x, y, 3.65 if y == 6.3 else 3.0)
+    for first, last in pairwise(["image", "03", "block"]):
+        plan.arrow(first, last)
+    plan.corner([(2, 5.55)], "07")
+    for first, last in pairwise(["07", "02", "01"]):
         plan.arrow(first, last)
     for k, name in enumerate(AROUND):
-        box(name, 1.2 + 2.37 * k, 0.8, 2.22)
-    plan.say(9.5, 1.75, "around the network")
+        box(name, 2 + 4 * (k % 3) + 2 * (k > 5), 2.55 - k // 3, 3.8)
+    plan.say(6, 3.4, "around the network", 9)
     plan.figure.alt = (
         f"Map of the course{f', with notebook {number} in orange: {what}' if number else ''}. "
         "The network: an image, 03 "

@@ -165,7 +165,7 @@ def _frame(axes, shape, title, labels):
 @drawn
 def register_tile(pixels=4, outputs=4):
     """A tile of registers: numbers of `pixels` by weights of `outputs`, and a sum for each pair."""
-    figure = new(0.5 * (pixels + 2), 0.62 * (outputs + 4.2))
+    figure = new(0.5 * (pixels + 2), min(WIDTH, 0.62 * (outputs + 4.2)))
     axes = figure.subplots()
     for q in range(outputs):
         cell(axes, -1.3, q, SEEN, f"$k_{{{q}}}$")

@@ -5,13 +5,14 @@ from .words import listed
 
 
 @drawn
-def intervals(steps, titles=None):
+def intervals(steps, titles=None, below=None):
     """Each step's interval drawn at full width, cut in parts; one part is the next step's interval.
 
     steps: [(parts, chosen)], parts {label: share}, the shares sum to 1; chosen: a label of it.
-    titles: a text for each step, at its left.
+    titles: a text for each step, at its left; below: None, or a text under the last.
     """
-    figure = new(0.72 * len(steps) + 0.1)
+    # Narrow, so that a telephone shows its letters as large as those of the text.
+    figure = new(0.62 * len(steps) + (0.35 if below else 0.1), 4.6)
     axes = figure.subplots()
     for k, (parts, chosen) in enumerate(steps):
         left = 0.0
@@ -27,9 +28,12 @@ def intervals(steps, titles=None):
             left += share
         if titles:
             axes.text(-0.02, -k, titles[k], ha="right", va="center", fontsize=9.5)
-    axes.set(xlim=(-0.02, 1.02), ylim=(0.4 - len(steps), 0.35))
+    if below:
+        axes.text(1, 0.5 - len(steps), below, ha="right", va="center", fontsize=9.5)
+    axes.set(xlim=(-0.02, 1.02), ylim=((0.15 if below else 0.4) - len(steps), 0.35))
     axes.axis("off")
     last = f" The last bar is the interval {titles[-1]}." if titles else ""
+    last += f" Below: {below}." if below else ""
     figure.alt = (
         f"{len(steps)} bars, each cut in parts: {listed(steps[0][0])}. The parts of "
         f"{listed(chosen for _, chosen in steps)} are orange; each bar below is the orange part "

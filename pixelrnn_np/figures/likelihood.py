@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .charts import plain_numbers
 from .grids import cell
 from .palette import (
     BLACK,
@@ -61,13 +62,14 @@ def gallery(named, levels, columns=8):
 
 
 @drawn
-def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=None):
+def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=None, low=None):
     """Distributions over the values of a pixel, one panel each, as the paper's Figure 6.
 
     named: {title: p} with p (levels,), or {title: {label: p}} for several in a panel, the first as
     bars and the others as lines; values: None or {title: value}, marked by a triangle below; top:
     where the vertical axis ends, the same in all panels; None leaves each its own; what goes beyond
-    it has its number beside it. windows: None or {title: (first, last)}, the values shown.
+    it has its number beside it. windows: None or {title: (first, last)}, the values shown. low:
+    None, or where a logarithmic vertical axis begins.
     """
     figure, axes = panels(len(named), columns=columns, ratio=0.72)
     if len(named) == 1:
@@ -88,10 +90,15 @@ def distributions(named, values=None, columns=3, ylabel="p", top=None, windows=N
         if values is not None and title in values:
             a.plot(values[title], -0.07, "^", color=CURRENT, markersize=9, clip_on=False, zorder=4,
                    transform=a.get_xaxis_transform())  # fmt: skip
-        low = min(0.0, *(float(np.min(p)) for p in panel.values()))
-        if low < 0:
+        least = min(0.0, *(float(np.min(p)) for p in panel.values()))
+        if least < 0:
             a.axhline(0, color=BLACK, lw=0.8)
-        a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5), ylim=(None if low < 0 else 0, top))
+        bottom = None if least < 0 else 0
+        a.set(xlim=(-0.02 * len(p) - 0.5, 1.02 * len(p) - 0.5))
+        if low is not None:
+            a.set_yscale("log")
+            plain_numbers(a.yaxis)
+        a.set_ylim(bottom if low is None else low, top)
         if windows and title in windows:
             first, last = windows[title]
             a.set(xlim=(first - 0.8, last + 0.8), xticks=np.linspace(first, last, 4).round())

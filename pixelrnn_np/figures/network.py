@@ -13,8 +13,8 @@ LAYER, PLAIN = "#DCEBF5", "#F2F2F2"  # what has weights, what has none
 class Diagram:
     """Boxes and arrows in units of which the figure's width has `width`; y upwards."""
 
-    def __init__(self, width, height):
-        self.figure = new(WIDTH * height / width)
+    def __init__(self, width, height, inches=WIDTH):
+        self.figure = new(inches * height / width, inches)
         self.axes = self.figure.subplots()
         self.axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
         self.axes.axis("off")

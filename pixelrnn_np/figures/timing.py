@@ -1,6 +1,10 @@
 """Times that span five powers of ten, and the limits of a machine."""
 
-from matplotlib.ticker import NullFormatter
+import math
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from .charts import plain_numbers
 from .palette import BLACK, BLUE, GREY, ORANGE, drawn, new, plain
@@ -28,11 +32,15 @@ def ladder(named, work=None, peak=None):
     axes.bar_label(drawn, texts, padding=4, color=BLACK)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set(xlim=(low, high * (high / low) ** 0.55), xlabel="time, on a logarithmic axis")
+    axes.set_xlim(low, high * (high / low) ** 0.55)  # beyond the longest bar: room for its words
+    axes.set_xlabel("time, on a logarithmic axis", loc="left")
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    axes.xaxis.set_major_locator(FixedLocator([10.0**k for k in powers]))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda seconds, _: _time(seconds))
-    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", length=0)
     plain(axes)
+    axes.spines["bottom"].set_bounds(low, high)
     figure.alt = "Times. " + " ".join(
         f"{label}: {' '.join(text.split())}." for label, text in zip(labels, texts, strict=True)
     )
@@ -57,17 +65,16 @@ def roofline(points, peak, roofs):
         corner = peak / speed
         axes.plot([low, corner], [low * speed / 1e9, peak / 1e9], style, color=GREY, lw=1.5,
                   label=f"{label}: {speed / 1e9:.0f} GB/s")  # fmt: skip
-    ordered = sorted(points.items(), key=lambda each: each[1])
     best = max(y for _, y in points.values())
     for x, y in points.values():
         axes.plot(x, y / 1e9, "o", color=ORANGE if y == best else BLUE, markersize=6)
-    _beside(axes, ordered, 0.88 * peak / 1e9)
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="operations per byte",
              ylabel="GFLOP/s")  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
         plain_numbers(axis)
     figure.legend(loc="outside lower center", ncols=len(roofs), frameon=False, fontsize=9)
     plain(axes)
+    _name_points(axes, {label: (x, y / 1e9) for label, (x, y) in points.items()})
     figure.alt = (
         f"A roof: slopes of {listed(roofs)} up to the peak of {peak / 1e9:.0f} GFLOP/s. Below it "
         + "; ".join(f"{k} at {x:.2g} operations per byte, {y / 1e9:.3g} GFLOP/s"
@@ -77,17 +84,39 @@ def roofline(points, peak, roofs):
     return figure
 
 
-def _beside(axes, points, top, apart=1.2):
-    """Labels to the right of points [(label, (x, y))], in order, below `top`; close ones join."""
-    groups = []
-    for label, (x, y) in points:
-        if groups and groups[-1][0] == x and y < apart * groups[-1][1]:
-            groups[-1][2].append(label)
-        else:
-            groups.append((x, y, [label]))
-    for x, y, labels in groups:
-        place = (1.12 * x, min(y / 1e9, top))
-        axes.annotate(", ".join(labels), place, fontsize=9, va="center", color=BLACK)
+# Where a name may stand beside its point, the first that is free: dots right and up.
+AROUND = [(9, 0), (-9, 0), (7, -9), (-7, -9), (7, 9), (-7, 9), (0, -12), (0, 12)]
+
+
+def _name_points(axes, points):
+    """Names beside points {label: (x, y)}: not on a line, a point or another name."""
+    axes.figure.draw_without_rendering()  # gives the axes their size
+    lines = [line.get_transform().transform(line.get_xydata()) for line in axes.lines]
+    taken = np.concatenate([np.linspace(a, b, 300) for line in lines
+                            for a, b in pairwise(line)]
+                           + [axes.transData.transform(list(points.values()))])  # fmt: skip
+    names = [text.get_window_extent() for text in axes.texts]
+    for label, place in points.items():
+        tried = []
+        for right, up in AROUND:
+            text = axes.annotate(
+                label, place, (right, up), textcoords="offset points", fontsize=9, color=BLACK,
+                ha=_side(right, "left", "right"), va="center",
+            )  # fmt: skip
+            box = text.get_window_extent()
+            room = box.expanded(1.04, 1.15)
+            bad = sum(room.contains(*dot) for dot in taken) + 50 * sum(map(room.overlaps, names))
+            bad += 1000 * (box.x0 < axes.bbox.x0 or box.x1 > axes.bbox.x1)
+            tried.append((bad, len(tried), text, box))
+        _, _, kept, box = min(tried, key=lambda each: each[:2])
+        for *_, text, _ in tried:
+            if text is not kept:
+                text.remove()
+        names.append(box)
+
+
+def _side(offset, positive, negative):
+    return positive if offset > 0 else negative if offset < 0 else "center"
 
 
 def _time(seconds):
