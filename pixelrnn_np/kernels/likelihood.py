@@ -38,7 +38,7 @@ def softmax_backward(logits, x, scale, dlogits):
 
 @inner
 def bernoulli_nats(logits, z, x, v, D):
-    """Of D sub-pixels: the logits from number z on, the values from number v on."""
+    """Of D sub-pixels: their logits are those from number z on, their values from number v on."""
     from_z, values, total = flat(logits), flat(x), 0.0
     for i in range(D):
         a = np.float64(from_z[z + i])
@@ -48,7 +48,7 @@ def bernoulli_nats(logits, z, x, v, D):
 
 @inner(fastmath=QUICK)
 def bernoulli_gradient(logits, z, x, v, D, scale, dlogits, d):
-    """The same; to dlogits from number d on."""
+    """The same sub-pixels' gradient of scale · nats, to dlogits from number d on."""
     from_z, values, out, one = flat(logits), flat(x), flat(dlogits), logits.dtype.type(1)
     for i in range(D):
         out[d + i] = scale / (one + exp(-from_z[z + i])) - scale * values[v + i]
@@ -79,6 +79,7 @@ def softmax_nats(logits, z, x, v, D, levels):
 
 @inner(fastmath=QUICK)
 def softmax_gradient(logits, z, x, v, D, levels, scale, dlogits, d):
+    """As bernoulli_gradient, with so many logits a sub-pixel. Arrays of any shape."""
     from_z, values, out = flat(logits), flat(x), flat(dlogits)
     for i in range(D):
         start, target = z + i * levels, d + i * levels

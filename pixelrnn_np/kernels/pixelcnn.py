@@ -54,8 +54,9 @@ def pixelcnn_gradient(
         if block_at.size > 6 and L > 0:
             _add_skips(a, skips, skip_bias, trunk)
         _head_forward(w, head_at, head, trunk, active, hidden, logits)
-        nats[n] = _likelihood(images, n, scale, logits, logits.shape[3])
+        nats[n] = _nats(images, n, logits, logits.shape[3])
         if g.size > 0:
+            _nats_backward(images, n, scale, logits, logits.shape[3])
             _head_backward(head_at, head, active, hidden, logits, trunk, g)
             copy(trunk, 0, trunk, H * W * F, H * W * F)
             _blocks_backward(
@@ -65,16 +66,21 @@ def pixelcnn_gradient(
 
 
 @inner
-def _likelihood(images, n, scale, logits, levels):
-    """Nats of image n; what goes back of them to the second half of `logits`."""
+def _nats(images, n, logits, levels):
+    D = images.size // images.shape[0]
+    if levels == 1:
+        return bernoulli_nats(logits, 0, images, n * D, D)
+    return softmax_nats(logits, 0, images, n * D, D, levels)
+
+
+@inner
+def _nats_backward(images, n, scale, logits, levels):
+    """The second half of `logits`: the gradient of scale · nats of image n."""
     D, half = images.size // images.shape[0], logits.size // 2
     if levels == 1:
-        nats = bernoulli_nats(logits, 0, images, n * D, D)
         bernoulli_gradient(logits, 0, images, n * D, D, scale, logits, half)
     else:
-        nats = softmax_nats(logits, 0, images, n * D, D, levels)
         softmax_gradient(logits, 0, images, n * D, D, levels, scale, logits, half)
-    return nats
 
 
 @inner
