@@ -12,6 +12,7 @@ from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, sof
 from .lstm_block import lstm_block_step
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
+from .pixelcnn import pixelcnn_gradient as pixelcnn_gradient
 from .pointwise import relu_backward, relu_forward
 from .program import Program as Program
 from .residual import residual_backward, residual_forward

@@ -45,30 +45,43 @@ def conv_block_forward(
     empty.
     """
     B, H, W, F = x.shape
-    h = K_conv.shape[1]
-    wide, above, below, taps, rows = _block(offsets, H, W, h)
-    active, places = np.empty(rows * W * F, x.dtype), places_of(rows, W, h, wide)
-    around = np.zeros(above + H * wide + below, x.dtype)
-    downs, convs, (up, skip) = panels(K_down), panels(K_conv), halves(K_out, F)
+    h, where = K_conv.shape[1], layout(offsets, H, W, K_conv.shape[1])
+    wide, above, below, _, rows, _ = where
+    active, around = np.empty(rows * W * F, x.dtype), np.zeros(above + H * wide + below, x.dtype)
+    weights, (up, skip) = (panels(K_down), panels(K_conv)), halves(K_out, F)
     zero, before = x.dtype.type(0), x if residual else x[:0]
     lowest = zero if given.size == 0 else x.dtype.type(-np.inf)  # the ReLU comes after `given`
     for n in range(B):
         for r in range(0, H, rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, above + r * wide
+            p, M = (n * H + r) * W, m * W
             relu_of_run(x, p * F, M * F, active)
-            multiply(
-                matrix(down, p * h, h), matrix(active, 0, F), downs, M, h, bias=b_down,
-                at_least=zero,
-            )  # fmt: skip
-            copy_rows(down, p * h, W * h, around, place, wide, m, W * h)
-            multiply_taps(
-                matrix(a, p * h, h), matrix(around, place, 0), taps, convs, M, h, bias=b_conv,
-                at_least=lowest, a_rows=places,
+            inner_forward(
+                matrix(active, 0, F), weights, (b_down, b_conv), lowest, where, around, down, a,
+                n, r, m,
             )  # fmt: skip
             if given.size > 0:
                 _add_relu(given, a, p * h, M * h)
             outputs(a, up, skip, b_out, before, y, skips, p, M)
+
+
+@inner
+def inner_forward(active, weights, biases, lowest, where, around, down, a, n, r, m):
+    """down and a of the rows from r to r + m - 1 of image n.
+
+    active: the matrix of their ReLU(x); weights: panels of K_down and K_conv; biases: theirs;
+    lowest: what a is at least; where: the `layout`; around: the image's down between zeros, as far
+    as it is finished; down, a: (B, H, W, h).
+    """
+    _, H, W, h = down.shape
+    wide, above, _, taps, _, places = where
+    start, place, M, zero = (n * H + r) * W * h, above + r * wide, m * W, down.dtype.type(0)
+    multiply(matrix(down, start, h), active, weights[0], M, h, bias=biases[0], at_least=zero)
+    copy_rows(down, start, W * h, around, place, wide, m, W * h)
+    multiply_taps(
+        matrix(a, start, h), matrix(around, place, 0), taps, weights[1], M, h, bias=biases[1],
+        at_least=lowest, a_rows=places,
+    )  # fmt: skip
 
 
 @kernel
@@ -83,62 +96,70 @@ def conv_block_backward(
     dK_down, dK_conv, dK_out and db_down (h,), db_conv (h,), db_out (F,) or (2F,).
     """
     B, H, W, F = x.shape
-    T, h, _ = K_conv.shape
-    wide, above, below, taps, rows = _block(offsets, H, W, h)
-    active, d = np.empty(rows * W * F, x.dtype), np.empty((rows * W, h), x.dtype)
-    du = np.empty((rows * W, h), x.dtype)
-    # The zeros of these two stay: only pixels of the image are written.
-    around = np.zeros(below + H * wide + above, x.dtype)  # the taps are mirrored
-    read, places = np.zeros(above + H * wide + below, x.dtype), places_of(rows, W, h, wide)
-    convs, downs = panels_of_transposed(K_conv, 0, h), panels_of_transposed(K_down, 0, h)
+    h, where = K_conv.shape[1], layout(offsets, H, W, K_conv.shape[1])
+    rows, scratch = where[4], room(where, H, W, h, x)
+    active, d = np.empty(rows * W * F, x.dtype), scratch[2]
+    weights = panels_of_transposed(K_down, 0, h), panels_of_transposed(K_conv, 0, h)
     up, skip = halves_transposed(K_out, F)
-    mirrored = distances(taps, -1)
+    grads = matrix(dK_down, 0, h), db_down, matrix(dK_conv, 0, h), db_conv
     _clear(dK_down, db_down)
     _clear(dK_conv, db_conv)
     _clear(dK_out, db_out)
     for n in range(B):
-        copy_rows(down, n * H * W * h, W * h, read, above, wide, H, W * h)
+        read_image(down, n, where, scratch)
         for r in range((H - 1) // rows * rows, -1, -rows):
             m = min(rows, H - r)
-            p, M, place = (n * H + r) * W, m * W, below + r * wide
+            p, M = (n * H + r) * W, m * W
             inner_gradient(
                 dy, dskip, a, up, skip, matrix(a, p * h, h), matrix(d, 0, h), dK_out, db_out, p, M
             )
             if dz.size > 0:
                 copy(dz, p * h, d, 0, M * h)
-            copy_rows(d, 0, W * h, around, place, wide, m, W * h)
-            for t in range(T):
-                seen, sum_of_tap = above + r * wide + taps[t], matrix(dK_conv, t * h * h, h)
-                if t == 0:
-                    add_outer(
-                        sum_of_tap, matrix(read, seen, 0), matrix(d, 0, h), M, h, h, total=db_conv,
-                        a_rows=places,
-                    )  # fmt: skip
-                else:
-                    add_outer(
-                        sum_of_tap, matrix(read, seen, 0), matrix(d, 0, h), M, h, h, a_rows=places
-                    )
-            multiply_taps(
-                matrix(du, 0, h), matrix(around, place, 0), mirrored, convs, M, h,
-                gate=matrix(down, p * h, h), a_rows=places,
-            )  # fmt: skip
             relu_of_run(x, p * F, M * F, active)
-            add_outer(
-                matrix(dK_down, 0, h), matrix(active, 0, F), matrix(du, 0, h), M, F, h,
-                total=db_down,
+            inner_backward(
+                matrix(dy, p * F, F), residual, matrix(x, p * F, F), matrix(active, 0, F), weights,
+                where, scratch, down, matrix(dx, p * F, F), grads, F, n, r, m,
             )  # fmt: skip
-            _into_trunk(dy, x, residual, matrix(du, 0, h), downs, dx, p, M)
 
 
-@inlined
-def _into_trunk(dy, x, residual, du, downs, dx, p, M):
-    """dx = dy + [x > 0] ⊙ du K_downᵀ of the M pixels from p on; dx may be dy."""
-    F = x.shape[3]
-    target, passes = matrix(dx, p * F, F), matrix(x, p * F, F)
+@inner
+def read_image(down, n, where, scratch):
+    """Puts what the 3×3 has read of image n between the zeros of `room`."""
+    _, H, W, h = down.shape
+    copy_rows(down, n * H * W * h, W * h, scratch[0], where[1], where[0], H, W * h)
+
+
+@inner
+def inner_backward(
+    dy, residual, passed, active, weights, where, scratch, down, dx, grads, F, n, r, m
+):
+    """dx of the rows from r to r + m - 1 of image n, and what they add to the gradients.
+
+    dy: (m·W, F); passed: x or its ReLU, `active`; dx: may be dy, all matrices; weights: panels of
+    K_downᵀ and K_convᵀ; where: the `layout`; scratch: the `room`, with d; down: (B, H, W, h);
+    grads: the matrix of dK_down, db_down, that of dK_conv, db_conv.
+    """
+    _, H, W, h = down.shape
+    (wide, above, below, taps, _, places), (read, around, d, du) = where, scratch
+    dK_down, db_down, dK_conv, db_conv = grads
+    M, seen, place, sent = m * W, above + r * wide, below + r * wide, matrix(d, 0, h)
+    copy_rows(d, 0, W * h, around, place, wide, m, W * h)
+    for t in range(taps.size):
+        target = matrix(dK_conv[0], dK_conv[1] + t * h * h, h)
+        moved = matrix(read, seen + taps[t], 0)
+        if t == 0:
+            add_outer(target, moved, sent, M, h, h, total=db_conv, a_rows=places)
+        else:
+            add_outer(target, moved, sent, M, h, h, a_rows=places)
+    multiply_taps(
+        matrix(du, 0, h), matrix(around, place, 0), distances(taps, -1), weights[1], M, h,
+        gate=matrix(down, (n * H + r) * W * h, h), a_rows=places,
+    )  # fmt: skip
+    add_outer(dK_down, active, matrix(du, 0, h), M, F, h, total=db_down)
     if residual:
-        multiply(target, du, downs, M, F, gate=passes, plus=matrix(dy, p * F, F))
+        multiply(dx, matrix(du, 0, h), weights[0], M, F, gate=passed, plus=dy)
     else:
-        multiply(target, du, downs, M, F, gate=passes)
+        multiply(dx, matrix(du, 0, h), weights[0], M, F, gate=passed)
 
 
 @inlined
@@ -148,11 +169,26 @@ def _clear(dK, db):
 
 
 @inner
-def _block(offsets, H, W, h):
-    """wide, above, below, taps of `surroundings` in numbers; the image rows of a chunk."""
+def layout(offsets, H, W, h):
+    """wide, above, below, taps of `surroundings` in numbers; the image rows of a chunk; places."""
     wide, above, below, taps = surroundings(offsets, W)
     rows = max(1, min(H, chunk(h) // W)) if below == wide else H
-    return wide * h, above * h, below * h, distances(taps, h), rows
+    wide *= h
+    return wide, above * h, below * h, distances(taps, h), rows, places_of(rows, W, h, wide)
+
+
+@inner
+def room(where, H, W, h, like):
+    """For backward: maps between zeros of what the 3×3 has read and of d; d and du of a chunk.
+
+    In the first two only pixels of the image are written. The taps of d are mirrored.
+    """
+    wide, above, below, _, rows, _ = where
+    size = above + H * wide + below
+    return (
+        np.zeros(size, like.dtype), np.zeros(size, like.dtype),
+        np.empty((rows * W, h), like.dtype), np.empty((rows * W, h), like.dtype),
+    )  # fmt: skip
 
 
 @kernel

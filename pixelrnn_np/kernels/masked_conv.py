@@ -64,7 +64,7 @@ def conv_backward(dy, x, K, offsets, dx, dK, db):
     for n in range(B):
         copy_rows(x, n * H * W * I, W * I, x_around, above * I, wide * I, H, W * I)
         copy_rows(dy, n * H * W * O, W * O, dy_around, below * O, wide * O, H, W * O)
-        _add_taps(dK, read, sent, taps, H * wide, I, O, db)
+        add_taps(dK, 0, read, sent, taps, H * wide, I, O, db)
         for r in range(H if dx.size > 0 else 0):
             row = matrix(dx, (n * H + r) * W * I, I)
             here = matrix(dy_around, (below + r * wide) * O, O)
@@ -72,17 +72,20 @@ def conv_backward(dy, x, K, offsets, dx, dK, db):
 
 
 @inlined
-def _add_taps(dK, read, sent, taps, M, I, O, db):
-    """dK[t] += Σ over M pixels of readᵀ at tap t times sent, and db += Σ sent."""
+def add_taps(dK, start, read, sent, taps, M, I, O, db):
+    """dK[t] += Σ over M pixels of readᵀ at tap t times sent, and db += Σ sent.
+
+    start: where the first tap's are in dK.
+    """
     T = taps.size
     if I < FEW:
         columns = np.empty(T * I, np.int64)
         for k in range(columns.size):
             columns[k] = taps[k // I] * I + k % I
-        add_outer(matrix(dK, 0, O), read, sent, M, T * I, O, total=db, columns=columns)
+        add_outer(matrix(dK, start, O), read, sent, M, T * I, O, total=db, columns=columns)
         return
     for t in range(T):
-        target, moved = matrix(dK, t * I * O, O), matrix(read[0], read[1] + taps[t] * I, I)
+        target, moved = matrix(dK, start + t * I * O, O), matrix(read[0], read[1] + taps[t] * I, I)
         if t == 0:
             add_outer(target, moved, sent, M, I, O, total=db)
         else:

@@ -49,8 +49,8 @@ class MaskedConv(Layer):
         self.offsets = np.ascontiguousarray(active - [rows // 2, cols // 2])
         taps = active @ [cols, 1]
         # Both masks leave the first taps in raster order, which are one block of memory.
-        leading = np.array_equal(taps, np.arange(len(taps)))
-        self._taps = slice(len(taps)) if leading else taps
+        self.leading = np.array_equal(taps, np.arange(len(taps)))
+        self._taps = slice(len(taps)) if self.leading else taps
         self._dense = bool(self.mask.all())
         self._tap_mask = self._flat(self.mask)[self._taps].astype(dtype)
         fan_in = self.mask.sum(axis=(0, 1, 2))

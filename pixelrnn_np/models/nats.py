@@ -78,7 +78,7 @@ class Nats:
         (2,)
         """
         x = self.check_images(x)
-        return self._mapped("nats", lambda s: self.nll_forward(x[s])[0], len(x), threads)
+        return self._mapped("nats", lambda s: self._shard_nats(x[s]), len(x), threads)
 
     def _mapped(self, what, function, count, threads):
         with Pool(threads) as pool, np.errstate(all="ignore"):  # what overflows is said once
@@ -165,14 +165,11 @@ class Nats:
         >>> nats.shape, gradient.shape == model.flat.shape
         ((2,), True)
         """
-        names = list(self.params)
         chosen = {} if only is None else {"only": only}
 
         def shard(s):
             dropped = {} if keep is None else {"keep": keep(s.start)}
-            nats, cache = self.nll_forward(x[s], **chosen, **dropped)
-            grads = self.nll_backward(1 / len(x), cache)
-            return nats, np.concatenate([grads[name].ravel() for name in names])
+            return self._shard_gradient(x[s], 1 / len(x), **chosen, **dropped)
 
         parts = pool.map(shard, cut(len(x), self.shard_size) if shards is None else shards)
         if not parts:
@@ -181,6 +178,19 @@ class Nats:
         for _, part in parts[1:]:
             flat += part
         return np.concatenate([nats for nats, _ in parts]), flat
+
+    def _shard_nats(self, x):
+        """Nats of the images of a shard."""
+        return self.nll_forward(x)[0]
+
+    def _shard_gradient(self, x, scale, **options):
+        """The same, and the gradient of scale · Σ nats, laid out as `flat`.
+
+        options: of `nll_forward`.
+        """
+        nats, cache = self.nll_forward(x, **options)
+        grads = self.nll_backward(scale, cache)
+        return nats, np.concatenate([grads[name].ravel() for name in self.params])
 
     def nll_forward(
         self, x: np.ndarray, keep: np.ndarray | None = None

@@ -98,16 +98,17 @@ def multiply_taps(
 def add_outer(out, a, b, M, I, N, total=None, columns=None, a_rows=None):
     """out (I, N) += aᵀ b, for matrices a of M > 0 rows, I columns, and b of M rows, N columns.
 
-    total: None, or the (N,) or more numbers to which the rows of b are added on the way; columns:
-    None, or the (I,) distances of a's columns, where these are not side by side; a_rows: None, or
-    (M,) distances by which each row of a is moved.
+    total: None, or the (N,) or more numbers, or the matrix of one row, to which the rows of b are
+    added on the way; columns: None, or the (I,) distances of a's columns, where these are not side
+    by side; a_rows: None, or (M,) distances by which each row of a is moved.
     """
     if columns is None:
         columns = np.arange(I)
     left = a[0].reshape(-1)[_numbers(a, a_rows, M, 1) + columns]
     _rows(out, I, N)[...] += left.T @ _rows(b, M, N)
     if total is not None:
-        total[:N] += _rows(b, M, N).sum(axis=0)
+        sums = _rows(total, 1, N)[0] if isinstance(total, tuple) else total[:N]
+        sums += _rows(b, M, N).sum(axis=0)
 
 
 @stands_for(matrix)

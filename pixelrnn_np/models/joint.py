@@ -1,0 +1,103 @@
+"""A PixelCNN as kernels/pixelcnn.py takes it, which goes through all layers in one call.
+
+Not the paper. The layers' own forward and backward give the same, and serve the other backends and
+networks that differ from what the kernel knows.
+"""
+
+import numpy as np
+
+from .. import backend, memory
+from ..layers.base import ReLU, Sequential
+from ..layers.head import Head
+from ..layers.masked_conv import MaskedConv
+from ..layers.residual import ConvBlock
+
+KNOWN = {ConvBlock, Head, MaskedConv, ReLU, Sequential}
+BLOCK, HEAD = ("down", "conv", "up", "skip"), ("conv1", "conv2", "logits")
+
+
+def joint_of(model):
+    """A Joint, or None where the layers have to do it one by one."""
+    if not hasattr(backend.ops(), "pixelcnn_gradient"):
+        return None
+    layers, offsets = list(_layers(model)), [b.conv.offsets for b in model.blocks.children.values()]
+    if not {type(layer) for layer in layers} <= KNOWN:
+        return None
+    if not all(layer.leading for layer in layers if isinstance(layer, MaskedConv)):
+        return None
+    if any(not np.array_equal(other, offsets[0]) for other in offsets):
+        return None
+    return Joint(model, offsets[0] if offsets else model.first.offsets)
+
+
+def _layers(layer):
+    for child in layer.children.values():
+        yield child
+        yield from _layers(child)
+
+
+class Joint:
+    """offsets: (T, 2), the taps of every block's 3×3. It holds nothing that depends on weights."""
+
+    def __init__(self, model, offsets):
+        self.model = model
+        outer = BLOCK[2:] if model.config["skip"] else BLOCK[2:3]
+        sizes = [array.size for array in model.params.values()]
+        at = dict(zip(model.params, np.cumsum([0, *sizes]).tolist(), strict=False))
+
+        def places(prefix, names):
+            where = [at.get(f"{prefix}{name}.{kind}", 0) for name in names for kind in ("K", "b")]
+            return np.array(where, np.int64)
+
+        self.scaled = [f"blocks.{k}.{name}.K" for k in range(model.layers) for name in outer]
+        step = at["blocks.1.down.K"] - at["blocks.0.down.K"] if model.layers > 1 else 0
+        self.structure = (
+            places("", ["first"]), places("blocks.0.", [*BLOCK[:2], *outer]), step,
+            places("head.", HEAD), model.first.offsets, offsets, model.config["residual"],
+        )  # fmt: skip
+        # The kernel does not read taps that are masked as a whole.
+        self.masks = [(name, m) for name, m in model.masks() if (m != m[:, :, :1, :1]).any()]
+
+    def nats(self, x):
+        """(B,) nats of images x, uint8 (B, H, W, C)."""
+        return self._run(x, 1, self._factors(None), self.model.flat[:0])
+
+    def gradient(self, x, scale, keep=None):
+        """The same, and (P,), the gradient of scale · Σ nats; keep: as in Trunk.forward_scaled."""
+        factors, g = self._factors(keep), np.zeros_like(self.model.flat)
+        nats = self._run(x, scale, factors, g)
+        return nats, g if factors is None else g * factors
+
+    def _run(self, x, scale, factors, g):
+        model, nats = self.model, np.empty(len(x))
+        w = model.flat if factors is None else model.flat * factors
+        backend.ops().pixelcnn_gradient(
+            model.scale(x), x, w, *self.structure, model.dtype.type(scale), *self._maps(), g, nats
+        )
+        return nats
+
+    def _factors(self, keep):
+        """(P,), what masks and dropout multiply weights and their gradients by; None: all by 1.
+
+        Features that dropout takes from a are rows of K_up and K_skip, see ResidualBlock.
+        """
+        if not self.masks and keep is None:
+            return None
+        factors = np.ones_like(self.model.flat)
+        views = self.model.unflatten(factors)
+        for name, mask in self.masks:
+            views[name][...] = mask
+        if keep is not None:
+            for name in self.scaled:
+                views[name] *= keep[int(name.split(".")[1]), :, None]
+        return factors
+
+    def _maps(self):
+        """The kernel's scratch memory for one image."""
+        m = self.model
+        (H, W, C), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
+        inner, levels = (L, H, W, m.h), 1 if m.levels == 2 else m.levels
+        shapes = [
+            (2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), (2, 1, H * W * C, levels)
+        ]  # fmt: skip
+        return [memory.empty(shape, m.dtype) for shape in shapes]
