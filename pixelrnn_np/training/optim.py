@@ -167,8 +167,21 @@ def turn(S, Q):
     product += (1e-9 * size) * B  # the little of the identity
     order = np.argsort(-np.einsum("nij,nij->ni", B, product), axis=1, kind="stable")
     columns = product[np.arange(len(order))[:, None], order]
-    Q[...] = np.linalg.qr(transposed(columns))[0]
+    for basis, A in zip(Q, columns, strict=True):
+        basis[...] = orthogonal_factor(A.T)
     return order
+
+
+def orthogonal_factor(A):
+    """Q of A = Q R, A (k, k) with its columns one after the other; A is overwritten.
+
+    np.linalg.qr, which makes R as well, takes 12 µs longer: three times as long for 16 columns.
+    """
+    from scipy.linalg.lapack import dgeqrf, dorgqr  # a fifth of a second, at the first update
+
+    memory = 32 * len(A)
+    reflections, factors, _, _ = dgeqrf(A, lwork=memory, overwrite_a=True)
+    return dorgqr(reflections, factors, lwork=memory, overwrite_a=True)[0]
 
 
 def matrices(model):
