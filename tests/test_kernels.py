@@ -273,3 +273,21 @@ def test_conv_above(rng, dtype, R, V):
     arrays = ((R, W + V - 1, B, I), (R, V, I, O), (O,))
     inputs = [rng.standard_normal(shape).astype(dtype) for shape in arrays]
     assert_twins("conv_above", inputs, [((W, B, O), dtype)], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 3, 3), (2, 7, 4), (3, 33, 1), (1, 5, 18), (2, 40, 65)])
+def test_soap(rng, dtype, shape):
+    """In place: each backend gets copies."""
+    n, rows, cols = shape
+    places = rng.permutation(n * rows * cols + 5)[:-5].reshape(shape)
+    w, g, m, v = rng.standard_normal((4, places.size + 5)).astype(dtype)
+    square = [rng.standard_normal((n, k, k)).astype(dtype) for k in (rows, cols)]
+    rates = np.array([0.1, 0.2, 0.3, 1.5, 1e-8, 0.7], dtype)
+    results = []
+    for module in BACKENDS:
+        L, R, *flat = (a.copy() for a in (*square, w, g, m, v**2))
+        module.soap_follow(places, g, L, R, rates)
+        module.soap_step(places, *flat, *square, rates)
+        results.append([L, R, *flat])
+    assert_equal(results, 50 * TOLERANCE[dtype])  # a sum is divided by one that is small

@@ -17,6 +17,7 @@ from .pointwise import relu_backward, relu_forward
 from .program import Program as Program
 from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
+from .soap import soap_follow, soap_step
 from .tiles.trial import trial as trial
 from .upsample import upsample_backward, upsample_forward
 
@@ -43,6 +44,8 @@ __all__ = [
     "row_lstm_backward",
     "row_lstm_forward",
     "skew",
+    "soap_follow",
+    "soap_step",
     "softmax_backward",
     "softmax_nll",
     "unskew",

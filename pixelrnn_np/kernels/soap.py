@@ -1,0 +1,111 @@
+"""SOAP's products of matrices of one shape, each in the cache from its gradient to its weights.
+
+As calls of NumPy they took twice as long: BLAS does not get going with 16 to 81 numbers, and each
+pass went through all matrices. The readable twin is reference/soap.py.
+"""
+
+import numpy as np
+
+from .jit import inlined, kernel
+from .runs import clear
+from .tiles.multiply import add_outer, matrix, multiply
+from .tiles.panels import fill_panels, panel_width
+from .tiles.shared import Integers, Numbers, shared
+
+
+@kernel
+def soap_follow(places, g, L, R, rates):
+    n, rows, cols = places.shape
+    size, tall = rows * cols, max(rows, cols)
+    room = np.empty(size + tall * tall + tall * (tall + 32), g.dtype)
+    product, panels = matrix(room, size, 0), matrix(room, size + tall * tall, 0)
+    for k in range(n):
+        _take(g, places, k * size, size, room)
+        G = matrix(room, 0, cols)
+        width = panel_width(cols, rows)
+        fill_panels(panels, width, rows, room, 0, 1, cols, 0, 1, cols)
+        here = (room, size + tall * tall, cols, width)
+        multiply(matrix(room, size, rows), G, here, rows, rows)
+        _approach(L, k * rows * rows, product, rows * rows, rates)
+        clear(room, size, cols * cols)
+        add_outer(matrix(room, size, cols), G, G, rows, cols, cols)
+        _approach(R, k * cols * cols, product, cols * cols, rates)
+
+
+@kernel
+def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
+    n, rows, cols = places.shape
+    size, tall = rows * cols, max(rows, cols)
+    # X: G and M side by side; Y: the same half or all the way; D: the step, and after it v.
+    room, X, Y, D = np.empty(6 * size, w.dtype), 0, 2 * size, 4 * size
+    panels = np.empty(tall * (tall + 32), w.dtype)
+    for k in range(n):
+        here, left = k * size, matrix(Q_L, k * rows * rows, rows)
+        _join(g, m, v, places, here, rows, cols, rates, room)
+        clear(room, Y, 2 * size)
+        add_outer(matrix(room, Y, 2 * cols), left, matrix(room, X, 2 * cols), rows, rows, 2 * cols)
+        both, right = matrix(room, X, cols), k * cols * cols
+        _times(both, matrix(room, Y, cols), 2 * rows, Q_R, right, cols, cols, cols, 1, panels)
+        _divide(room, rows, cols, rates)
+        _times(matrix(room, Y, cols), left, rows, room, D, rows, cols, cols, 1, panels)
+        step, half = matrix(room, X, cols), matrix(room, Y, cols)
+        _times(step, half, rows, Q_R, right, cols, cols, 1, cols, panels)
+        _move(w, v, places, here, size, rates, room)
+
+
+@inlined
+def _times(out, a, M, K, start, R, N, row, column, panels):
+    """out (M, N) = a K, where number (i, j) of K, (R, N), is at start + i · row + j · column."""
+    width = panel_width(R, N)
+    fill_panels(panels, width, N, K, start, 1, R, 0, row, column)
+    multiply(out, a, (panels, 0, R, width), M, N)
+
+
+@shared
+def _take(g: Numbers, places: Integers, here: int, size: int, G: Numbers):
+    for i in range(size):
+        G[i] = g[places[here + i]]
+
+
+@shared
+def _approach(S: Numbers, start: int, goal: Numbers, n: int, rates: Numbers):
+    share = rates[2]
+    for i in range(n):
+        S[start + i] += share * (goal[i] - S[start + i])
+
+
+@shared
+def _join(
+    g: Numbers, m: Numbers, v: Numbers, places: Integers, here: int, rows: int, cols: int,
+    rates: Numbers, room: Numbers,
+):  # fmt: skip
+    share, size = rates[0], rows * cols
+    for i in range(rows):
+        for j in range(cols):
+            p, to = places[here + i * cols + j], 2 * i * cols + j
+            m[p] += share * (g[p] - m[p])
+            room[to], room[to + cols] = g[p], m[p]
+            room[5 * size + i * cols + j] = v[p]
+
+
+@shared
+def _divide(room: Numbers, rows: int, cols: int, rates: Numbers):
+    """v, and M' / (√v̂ + ε)."""
+    size, share, correction, eps = rows * cols, rates[1], rates[3], rates[4]
+    for i in range(rows):
+        for j in range(cols):
+            at, x = 4 * size + i * cols + j, 2 * i * cols + j
+            square = room[at + size] + share * (room[x] * room[x] - room[at + size])
+            room[at + size] = square
+            room[at] = room[x + cols] / (np.sqrt(square) * correction + eps)
+
+
+@shared
+def _move(
+    w: Numbers, v: Numbers, places: Integers, here: int, size: int, rates: Numbers, room: Numbers
+):  # fmt: skip
+    rate = rates[5]
+    for i in range(size):
+        p = places[here + i]
+        w[p] -= rate * room[i]
+        v[p] = room[5 * size + i]
