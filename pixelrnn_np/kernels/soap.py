@@ -34,6 +34,9 @@ def soap_follow(places, g, L, R, rates):
 
 @kernel
 def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
+    """places: (n, rows, cols), in the flat w, g, m, v; Q_L: (n, rows, rows); Q_R: (n, cols, cols);
+    rates: (6,), see reference/soap.py.
+    """
     n, rows, cols = places.shape
     size, tall = rows * cols, max(rows, cols)
     # X: G and M side by side; Y: the same half or all the way; D: the step, and after it v.
@@ -79,6 +82,10 @@ def _join(
     g: Numbers, m: Numbers, v: Numbers, places: Integers, here: int, rows: int, cols: int,
     rates: Numbers, room: Numbers,
 ):  # fmt: skip
+    """m of the matrix whose places begin at `here`.
+
+    room: (6·rows·cols,), gets its rows of G beside those of m, and v at the end.
+    """
     share, size = rates[0], rows * cols
     for i in range(rows):
         for j in range(cols):
