@@ -15,6 +15,9 @@ from .tiles.shared import Integers, Numbers, shared
 
 @kernel
 def soap_follow(places, g, L, R, rates):
+    """places: (n, rows, cols), where the matrices stand in the flat vectors; L: (n, rows, rows);
+    R: (n, cols, cols); rates: (6,), see the twin. L and R are changed.
+    """
     n, rows, cols = places.shape
     size, tall = rows * cols, max(rows, cols)
     room = np.empty(size + tall * tall + tall * (tall + 32), g.dtype)
@@ -34,9 +37,12 @@ def soap_follow(places, g, L, R, rates):
 
 @kernel
 def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
+    """places: (n, rows, cols), where the matrices stand in the flat w, g, m, v, (size,); Q_L:
+    (n, rows, rows); Q_R: (n, cols, cols); rates: (6,), see the twin. w, m and v are changed.
+    """
     n, rows, cols = places.shape
     size, tall = rows * cols, max(rows, cols)
-    # X: G and M side by side; Y: the same half or all the way; D: the step, and after it v.
+    # X: G and M side by side; Y: the same on the way; D: the step in the bases; after it v.
     room, X, Y, D = np.empty(6 * size, w.dtype), 0, 2 * size, 4 * size
     panels = np.empty(tall * (tall + 32), w.dtype)
     for k in range(n):
