@@ -85,6 +85,7 @@ def _join(
     g: Numbers, m: Numbers, v: Numbers, places: Integers, here: int, rows: int, cols: int,
     rates: Numbers, room: Numbers,
 ):  # fmt: skip
+    """m; G and M (rows, cols) side by side, row by row; and v, at number 5 · rows · cols."""
     share, size = rates[0], rows * cols
     for i in range(rows):
         for j in range(cols):
