@@ -15,6 +15,9 @@ from .tiles.shared import Integers, Numbers, shared
 
 @kernel
 def soap_follow(places, g, L, R, rates):
+    """places: (n, rows, cols), where the matrices stand in the flat vectors; L: (n, rows, rows);
+    R: (n, cols, cols); rates: (6,), see the twin. L and R are changed.
+    """
     n, rows, cols = places.shape
     size, tall = rows * cols, max(rows, cols)
     room = np.empty(size + tall * tall + tall * (tall + 32), g.dtype)
@@ -34,12 +37,12 @@ def soap_follow(places, g, L, R, rates):
 
 @kernel
 def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
-    """places: (n, rows, cols), in the flat w, g, m, v; Q_L: (n, rows, rows); Q_R: (n, cols, cols);
-    rates: (6,), see reference/soap.py.
+    """places: (n, rows, cols), where the matrices stand in the flat w, g, m, v, (size,); Q_L:
+    (n, rows, rows); Q_R: (n, cols, cols); rates: (6,), see the twin. w, m and v are changed.
     """
     n, rows, cols = places.shape
     size, tall = rows * cols, max(rows, cols)
-    # X: G and M side by side; Y: the same half or all the way; D: the step, and after it v.
+    # X: G and M side by side; Y: the same on the way; D: the step in the bases; after it v.
     room, X, Y, D = np.empty(6 * size, w.dtype), 0, 2 * size, 4 * size
     panels = np.empty(tall * (tall + 32), w.dtype)
     for k in range(n):
@@ -82,10 +85,7 @@ def _join(
     g: Numbers, m: Numbers, v: Numbers, places: Integers, here: int, rows: int, cols: int,
     rates: Numbers, room: Numbers,
 ):  # fmt: skip
-    """m of the matrix whose places begin at `here`.
-
-    room: (6·rows·cols,), gets its rows of G beside those of m, and v at the end.
-    """
+    """m; G and M (rows, cols) side by side, row by row; and v, at number 5 · rows · cols."""
     share, size = rates[0], rows * cols
     for i in range(rows):
         for j in range(cols):
