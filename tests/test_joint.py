@@ -91,13 +91,33 @@ class Uneven(PixelCNN):
     sizes = itertools.count(3, 2)
 
 
-@pytest.mark.parametrize("kind", [Other, Uneven])
+class Scaled(PixelCNN):
+    def forward_scaled(self, x, keep=None):
+        logits, cache = super().forward_scaled(x, keep)
+        return 2 * logits, cache
+
+
+@pytest.mark.parametrize("kind", [Other, Uneven, Scaled])
 def test_other_networks_go_layer_by_layer(kind):
     options = {"levels": 2, "h": 4, "layers": 2, "head": 4, "seed": 0, "dtype": "float64"}
     model = kind(image_shape=(4, 3, 1), residual=True, skip=True, **options)
     assert joint_of(model) is None
     x = np.ones((2, 4, 3, 1), np.uint8)
     np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
+
+
+def test_a_method_that_was_exchanged_is_called():
+    """Someone who steps through a layer may put another function in its place."""
+    model = pr.build_model("pixelcnn", (4, 3, 1), h=2, layers=2)
+    called, forward = [], model.blocks.children["1"].forward
+
+    def watched(*args, **options):
+        called.append(args)
+        return forward(*args, **options)
+
+    model.blocks.children["1"].forward = watched
+    model.loss_and_grads(np.zeros((1, 4, 3, 1), np.uint8))
+    assert called
 
 
 def test_conditional_networks_go_layer_by_layer():

@@ -11,7 +11,10 @@ from ..layers.base import ReLU, Sequential
 from ..layers.head import Head
 from ..layers.masked_conv import MaskedConv
 from ..layers.residual import ConvBlock
+from .trunk import Trunk
 
+# What a class of one's own, or one object, may do in another way than the kernel.
+METHODS = ("forward", "forward_scaled", "backward", "nll_forward", "nll_backward")
 KNOWN = {ConvBlock, Head, MaskedConv, ReLU, Sequential}
 BLOCK, HEAD = ("down", "conv", "up", "skip"), ("conv1", "conv2", "logits")
 
@@ -21,13 +24,19 @@ def joint_of(model):
     if not hasattr(backend.ops(), "pixelcnn_gradient"):
         return None
     layers, offsets = list(_layers(model)), [b.conv.offsets for b in model.blocks.children.values()]
-    if not {type(layer) for layer in layers} <= KNOWN:
+    if not {type(layer) for layer in layers} <= KNOWN or not _as_written(model, layers):
         return None
     if not all(layer.leading for layer in layers if isinstance(layer, MaskedConv)):
         return None
     if any(not np.array_equal(other, offsets[0]) for other in offsets):
         return None
     return Joint(model, offsets[0] if offsets else model.first.offsets)
+
+
+def _as_written(model, layers):
+    if any(getattr(type(model), name) is not getattr(Trunk, name) for name in METHODS):
+        return False
+    return all(set(METHODS).isdisjoint(vars(layer)) for layer in (model, *layers))
 
 
 def _layers(layer):
