@@ -418,8 +418,9 @@ course.interactive(draw_influence, row=(0, H - 1), column=(0, W - 1))
 # | [13 · All of it](13_all_of_it.ipynb) | all of §3 | Can it all stand on one page? |
 # | [90 · Appendix to 02](90_bells.ipynb) | §5.3 | How far do mixtures of bell curves get? |
 #
-# In a hurry? 01, 03 and 05 are the core. Most of what you saw above is behind five names:
-# `pr.load_pretrained`, `model.nll`, `pr.sample`, `pr.complete` and `explain.influence`.
+# In a hurry? 01, 03 and 05 are the core, with 02b if layers and kernels are new to you. Most of
+# what you saw above is behind five names: `pr.load_pretrained`, `model.nll`, `pr.sample`,
+# `pr.complete` and `explain.influence`.
 #
 # ## What to take away
 #

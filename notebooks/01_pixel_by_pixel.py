@@ -155,9 +155,9 @@ total = sum(probability(x, peeks) for x in every)
 print(f"sum of the probabilities of all images: {total:.4f}")
 
 # %% [markdown]
-# More than everything: this is no distribution any longer. Such a model claims likelihoods that no
-# honest model can reach, and cannot be drawn from. [11](11_catch_the_leak.ipynb) is about bugs of
-# this kind; the sum over all small images is one of the tests that catch them.
+# More than everything: this is no distribution any longer. Its numbers cannot be compared with the
+# likelihoods of an honest model, and nothing can be drawn from it. [11](11_catch_the_leak.ipynb) is
+# about bugs of this kind; the sum over all small images is one of the tests that catch them.
 #
 # ## Nats, bits, and bits per dimension
 #

@@ -410,10 +410,11 @@ figures.curves(
 
 # %% [markdown]
 # First the question that comes before any comparison: has each of them been trained? The curves are
-# flat at the end. And on the images that it has learned from, a network that knows the earlier
-# pixels has to be as good as the same shape without a network: one distribution for each of the 64
-# places, fitted by gradient descent as the histogram was. (The first row is left out: there is
-# nothing to know yet, except the place, which a convolution is not told.)
+# flat at the end. Alone that proves little: at a rate that falls to zero, any curve ends flat. So a
+# second test: on the images that it has learned from, a network that knows the earlier pixels has
+# to be as good as the same shape without a network: one distribution for each of the 64 places,
+# fitted by gradient descent as the histogram was. (The first row is left out: there is nothing to
+# know yet, except the place, which a convolution is not told.)
 #
 # Then the test images. Which will be best, and by how much? Guess before you look.
 

@@ -218,7 +218,7 @@ figures.Table(
 # logit takes both away from its bias, which says "white". Feature 2 is 0 in all four cases. Such a
 # feature is called *dead*: where a ReLU gives 0 no gradient passes (step 4), so it will stay as it
 # is. That is one reason why networks have more features than their task needs; from other first
-# weights these three do not always suffice.
+# weights these three often do not suffice.
 #
 # ## From a pixel to an image: convolution
 #

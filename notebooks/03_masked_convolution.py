@@ -496,7 +496,7 @@ figures.numbers(hundredths, form="{:.0f}", current=(3, 3))
 # more than the one right above the pixel. It is the only way in for what lies there: no later layer
 # of these two gets further to the right in that row ([04](04_pixelcnn.ipynb) and
 # [05](05_row_lstm.ipynb) show why). In the Diagonal BiLSTM later layers do, and there the last tap
-# weighs less than those before it.
+# weighs less than the three before it.
 #
 # A single kernel is a question put to the image. These are the six largest of the PixelCNN's 96,
 # each under its number. What lies on violet is added, what lies on orange taken away.

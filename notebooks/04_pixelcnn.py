@@ -215,7 +215,8 @@ figures.fields(fields, place)
 # One Diagonal BiLSTM layer sees all but a single pixel, of which [06](06_diagonal_bilstm.ipynb) has
 # more to say. The paper's three results have the same order: **the larger the field, the better the
 # likelihood** (bits/dim on CIFAR-10: PixelCNN 3.14, Row LSTM 3.07, Diagonal BiLSTM 3.00; the whole
-# of Table 5 is in [09](09_training_and_results.ipynb)).
+# of Table 5 is in [09](09_training_and_results.ipynb)). It is an order of three and no proof: the
+# networks differ in more than their fields.
 #
 # ### What the blind spot costs
 #
@@ -258,8 +259,8 @@ figures.Table(
 # is independent of what it has to predict. The Diagonal BiLSTM sees every pixel that is copied but
 # one: the last pixel of the upper row, which it never sees from more than three columns away
 # ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
-# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within a
-# hundredth of a nat of that.
+# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within
+# two hundredths of a nat of that.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
 # nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot

@@ -179,9 +179,10 @@ figures.Table(
 )
 
 # %% [markdown]
-# Did you expect that the plain network beats two of the LSTMs? It *can* remember: a number of its
-# state that is driven far to one side stays there, and one bit is kept. But whether training finds
-# that is luck, for the gradient that should say so has mostly died on its way. Of the LSTMs with a
+# Did you expect the plain network to be no worse than two of the LSTMs? It *can* remember: a number
+# of its state that is driven far to one side stays there, and one bit is kept. But whether training
+# finds that is luck, for the gradient that should say so has mostly died on its way. (Three of
+# five, and two of five with a bias of 1: so few runs do not tell these apart.) Of the LSTMs with a
 # forget bias of 0 none finds it. Their gates start half open, and $0.5^{27}$ is seven billionths:
 # gates alone are no memory. **The LSTMs whose forget gates start open, with a bias of 4, learn it
 # all five times.** Keep this in mind for the end of this notebook, where we measure how far a
@@ -210,8 +211,7 @@ figures.Table(
 # Why does $K^{ss}$ need no mask? Because the row above is finished by the time this row begins: all
 # its pixels come earlier in the raster order, those up and to the right as well.
 #
-# Here are both in their places, for $k = 3$. Orange marks the current pixel, here and in all
-# figures.
+# Here are both in their places, for $k = 3$. The orange frame is the current pixel.
 
 # %%
 figures.row_taps(k=3)
@@ -644,13 +644,13 @@ figures.Table(
 )
 
 # %% [markdown]
-# Two curves are nearly straight, which on a logarithmic scale means the same factor per row. With a
-# bias of 4 most of it arrives. (With a bias of 0 more arrives than $0.5^{27}$: the gates only start
-# near one half, and the dots in the formula, the roads through $h$, bring something too.) Here is
-# why the toy was learnt with 4, never with 0, and now and then with 1. The forget gates of this
-# project start with a bias of 1 (the paper does not say where its start), and training moves them
-# to where the data want them. The rows of an image say enough about each other for that; 27 pixels
-# of noise do not.
+# The two lower curves are nearly straight, which on a logarithmic scale means the same factor per
+# row. With a bias of 4 most of it arrives. (With a bias of 0 more arrives than $0.5^{27}$: the
+# gates only start near one half, and the dots in the formula, the roads through $h$, bring
+# something too.) Here is why the toy was learnt with 4, never with 0, and now and then with 1. The
+# forget gates of this project start with a bias of 1 (the paper does not say where its start), and
+# training moves them to where the data want them. The rows of an image say enough about each other
+# for that; 27 pixels of noise do not.
 #
 # ## Exercise 5.3 · The half-life of a memory
 #

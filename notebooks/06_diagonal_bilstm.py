@@ -50,7 +50,7 @@ figures.you_are_here("06")
 # its **left**. Both of these have read their own neighbours above and to the left, and so on. What
 # reaches the pixel is the whole rectangle up to the corner of the image, without a gap.
 #
-# A second layer of the same kind starts in the other upper corner and reads **above** and
+# A second scan of the same kind starts in the other upper corner and reads **above** and
 # **right**. It covers the other side. Two scans, and nothing above is left out.
 #
 # The price seems to be time. A pixel waits for its left neighbour, so a row can no longer be done
@@ -118,7 +118,8 @@ course.interactive(
 # Three things are easily missed.
 #
 # *Two states come in, but one cell.* In the skewed map, time runs from column to column, and a cell
-# hands its memory on in its own skewed row, to the horizontal neighbour. A cell with two predecessors would need a rule to mix two memories, with a forget gate for each; here there is one
+# hands its memory on in its own skewed row, to the horizontal neighbour. A cell with two
+# predecessors would need a rule to mix two memories, with a forget gate for each; here there is one
 # forget gate and one predecessor. What comes from above comes through $h$ alone.
 #
 # *Two taps are enough.* In the Row LSTM a wider kernel widens the triangle. Here the field already
@@ -428,8 +429,8 @@ course.interactive(
 )
 
 # %% [markdown]
-# One square stays yellow: the last pixel of the previous row. Why that one? Let $n$ be the number of columns, and ask where
-# the value at $(r-1, q')$ first shows.
+# One square stays yellow: the last pixel of the previous row. Why that one? Let $n$ be the number
+# of columns, and ask where the value at $(r-1, q')$ first shows.
 #
 # Mask A hides a pixel from its own features. So its value shows first in the features of its three
 # *right* neighbours, and of pixels in the three rows below. The right-to-left scan, shifted, reads
@@ -500,8 +501,9 @@ course.show(
 # %% [markdown]
 # Compare the two cells, c. In the first the forget gate is open over most of each row, and what the
 # content gate adds piles up from left to right, until in the last columns the content changes its
-# sign. In the second it piles up from right to left. Each row begins anew, at its own end: that is the carried cell. What is
-# piled up differs from row to row, as the input and the $h$ from above decide.
+# sign. In the second it piles up from right to left. Each row begins anew, at its own end: that is
+# the carried cell. What is piled up differs from row to row, as the input and the $h$ from above
+# decide.
 #
 # `pr.record` keeps all tensors of both passes; `shifted` is $R$ one row down, and `lstm` the sum.
 # Step through them; `record.to_html("record.html")` writes the steps as a page, with their equations.
@@ -569,7 +571,8 @@ course.interactive(draw_tensor, name=steps)
 #
 # $$dh_{r,q-1} \mathrel{+}= dz\,K^{ss\top}_1, \qquad dK^{ss}_1 = \sum h_{r,q-1}^\top dz,$$
 #
-# and $db = \sum dz$, each sum over all pixels. (With colours, $dK^{is}$ gets the mask of $K^{is}$, as in [03](03_masked_convolution.ipynb).)
+# and $db = \sum dz$, each sum over all pixels. (With colours, $dK^{is}$ gets the mask of $K^{is}$,
+# as in [03](03_masked_convolution.ipynb).)
 #
 # **7. Outside.** Whatever was sent to a neighbour outside the image belongs to $h_0$ and $c_0$,
 # which stand there everywhere: it is summed up. In the code below it has collected in the frame.
@@ -934,9 +937,9 @@ course.interactive(draw_distance, bias=(-1.0, 6.0, 0.5))
 # an eighth of what came, and $(1/8)^{16}$ is less than $10^{-14}$. A higher forget
 # bias keeps the memory along the row and does nothing for the column. These are initial weights,
 # which training changes; and in a network the column is not the only way up, since the first
-# layer's kernel spans three rows and every further layer climbs again. Still, it is worth knowing
-# what a picture of the field does not tell: the cells of a Row LSTM remember down the image, those
-# of a Diagonal BiLSTM along its rows.
+# layer's kernel reaches three rows up and every further layer climbs again. Still, it is worth
+# knowing what a picture of the field does not tell: the cells of a Row LSTM remember down the
+# image, those of a Diagonal BiLSTM along its rows.
 #
 # ## What to take away
 #
@@ -964,5 +967,5 @@ course.interactive(draw_distance, bias=(-1.0, 6.0, 0.5))
 #   direction.
 #
 # Solutions to the exercises: [solutions/06_diagonal_bilstm](solutions/06_diagonal_bilstm.ipynb).
-# Next: [07 · Residual and skip connections](07_residual_and_skip.ipynb), which stacks a dozen such
-# layers.
+# Next: [07 · Residual and skip connections](07_residual_and_skip.ipynb), which stacks a dozen Row
+# LSTM layers.
