@@ -839,7 +839,7 @@ course.interactive(draw_both, digit=(0, len(originals) - 1), static=shown)
 #   If the fixed pixels are copied and cost nothing, the nats are exact and the sum over images is
 #   1.
 # - What a conditional network sees of the small image decides how much it is worth: looking around in it
-#   took more nats off than all else.
+#   took more nats off than all else that we tried.
 # - On the digits here the likelihood gained little by a second scale, or nothing. What changes is
 #   *when* things are decided: the sketch settles the strokes, all over the image, before any detail is drawn.
 #

@@ -359,7 +359,7 @@ figures.lines(
 #
 # All that trains a network fits on half a page. For each epoch:
 #
-# **1. Shuffle.** Every image once per epoch, in a new order, so that no batch comes twice.
+# **1. Shuffle.** Every image once per epoch, in a new order, so that the batches differ.
 #
 # **2. Batch.** The next 16 images. The paper finds that small batches do well, since the noise in
 # their gradients acts as a regulariser.

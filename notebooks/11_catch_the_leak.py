@@ -997,7 +997,7 @@ check.verdicts(verdicts)
 # %% [markdown]
 # ## What to take away
 #
-# To test anybody's PixelCNN, given only a function `logits(x)`:
+# To test anybody's PixelCNN (a function `logits(x)` is enough for 1, 2, 4 and 5):
 #
 # 1. **Perturb** every sub-pixel at many random images, and compare every bit at its own place and
 #    before. In colour, with the colours apart; after training, not before.
