@@ -356,8 +356,8 @@ figures.given_fields(*reads, place, factor=2)
 # large image's field is as it was.
 #
 # This costs a tenth more time, and is worth more than all else that we tried. With the same blocks,
-# the exact nats of MNIST's validation images were 85.68 after the first epoch without such layers, and
-# 83.04 with four of them.
+# one run each, the exact nats of MNIST's validation images were 85.68 after the first epoch without
+# such layers, and 83.04 with four of them ([docs/training.md](../docs/training.md)).
 #
 # ## Backwards, step by step
 #
