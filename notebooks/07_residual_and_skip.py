@@ -123,7 +123,7 @@ figures.block_sketch()
 #
 # ## Slowly
 #
-# The LSTM is done ([05](05_row_lstm.ipynb)), and we take it from the package. What is new is sums,
+# The LSTM is done ([05](05_row_lstm.ipynb)), and we take it from the package. New are the sums,
 # written here pixel by pixel:
 
 
@@ -436,7 +436,8 @@ figures.Table(
 # PixelCNN's ReLUs bound nothing, and 64 blocks start out astronomically wrong. At 16 blocks little
 # is to be seen. There the trunk has grown as well, but the weights of the logits start small and
 # hide it. With the factor all networks start near a coin, at any depth. It is one factor,
-# it costs nothing, and `benchmarks/README.md` has what it is worth after training.
+# it costs nothing, and [benchmarks/README.md](../benchmarks/README.md) has what it is worth after
+# training.
 #
 # ## Table 2, small
 #

@@ -356,8 +356,8 @@ figures.given_fields(*reads, place, factor=2)
 # large image's field is as it was.
 #
 # This costs a tenth more time, and is worth more than all else that we tried. With the same blocks,
-# the exact nats of MNIST's validation images were 85.68 after the first epoch without such layers, and
-# 83.04 with four of them.
+# one run each, the exact nats of MNIST's validation images were 85.68 after the first epoch without
+# such layers, and 83.04 with four of them ([docs/training.md](../docs/training.md)).
 #
 # ## Backwards, step by step
 #
@@ -839,7 +839,7 @@ course.interactive(draw_both, digit=(0, len(originals) - 1), static=shown)
 #   If the fixed pixels are copied and cost nothing, the nats are exact and the sum over images is
 #   1.
 # - What a conditional network sees of the small image decides how much it is worth: looking around in it
-#   took more nats off than all else.
+#   took more nats off than all else that we tried.
 # - On the digits here the likelihood gained little by a second scale, or nothing. What changes is
 #   *when* things are decided: the sketch settles the strokes, all over the image, before any detail is drawn.
 #

@@ -63,7 +63,7 @@ figures.you_are_here("10")
 # | 5 loops, compiled | no Python at all |
 # | 6 side by side | give the compiler something to take at once |
 # | 7 a tile | use each number that was loaded four times |
-# | 8 the kernel | copy nothing, and write the instruction yourself |
+# | 8 the kernel | gather nothing, and write the instruction yourself |
 #
 # The unit is the **GFLOP/s**: $10^9$ operations on floating-point numbers in a second. A multiplication
 # is one, an addition is another. To see how far there is to go, we ask the machine for its best: a
@@ -230,7 +230,7 @@ note("4 one product", lambda: conv_im2col(x))
 
 # %% [markdown]
 # On the machine of this page the copy costs more than the calls did. Keep the idea all the same: rungs
-# 7 and 8 are this product without the copy.
+# 7 and 8 are this product without the large matrix.
 #
 # ## Exercise 10.1 · One tap, all pixels
 #
@@ -570,8 +570,10 @@ figures.Table(
 
 # %% [markdown]
 # From rung 2 to rung 3 only the calls become fewer, and with them nearly all of the time is gone. From
-# rung 5 on calls and megabytes are the least that they can be, and yet rungs 5 and 6 are slower than
-# rung 3. What they lack is **arithmetic**. Its evidence is the machine code, now of all compiled rungs.
+# rung 5 on calls and megabytes are the least that they can be, and yet rungs 5 and 6 are far slower
+# than rung 3, and rung 7 is a little slower. (Rung 3 has tiles as well: those of the library that
+# multiplies its matrices.) What they lack is **arithmetic**. Its evidence is the machine code, now
+# of all compiled rungs.
 # Predict one line before you look: how many multiplications does rung 5 have in the wide columns?
 
 # %%

@@ -965,9 +965,10 @@ figures.verdicts(results, splits=("mask B", "transposed mask", "σ on g"))
 # - *The field* is the only one, beside the twin, that notices lost context. Some leaks show here
 #   too, since who looks in a wrong place often fails to look in the right one.
 #
-# No column is enough, and no pair of columns either: a mask that is applied once, on an untrained
-# network, is seen by nobody. Causality and the sum need no twin, no gradient and no trust, so they
-# come first.
+# No column is enough, and no pair of columns either. Only the twin finds σ on $g$. Beside it one
+# needs finite differences (or the false alarm) for the forgotten adjoint, and the sum or the zeros
+# for the report. And a mask that is applied once, on an untrained network, is seen by nobody at all.
+# Causality and the sum need no twin, no gradient and no trust, so they come first.
 
 # %% [markdown]
 # ## Exercise 11.3 · Who is honest?
@@ -996,7 +997,7 @@ check.verdicts(verdicts)
 # %% [markdown]
 # ## What to take away
 #
-# To test anybody's PixelCNN, given only a function `logits(x)`:
+# To test anybody's PixelCNN (a function `logits(x)` is enough for 1, 2, 4 and 5):
 #
 # 1. **Perturb** every sub-pixel at many random images, and compare every bit at its own place and
 #    before. In colour, with the colours apart; after training, not before.

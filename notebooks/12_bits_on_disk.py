@@ -608,7 +608,8 @@ print(f"claimed {claimed:.2f} bytes; stored so that it can be read: {len(honest)
 #   probabilities bit for bit, and a leak stops the decoder at the first pixel that it touches.
 #
 # In the package: `coding.py` (`pr.compress`, `pr.decompress`), `container.py` (the file), the commands
-# `compress` and `decompress`; `docs/compression.md` has whole test sets.
+# `compress` and `decompress`; [docs/compression.md](../docs/compression.md) has whole test
+# sets.
 #
 # ## Further reading
 #

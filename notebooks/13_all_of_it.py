@@ -184,7 +184,7 @@ def scan(x, p, name):
 #
 # $$dz^o = do \odot o(1-o), \qquad dz^f = df \odot f(1-f),$$
 #
-# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2).$$
+# $$dz^i = di \odot i(1-i), \qquad dz^g = dg \odot (1-g^2),$$
 #
 # and $dz$ is the last four side by side.
 #
@@ -504,7 +504,7 @@ print(f"nats per test image: {final:.2f}, that is {final / 64 / np.log(2):.3f} b
 
 # %% [markdown]
 # The PixelCNN of [04](04_pixelcnn.ipynb), which is somewhat smaller and was trained somewhat shorter
-# on the same images, has 18.3. Part of the difference is what it cannot see. And the two curves part,
+# on the same images, has 18.5. Part of the difference is what it cannot see. And the two curves part,
 # since the network begins to know the training images themselves. With 1,297 of them that is the
 # limit, not the time; [09](09_training_and_results.ipynb) is about 50,000.
 #
