@@ -551,8 +551,7 @@ course.interactive(
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
 # narrower (image 0; they cost more there all the same, for the truth lay on their slopes and not at
 # their tops). Where red is certain they are the wide ones (image 3). Over all test pixels
-# red is even the cheapest of the three, as the line printed above the test images says. Where red
-# is clipped to 0 its spike is often right, and the other two have no such spike.
+# red is even the cheapest of the three, as the line printed above the test images says.
 #
 # ## What to take away
 #

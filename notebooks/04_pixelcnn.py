@@ -250,7 +250,7 @@ for s in (2, 3, 4, 5):
 figures.Table(
     ["s", "best possible", "pixelcnn", "diagonal_bilstm", "a coin"],
     rows,
-    form="{:.2f}",
+    form=["{:.0f}"] + ["{:.3f}"] * 4,
 )
 
 # %% [markdown]
@@ -259,12 +259,13 @@ figures.Table(
 # is independent of what it has to predict. The Diagonal BiLSTM sees every pixel that is copied but
 # one: the last pixel of the upper row, which it never sees from more than three columns away
 # ([06](06_diagonal_bilstm.ipynb)). From $s = 4$ on one copied pixel stays a coin for it too, so
-# that its own best is $(13 + s) \ln 2$: 11.78 for $s = 4$ and 12.48 for $s = 5$. It comes within
-# two hundredths of a nat of that.
+# that its own best is $(13 + s) \ln 2$: 11.783 for $s = 4$ and 12.477 for $s = 5$. It comes
+# within two hundredths of a nat of that.
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
-# nats each, for everybody. Column 7 of the lower row is the copy that the Diagonal BiLSTM cannot
-# see.
+# nats each, for everybody. The frame marks column 7 of the lower row, the copy that the Diagonal
+# BiLSTM cannot see. (Where the PixelCNN is a little off $0.69$, it has learnt from coins what is not
+# there.)
 
 # %%
 pictures = copies(2, 4, seed=2)
@@ -273,7 +274,7 @@ cost = {
     for name in ("pixelcnn", "diagonal_bilstm")
     for k in range(2)
 }
-figures.numbers(cost, form="{:.1f}", columns=2)
+figures.numbers(cost, form="{:.1f}", current=(1, 7), columns=2)
 
 # %% [markdown]
 # These images are made to show the cost at its worst. In a photograph much of what lies in the

@@ -611,9 +611,9 @@ check.one_row_back(one_row_back)
 # No matrix, no $\tanh'$: this is the road for which LSTMs were made. If $f$ is near 1, the bottom
 # row can teach the top row. If $f$ is 0.5, it cannot.
 #
-# Below is a fresh layer over 28 rows. A gradient of 1 enters at the last row only; the curves show
-# how much of it arrives in each row, on a logarithmic scale, for different biases of the forget
-# gate.
+# Below is a fresh layer over 28 rows. A gradient of 1 enters at the last row only; the curves go
+# up from there and show how much of it arrives in each row, on a logarithmic scale, for different
+# biases of the forget gate.
 
 
 # %%
@@ -629,8 +629,9 @@ def gradient_by_row(bias, height=28, width=9, features=8):
 
 
 def draw_gradient(bias=4.0):
-    chosen = {f"forget bias {b:g}": (np.arange(28), gradient_by_row(b)) for b in {0.0, 1.0, bias}}
-    return figures.lines(dict(sorted(chosen.items())), "row", "mean |dx|", log=True, markers=False)
+    biases = sorted({0.0, 1.0, bias})
+    curves = {f"forget bias {b:g}": (np.arange(28), gradient_by_row(b)[::-1]) for b in biases}
+    return figures.lines(curves, "rows above the loss", "mean |dx|", log=True, markers=False)
 
 
 course.interactive(draw_gradient, static=[{"bias": 4.0}], bias=(-2.0, 6.0, 0.5))
@@ -649,8 +650,7 @@ figures.Table(
 # gates only start near one half, and the dots in the formula, the roads through $h$, bring
 # something too.) Here is why the toy was learnt with 4, never with 0, and now and then with 1. The
 # forget gates of this project start with a bias of 1 (the paper does not say where its start), and
-# training moves them to where the data want them. The rows of an image say enough about each other
-# for that; 27 pixels of noise do not.
+# training moves them to where the data want them.
 #
 # ## Exercise 5.3 · The half-life of a memory
 #

