@@ -195,7 +195,7 @@ def lstm_sketch(back=False):
     plan = Diagram(19, 6.9)
     for name, x, y in (("c[r-1]", 0.8, 6.1), ("h[r-1]", 0.8, 2.5), ("x[r]", 0.8, 0.8),
                        ("c[r]", 14.7, 6.1), ("h[r]", 16.9, 3.5)):  # fmt: skip
-        plan.box(name, x, y, name.replace("-", "−"), 1.25, 0.7, "none")
+        plan.box(name, x, y, name.replace("-", "−"), 1.45, 0.7, "none")
     for name, x, y, text in (("below c", 18.0, 6.1, "row r+1"), ("below h", 18.0, 2.1, "row r+1"),
                              ("above", 17.6, 4.9, "layer above")):  # fmt: skip
         plan.box(name, x, y, text, 2.4 if name == "above" else 1.9, 0.7, "none")
