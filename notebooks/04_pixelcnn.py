@@ -264,8 +264,7 @@ figures.Table(
 #
 # Here is what each pixel costs, for two images with $s = 4$. The upper row is worth $\ln 2 = 0.69$
 # nats each, for everybody. The frame marks column 7 of the lower row, the copy that the Diagonal
-# BiLSTM cannot see. (Where the PixelCNN is a little off $0.69$, it has learnt from coins what is not
-# there.)
+# BiLSTM cannot see.
 
 # %%
 pictures = copies(2, 4, seed=2)
