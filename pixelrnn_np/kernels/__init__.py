@@ -8,6 +8,7 @@ their `forward` and `backward`.
 from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step
 from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .drawing import draw_row as draw_row
+from .head import head_gradient as head_gradient
 from .head import head_step
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_block import lstm_block_step

@@ -1,7 +1,8 @@
-"""A PixelCNN as kernels/pixelcnn.py takes it, which goes through all layers in one call.
+"""Layers as the kernels take them that go through several in one call, an image at a time.
 
-Not the paper. The layers' own forward and backward give the same, and serve the other backends and
-networks that differ from what the kernel knows.
+Not the paper. A PixelCNN is one call (kernels/pixelcnn.py); of other networks, the head and the
+nats are (kernels/head.py). The layers' own forward and backward give the same, and serve the other
+backends and networks that differ from what the kernels know.
 """
 
 import numpy as np
@@ -101,3 +102,52 @@ class Joint:
             (2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), (2, 1, H * W * C, levels)
         ]  # fmt: skip
         return [memory.empty(shape, m.dtype) for shape in shapes]
+
+
+def joint_head_of(model):
+    """A JointHead, or None where the layers have to do it one by one."""
+    head = model.head
+    if not hasattr(backend.ops(), "head_gradient") or type(head) is not Head:
+        return None
+    known = {type(layer) for layer in head.children.values()} <= {MaskedConv, ReLU}
+    return JointHead(model) if known else None
+
+
+class JointHead:
+    """w: the head's weights, masked, one layer after the other; so it is for one `sharing` only."""
+
+    def __init__(self, model):
+        self.model, layers = model, [model.head.children[name] for name in HEAD]
+        arrays = [array for layer in layers for array in (layer.weights(), layer.own["b"])]
+        self.at = np.cumsum([0, *(array.size for array in arrays[:-1])], dtype=np.int64)
+        self.w = np.concatenate([array.ravel() for array in arrays])
+
+    def nats(self, y, skips, x):
+        """(B,) nats of images x, uint8 (B, H, W, C).
+
+        y: (B, H, W, 2h), the last trunk map; skips: the sum of the skips, to which y is added.
+        """
+        return self._run(y, skips, x, 1, self.w[:0])
+
+    def gradient(self, y, skips, x, scale):
+        """The same, and {"conv1.K": …}, the gradient of scale · Σ nats; that by y and by each skip
+        takes the place of `skips`.
+        """
+        g, grads = np.zeros_like(self.w), {}
+        nats = self._run(y, skips, x, scale, g)
+        parts = iter(np.split(g, self.at[1:]))
+        for name in HEAD:
+            layer = self.model.head.children[name]
+            weights = next(parts).reshape(layer.weights().shape)
+            grads |= {f"{name}.K": layer.gradient(weights), f"{name}.b": next(parts)}
+        return nats, grads
+
+    def _run(self, y, skips, x, scale, g):
+        m, nats = self.model, np.empty(len(x))
+        (H, W, C), levels = m.image_shape, 1 if m.levels == 2 else m.levels
+        shapes = (1, *y.shape[1:]), (4, H, W, m.head_width), (2, 1, H * W * C, levels)
+        scratch = [memory.empty(shape, m.dtype) for shape in shapes]
+        backend.ops().head_gradient(
+            y, skips, x, self.w, self.at, m.dtype.type(scale), *scratch, g, nats
+        )
+        return nats
