@@ -1,8 +1,8 @@
 """Numba kernels: arrays in, arrays out, no validation, no randomness.
 
 Every function has a twin of the same name and signature in `reference`, in plain loops. But the
-twin of `draw_row`, which runs a Program, is the layers' `step`, and that of `pixelcnn_gradient`
-their `forward` and `backward`.
+twin of `draw_row`, which runs a Program, is the layers' `step`, and those of `pixelcnn_gradient`
+and `head_gradient` their `forward` and `backward`.
 """
 
 from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step

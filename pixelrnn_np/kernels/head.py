@@ -39,8 +39,8 @@ def head_gradient(y, z, images, w, at, scale, active, hidden, logits, g, nats):
 
     w: (P,), weights, masked; at: (6,), where in w each K and b of the head begins, in the order of
     the layers; scale: a number of y's dtype.
-    Scratch for one image: active: (1, H, W, F); hidden: (4, H, W, N); logits: (2, 1, H·W·C,
-    levels), or 1 in place of two levels.
+    Scratch for one image: active: (1, H, W, F); hidden: (4, H, W, N); logits: (2, H·W·C, levels),
+    or (2, H·W·C) for two levels.
     Added to: z: y, and then it becomes the gradient of scale · Σ nats by that sum; g: (P,), the
     same by the weights; if it is empty there is no way back, and z stays the sum.
     Written: nats: (B,).
@@ -115,18 +115,21 @@ def head_panels(w, at, F, N, O):
 
 @inner
 def nats_of(images, n, logits):
-    """Nats of image n, whose logits are the first half of `logits`, as in head_gradient."""
-    D, levels = images.size // images.shape[0], logits.shape[3]
-    if levels == 1:
+    """Nats of image n, whose logits are the first half of `logits`, as in head_gradient.
+
+    Numba compiles one of the branches, as ndim is a part of the type.
+    """
+    D = images.size // images.shape[0]
+    if logits.ndim == 2:
         return bernoulli_nats(logits, 0, images, n * D, D)
-    return softmax_nats(logits, 0, images, n * D, D, levels)
+    return softmax_nats(logits, 0, images, n * D, D, logits.shape[2])
 
 
 @inner
 def nats_backward(images, n, scale, logits):
     """The second half of `logits`: the gradient of scale · nats of image n."""
-    D, levels, half = images.size // images.shape[0], logits.shape[3], logits.size // 2
-    if levels == 1:
+    D, half = images.size // images.shape[0], logits.size // 2
+    if logits.ndim == 2:
         bernoulli_gradient(logits, 0, images, n * D, D, scale, logits, half)
     else:
-        softmax_gradient(logits, 0, images, n * D, D, levels, scale, logits, half)
+        softmax_gradient(logits, 0, images, n * D, D, logits.shape[2], scale, logits, half)

@@ -38,7 +38,7 @@ def pixelcnn_gradient(
     first_offsets, offsets: (T, 2), the taps of the 7×7 and of the 3×3, which are the first of
     their kernels; residual: whether the blocks are; scale: a number of x's dtype.
     Scratch for one image: trunk: (2, H, W, F); active: (1 + L, H, W, F); down, a: (L, H, W, h);
-    hidden: (4, H, W, N); logits: (2, 1, H·W·C, levels), or 1 in place of two levels.
+    hidden: (4, H, W, N); logits: (2, H·W·C, levels), or (2, H·W·C) for two levels.
     Added to: g: (P,), the gradient of scale · Σ nats; if it is empty there is no way back.
     Written: nats: (B,).
     """

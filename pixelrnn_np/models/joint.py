@@ -96,12 +96,16 @@ class Joint:
     def _maps(self):
         """The kernel's scratch memory for one image."""
         m = self.model
-        (H, W, C), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
-        inner, levels = (L, H, W, m.h), 1 if m.levels == 2 else m.levels
-        shapes = [
-            (2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), (2, 1, H * W * C, levels)
-        ]  # fmt: skip
+        (H, W, _), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
+        inner = (L, H, W, m.h)
+        shapes = [(2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), _logits(m)]
         return [memory.empty(shape, m.dtype) for shape in shapes]
+
+
+def _logits(model):
+    """The shape of an image's logits and their gradient."""
+    H, W, C = model.image_shape
+    return (2, H * W * C) if model.levels == 2 else (2, H * W * C, model.levels)
 
 
 def joint_head_of(model):
@@ -119,7 +123,12 @@ class JointHead:
     def __init__(self, model):
         self.model, layers = model, [model.head.children[name] for name in HEAD]
         arrays = [array for layer in layers for array in (layer.weights(), layer.own["b"])]
-        self.at = np.cumsum([0, *(array.size for array in arrays[:-1])], dtype=np.int64)
+        ends = np.cumsum([array.size for array in arrays], dtype=np.int64)
+        self.at = np.concatenate([[0], ends[:-1]])
+        self.parts = [
+            (slice(end - array.size, end), array.shape)
+            for end, array in zip(ends.tolist(), arrays, strict=True)
+        ]
         self.w = np.concatenate([array.ravel() for array in arrays])
 
     def nats(self, y, skips, x):
@@ -135,17 +144,16 @@ class JointHead:
         """
         g, grads = np.zeros_like(self.w), {}
         nats = self._run(y, skips, x, scale, g)
-        parts = iter(np.split(g, self.at[1:]))
-        for name in HEAD:
-            layer = self.model.head.children[name]
-            weights = next(parts).reshape(layer.weights().shape)
-            grads |= {f"{name}.K": layer.gradient(weights), f"{name}.b": next(parts)}
+        views = [g[part].reshape(shape) for part, shape in self.parts]
+        for name, dK, db in zip(HEAD, views[::2], views[1::2], strict=True):
+            K = self.model.head.children[name].gradient(dK)
+            grads |= {f"{name}.K": K, f"{name}.b": db}
         return nats, grads
 
     def _run(self, y, skips, x, scale, g):
         m, nats = self.model, np.empty(len(x))
-        (H, W, C), levels = m.image_shape, 1 if m.levels == 2 else m.levels
-        shapes = (1, *y.shape[1:]), (4, H, W, m.head_width), (2, 1, H * W * C, levels)
+        H, W, _ = m.image_shape
+        shapes = (1, *y.shape[1:]), (4, H, W, m.head_width), _logits(m)
         scratch = [memory.empty(shape, m.dtype) for shape in shapes]
         backend.ops().head_gradient(
             y, skips, x, self.w, self.at, m.dtype.type(scale), *scratch, g, nats
