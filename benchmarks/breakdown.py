@@ -6,8 +6,9 @@
 Every kernel of pixelrnn_np and every layer's forward and backward is wrapped in a timer for the
 run; nothing in them is known here but their names. Times are exclusive: a layer's row has what its
 own Python and NumPy take, without kernels and inner layers. Multiply-adds are those of flops.py;
-a layer whose `forward` is not called, because its block computes it too, is counted there. A
-PixelCNN's layers are not called at all: one kernel goes through them, and all counts as outside.
+a layer whose `forward` is not called, because its block computes it too, is counted there. One
+kernel goes through all layers of a PixelCNN, and through the head of the others: neither is called,
+and the kernel counts as outside.
 The peak of one core is measured by NumPy's matrix product between the steps.
 """
 
@@ -85,7 +86,7 @@ def kind(path):
 def instrumented(model, clock):
     """Within the block, kernels and the model's layers report to the clock."""
     ops, kept = backend.ops(), {}
-    for name in [*ops.__all__, "pixelcnn_gradient"]:
+    for name in [*ops.__all__, "pixelcnn_gradient", "head_gradient"]:
         kept[name] = getattr(ops, name)
         setattr(ops, name, clock.timed(kept[name], lambda outer, k=name: (*outer[:2], k)))
     layers = list(layers_of(model))

@@ -1,4 +1,4 @@
-"""All layers of a PixelCNN in one kernel call: the same numbers as layer by layer."""
+"""Several layers in one kernel call: the same numbers as layer by layer."""
 
 import itertools
 
@@ -7,8 +7,9 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np.inspection.gradcheck import compare, randomise, redraw
+from pixelrnn_np.layers.head import Head
 from pixelrnn_np.layers.residual import ConvBlock
-from pixelrnn_np.models.joint import joint_of
+from pixelrnn_np.models.joint import joint_head_of, joint_of
 from pixelrnn_np.models.nats import Nats
 from pixelrnn_np.models.pixelcnn import PixelCNN
 from pixelrnn_np.parallel.threads import Pool
@@ -26,10 +27,20 @@ NETWORKS = [
 ]
 
 
-def network(rng, shape, levels, dtype="float64", **options):
-    model = pr.build_model(
-        "pixelcnn", shape, levels, dtype=dtype, **({"h": 4, "layers": 2} | options)
-    )
+LSTMS = [
+    ("row_lstm", (28, 28, 1), 2, {"h": 16, "layers": 1}),
+    ("row_lstm", (4, 3, 3), 256, {"h": 6, "head": 9}),
+    ("row_lstm", (5, 4, 1), 2, {"skip": False}),
+    ("row_lstm", (3, 5, 1), 3, {"layers": 0}),
+    ("diagonal_bilstm", (5, 4, 1), 2, {"head": 33}),
+    ("diagonal_bilstm", (4, 3, 1), 256, {"residual": False}),
+    ("diagonal_bilstm", (4, 6, 3), 2, {"skip": False, "h": 5}),
+    ("diagonal_bilstm", (9, 100, 1), 2, {"layers": 1}),
+]
+
+
+def network(rng, shape, levels, dtype="float64", name="pixelcnn", **options):
+    model = pr.build_model(name, shape, levels, dtype=dtype, **({"h": 4, "layers": 2} | options))
     randomise(model, rng)
     return model, rng.integers(0, levels, (3, *shape)).astype(np.uint8)
 
@@ -46,6 +57,25 @@ def test_one_call_equals_the_layers(rng, shape, levels, options, dropout, dtype,
     np.testing.assert_allclose(g, expected[1], rtol=0, atol=tolerance * abs(expected[1]).max())
     if not dropout:
         np.testing.assert_array_equal(joint_of(model).nats(x), nats)
+
+
+@pytest.mark.parametrize(("name", "shape", "levels", "options"), LSTMS)
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 1e-4)])
+def test_one_call_of_the_head_equals_its_layers(
+    rng, name, shape, levels, options, dropout, dtype, tolerance
+):
+    model, x = network(rng, shape, levels, dtype, name, **options)
+    assert joint_head_of(model)
+    keep = model.draw_keep(rng, 0.5) if dropout else None
+    nats, g = model._shard_gradient(x, 1 / 3, keep)
+    expected = Nats._shard_gradient(model, x, 1 / 3, keep=keep)
+    np.testing.assert_allclose(nats, expected[0], rtol=tolerance)
+    for key, part in model.unflatten(g).items():
+        layers = model.unflatten(expected[1])[key]
+        np.testing.assert_allclose(part, layers, rtol=0, atol=tolerance * abs(layers).max())
+    if not dropout:
+        np.testing.assert_array_equal(model._shard_nats(x), nats)
 
 
 def test_its_gradient_by_finite_differences(rng):
@@ -69,6 +99,30 @@ def test_twins_go_layer_by_layer(rng, name):
     assert np.isclose(loss, fast, rtol=1e-12)
     for key, g in grads.items():
         np.testing.assert_allclose(fast_grads[key], g, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["reference", "compiled"])
+def test_the_head_of_twins_goes_layer_by_layer(rng, name):
+    model, x = network(rng, (4, 3, 1), 2, name="row_lstm")
+    with pr.use_backend(name):
+        assert joint_head_of(model) is None
+        loss, grads = model.loss_and_grads(x)
+    fast, fast_grads = model.loss_and_grads(x)
+    assert np.isclose(loss, fast, rtol=1e-12)
+    for key, g in grads.items():
+        np.testing.assert_allclose(fast_grads[key], g, rtol=0, atol=1e-12)
+
+
+def test_another_head_goes_layer_by_layer(rng):
+    class OtherHead(Head):
+        def forward(self, x):
+            y, cache = super().forward(x)
+            return 2 * y, cache
+
+    model, x = network(rng, (4, 3, 1), 2, name="row_lstm")
+    model.head.__class__ = OtherHead
+    assert joint_head_of(model) is None
+    np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
 
 
 class OtherBlock(ConvBlock):

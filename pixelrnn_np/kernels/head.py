@@ -1,15 +1,23 @@
-"""Table 1: one pixel through the layers before the logits. The readable twin is reference/head.py.
+"""Table 1: the layers before the logits, and the nats of what these say.
 
-Three products of a few microseconds: as NumPy calls they and their ReLUs took a third of the time
-that a PixelCNN's images take to draw (benchmarks/README.md, "Sampling").
+`head_step` is for one pixel; its readable twin is reference/head.py. Three products of a few
+microseconds: as NumPy calls they and their ReLUs took a third of the time that a PixelCNN's images
+take to draw (benchmarks/README.md, "Sampling").
+
+`head_gradient` is for training, one image after the other: its maps stay in the caches, and one
+call takes the place of sixteen. It has no twin: layers/head.py and likelihood.py give the same, and
+are how to read it. kernels/pixelcnn.py shares its parts.
 """
 
 import numpy as np
 
-from .jit import kernel
-from .pointwise import relu_forward
-from .tiles.multiply import matrix, multiply
-from .tiles.panels import panels
+from .jit import inner, kernel
+from .likelihood import bernoulli_gradient, bernoulli_nats, softmax_gradient, softmax_nats
+from .masked_conv import PIXELS
+from .pointwise import relu_forward, relu_of_run
+from .runs import accumulate
+from .tiles.multiply import add_outer, matrix, multiply
+from .tiles.panels import one_of, panels, panels_at
 
 
 @kernel
@@ -23,3 +31,105 @@ def head_step(x, K1, b1, K2, b2, K3, b3, y):
     multiply(matrix(a1, 0, N1), matrix(active, 0, F), panels(K1), M, N1, bias=b1, at_least=zero)
     multiply(matrix(a2, 0, N2), matrix(a1, 0, N1), panels(K2), M, N2, bias=b2, at_least=zero)
     multiply(matrix(y, 0, N3), matrix(a2, 0, N2), panels(K3), M, N3, bias=b3)
+
+
+@kernel
+def head_gradient(y, z, images, w, at, scale, active, hidden, logits, g, nats):
+    """y, z: (B, H, W, F), the last trunk map and the sum of the skips; images: uint8 (B, H, W, C).
+
+    w: (P,), weights, masked; at: (6,), where in w each K and b of the head begins, in the order of
+    the layers; scale: a number of y's dtype.
+    Scratch for one image: active: (1, H, W, F); hidden: (4, H, W, N); logits: (2, H·W·C, levels),
+    or (2, H·W·C) for two levels.
+    Added to: z: y, and then it becomes the gradient of scale · Σ nats by that sum; g: (P,), the
+    same by the weights; if it is empty there is no way back, and z stays the sum.
+    Written: nats: (B,).
+    """
+    B, H, W, F = z.shape
+    size = H * W * F
+    weights = head_panels(w, at, F, hidden.shape[3], logits.size // (2 * H * W))
+    for n in range(B):
+        accumulate(z, n * size, y, n * size, size)
+        head_forward(w, at, weights, z, n * size, active, hidden, logits)
+        nats[n] = nats_of(images, n, logits)
+        if g.size > 0:
+            nats_backward(images, n, scale, logits)
+            head_backward(at, weights, active, hidden, logits, z, n * size, g)
+
+
+@inner
+def head_forward(w, at, weights, z, start, active, hidden, logits):
+    """The first half of `logits`, of the map z from number `start` on.
+
+    active, hidden, logits: as in head_gradient, but that `active` may have other maps before the
+    one that is written, the ReLU of z; hidden: its first half is written, a ReLU each.
+    """
+    (_, H, W, F), N, zero = z.shape, hidden.shape[3], z.dtype.type(0)
+    D, O = H * W, logits.size // (2 * H * W)
+    first, second, third = weights[:3]
+    for p in range(0, D, PIXELS):
+        M, last = min(PIXELS, D - p), active.size - D * F + p * F
+        read = matrix(active, last, F)
+        a1, a2 = matrix(hidden, p * N, N), matrix(hidden, (D + p) * N, N)
+        relu_of_run(z, start + p * F, M * F, read)
+        multiply(a1, read, one_of(first, 0), M, N, bias=matrix(w, at[1], 0), at_least=zero)
+        multiply(a2, a1, one_of(second, 0), M, N, bias=matrix(w, at[3], 0), at_least=zero)
+        multiply(matrix(logits, p * O, O), a2, one_of(third, 0), M, O, bias=matrix(w, at[5], 0))
+
+
+@inner
+def head_backward(at, weights, active, hidden, logits, dz, start, g):
+    """What head_forward left, and the second half of `logits`, their gradient → dz and g.
+
+    dz: a map of it from number `start` on. Added to: g.
+    """
+    (_, H, W, F), N = dz.shape, hidden.shape[3]
+    D, O = H * W, logits.size // (2 * H * W)
+    first, second, third = weights[3:]
+    for p in range(0, D, PIXELS):
+        M, last = min(PIXELS, D - p), active.size - D * F + p * F
+        read = matrix(active, last, F)
+        a1, a2 = matrix(hidden, p * N, N), matrix(hidden, (D + p) * N, N)
+        d1, d2 = matrix(hidden, (2 * D + p) * N, N), matrix(hidden, (3 * D + p) * N, N)
+        sent = matrix(logits, (D + p) * O, O)
+        add_outer(matrix(g, at[4], O), a2, sent, M, N, O, total=matrix(g, at[5], 0))
+        multiply(d2, sent, one_of(third, 0), M, N, gate=a2)
+        add_outer(matrix(g, at[2], N), a1, d2, M, N, N, total=matrix(g, at[3], 0))
+        multiply(d1, d2, one_of(second, 0), M, N, gate=a1)
+        add_outer(matrix(g, at[0], N), read, d1, M, F, N, total=matrix(g, at[1], 0))
+        multiply(matrix(dz, start + p * F, F), d1, one_of(first, 0), M, F, gate=read)
+
+
+@inner
+def head_panels(w, at, F, N, O):
+    """Of the three 1×1, and of the same transposed."""
+    return (
+        panels_at(w, at[0], 0, 1, 1, F, N, 0, N, 1),
+        panels_at(w, at[2], 0, 1, 1, N, N, 0, N, 1),
+        panels_at(w, at[4], 0, 1, 1, N, O, 0, O, 1),
+        panels_at(w, at[0], 0, 1, 1, N, F, 0, 1, N),
+        panels_at(w, at[2], 0, 1, 1, N, N, 0, 1, N),
+        panels_at(w, at[4], 0, 1, 1, O, N, 0, 1, O),
+    )
+
+
+@inner
+def nats_of(images, n, logits):
+    """Nats of image n, whose logits are the first half of `logits`, as in head_gradient.
+
+    Numba compiles one of the branches, as ndim is a part of the type.
+    """
+    D = images.size // images.shape[0]
+    if logits.ndim == 2:
+        return bernoulli_nats(logits, 0, images, n * D, D)
+    return softmax_nats(logits, 0, images, n * D, D, logits.shape[2])
+
+
+@inner
+def nats_backward(images, n, scale, logits):
+    """The second half of `logits`: the gradient of scale · nats of image n."""
+    D, half = images.size // images.shape[0], logits.size // 2
+    if logits.ndim == 2:
+        bernoulli_gradient(logits, 0, images, n * D, D, scale, logits, half)
+    else:
+        softmax_gradient(logits, 0, images, n * D, D, logits.shape[2], scale, logits, half)

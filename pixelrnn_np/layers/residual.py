@@ -239,7 +239,9 @@ class LSTMBlock(ResidualBlock):
         dx = into if direct else dy[:0]
         if direct and dx is None:
             dx = memory.empty(dy.shape, dy.dtype)
-        ops.residual_backward(dy, dskip if self.has_skip else dy[:0], a, K, da, dx, dK, db)
+        ops.residual_backward(
+            dy, dskip if self.has_skip else dy[:0], a, K, da, dy[:0] if dx is dy else dx, dK, db
+        )  # fmt: skip
         dx, grads = self.lstm.backward(da, lstm_cache, into=dx if direct else None)
         dfeatures, width = None, dy.shape[3]
         if conditional:

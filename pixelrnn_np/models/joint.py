@@ -1,7 +1,8 @@
-"""A PixelCNN as kernels/pixelcnn.py takes it, which goes through all layers in one call.
+"""Layers as the kernels take them that go through several in one call, an image at a time.
 
-Not the paper. The layers' own forward and backward give the same, and serve the other backends and
-networks that differ from what the kernel knows.
+Not the paper. A PixelCNN is one call (kernels/pixelcnn.py); of other networks, the head and the
+nats are (kernels/head.py). The layers' own forward and backward give the same, and serve the other
+backends and networks that differ from what the kernels know.
 """
 
 import numpy as np
@@ -104,9 +105,66 @@ class Joint:
     def _maps(self):
         """The kernel's scratch memory for one image."""
         m = self.model
-        (H, W, C), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
-        inner, levels = (L, H, W, m.h), 1 if m.levels == 2 else m.levels
-        shapes = [
-            (2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), (2, 1, H * W * C, levels)
-        ]  # fmt: skip
+        (H, W, _), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
+        inner = (L, H, W, m.h)
+        shapes = [(2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), _logits(m)]
         return [memory.empty(shape, m.dtype) for shape in shapes]
+
+
+def _logits(model):
+    """The shape of an image's logits and their gradient."""
+    H, W, C = model.image_shape
+    return (2, H * W * C) if model.levels == 2 else (2, H * W * C, model.levels)
+
+
+def joint_head_of(model):
+    """A JointHead, or None where the layers have to do it one by one."""
+    head = model.head
+    if not hasattr(backend.ops(), "head_gradient") or type(head) is not Head:
+        return None
+    known = {type(layer) for layer in head.children.values()} <= {MaskedConv, ReLU}
+    return JointHead(model) if known else None
+
+
+class JointHead:
+    """w: the head's weights, masked, one layer after the other; so it is for one `sharing` only."""
+
+    def __init__(self, model):
+        self.model, layers = model, [model.head.children[name] for name in HEAD]
+        arrays = [array for layer in layers for array in (layer.weights(), layer.own["b"])]
+        ends = np.cumsum([array.size for array in arrays], dtype=np.int64)
+        self.at = np.concatenate([[0], ends[:-1]])
+        self.parts = [
+            (slice(end - array.size, end), array.shape)
+            for end, array in zip(ends.tolist(), arrays, strict=True)
+        ]
+        self.w = np.concatenate([array.ravel() for array in arrays])
+
+    def nats(self, y, skips, x):
+        """(B,) nats of images x, uint8 (B, H, W, C).
+
+        y: (B, H, W, 2h), the last trunk map; skips: the sum of the skips, to which y is added.
+        """
+        return self._run(y, skips, x, 1, self.w[:0])
+
+    def gradient(self, y, skips, x, scale):
+        """The same, and {"conv1.K": …}, the gradient of scale · Σ nats; that by y and by each skip
+        takes the place of `skips`.
+        """
+        g, grads = np.zeros_like(self.w), {}
+        nats = self._run(y, skips, x, scale, g)
+        views = [g[part].reshape(shape) for part, shape in self.parts]
+        for name, dK, db in zip(HEAD, views[::2], views[1::2], strict=True):
+            K = self.model.head.children[name].gradient(dK)
+            grads |= {f"{name}.K": K, f"{name}.b": db}
+        return nats, grads
+
+    def _run(self, y, skips, x, scale, g):
+        m, nats = self.model, np.empty(len(x))
+        H, W, _ = m.image_shape
+        shapes = (1, *y.shape[1:]), (4, H, W, m.head_width), _logits(m)
+        scratch = [memory.empty(shape, m.dtype) for shape in shapes]
+        backend.ops().head_gradient(
+            y, skips, x, self.w, self.at, m.dtype.type(scale), *scratch, g, nats
+        )
+        return nats

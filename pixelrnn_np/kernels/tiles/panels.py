@@ -68,3 +68,28 @@ def fill_panels(
                 source = first + t * tap_stride + i * row_stride + column * column_stride
                 for j in range(min(L, N - column)):
                     out[start + j] = K[source + j * column_stride]
+
+
+@inner
+def panels_at(w, start, step, count, T, rows, N, tap_stride, row_stride, column_stride):
+    """`count` times the panels of (T·rows, N) weights, from w[start], w[start + step], … on.
+
+    The strides are those of fill_panels. For `one_of`.
+    """
+    R = T * rows
+    width = panel_width(R, N)
+    size = -(N // -width) * R * width
+    out = np.zeros(count * size, w.dtype)
+    for k in range(count):
+        fill_panels(
+            (out, k * size, 0), width, N, w, start + k * step, T, rows, tap_stride, row_stride,
+            column_stride,
+        )  # fmt: skip
+    return out, size, R, width
+
+
+@inner
+def one_of(panels, k):
+    """The k-th of them, as multiply.py takes panels."""
+    out, size, R, width = panels
+    return out, k * size, R, width
