@@ -160,16 +160,23 @@ def test_other_networks_go_layer_by_layer(kind):
     np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
 
 
-def test_a_method_that_was_exchanged_is_called():
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("pixelcnn", "blocks.1"), ("row_lstm", "head.conv2"), ("diagonal_bilstm", "head")],
+)
+def test_a_method_that_was_exchanged_is_called(name, path):
     """Someone who steps through a layer may put another function in its place."""
-    model = pr.build_model("pixelcnn", (4, 3, 1), h=2, layers=2)
-    called, forward = [], model.blocks.children["1"].forward
+    model = pr.build_model(name, (4, 3, 1), h=2, layers=2)
+    layer = model
+    for child in path.split("."):
+        layer = layer.children[child]
+    called, forward = [], layer.forward
 
     def watched(*args, **options):
         called.append(args)
         return forward(*args, **options)
 
-    model.blocks.children["1"].forward = watched
+    layer.forward = watched
     model.loss_and_grads(np.zeros((1, 4, 3, 1), np.uint8))
     assert called
 

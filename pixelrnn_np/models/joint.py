@@ -12,7 +12,6 @@ from ..layers.base import ReLU, Sequential
 from ..layers.head import Head
 from ..layers.masked_conv import MaskedConv
 from ..layers.residual import ConvBlock
-from .trunk import Trunk
 
 # What a class of one's own, or one object, may do in another way than the kernel.
 METHODS = ("forward", "forward_scaled", "backward", "nll_forward", "nll_backward")
@@ -35,7 +34,8 @@ def joint_of(model):
 
 
 def _as_written(model, layers):
-    if any(getattr(type(model), name) is not getattr(Trunk, name) for name in METHODS):
+    modules = [getattr(type(model), name).__module__ for name in METHODS]
+    if not all(module.startswith(__package__) for module in modules):
         return False
     return all(set(METHODS).isdisjoint(vars(layer)) for layer in (model, *layers))
 
@@ -122,8 +122,10 @@ def joint_head_of(model):
     head = model.head
     if not hasattr(backend.ops(), "head_gradient") or type(head) is not Head:
         return None
-    known = {type(layer) for layer in head.children.values()} <= {MaskedConv, ReLU}
-    return JointHead(model) if known else None
+    layers = list(head.children.values())
+    if not {type(layer) for layer in layers} <= {MaskedConv, ReLU}:
+        return None
+    return JointHead(model) if _as_written(model, [head, *layers]) else None
 
 
 class JointHead:
