@@ -19,6 +19,9 @@
 # dimension are, and when two of them may be compared; and how much a paper leaves for its readers
 # to find out.
 #
+# This page is two lessons. Part 1 trains; part 2 compares what came of it. Between them is a place
+# to rest.
+#
 # **What you need.** The models ([04](04_pixelcnn.ipynb) to [08](08_multi_scale.ipynb)) as far as
 # you have read them. Less than three minutes of two processor cores.
 
@@ -40,7 +43,9 @@ rng = np.random.default_rng(9)
 figures.you_are_here("09")
 
 # %% [markdown]
-# ## The idea
+# ## Part 1 · How it is trained
+#
+# ### The idea
 #
 # A model of this kind has *one* number that says how good it is, $-\ln p$ of images that it has not
 # seen, and the same number is what it is trained on. There is no adversary, no bound, no weighing
@@ -68,7 +73,7 @@ figures.bars({name: sizes[name] for name in chosen}, xlabel, form="{:.2g}", log=
 # The slopes differ by factors of up to some thousands: a step that suits one array is far too long or too
 # short for another.
 #
-# ## What the paper says (§4, Table 1)
+# ### What the paper says (§4, Table 1)
 #
 # The three networks have one plan. A 7×7 convolution with mask A; then blocks, in which alone they
 # differ; then a head of 1×1 convolutions after ReLUs; then 256 logits per colour, or one for a
@@ -115,7 +120,7 @@ figures.Table(
 #
 # What Table 4 does not tell is the size of MNIST's PixelCNN and Row LSTM. We choose, and say what.
 #
-# ## Exercise 9.1 · Count it
+# ### Exercise 9.1 · Count it
 #
 # The Diagonal BiLSTM with 7 layers and $h = 16$ has 70,049 parameters, about as many numbers as a
 # grey picture of 265×265 pixels. Where do they come from? Return the number of parameters for any
@@ -140,7 +145,7 @@ def parameters(h, layers, head):
 check.parameters(parameters)
 
 # %% [markdown]
-# ## How it is measured (§5.1)
+# ### How it is measured (§5.1)
 #
 # MNIST in nats per image, since it is binary and everybody does. Colour images in **bits per
 # dimension**: the nats over $\ln 2$ and over the number $D$ of sub-pixels, so that
@@ -169,7 +174,7 @@ figures.Table(
 # a density's likelihood *on data with noise* is in the same unit. (On data without noise it could
 # put a spike on each integer and win everything.)
 #
-# ## Exercise 9.2 · May these be compared?
+# ### Exercise 9.2 · May these be compared?
 #
 # A paper reports a density's nats per image on noisy data that had been divided by the number of
 # levels first, so that a dimension runs from 0 to 1. Return the bits/dim that can stand beside
@@ -192,7 +197,7 @@ def comparable(nats, D, levels):
 check.comparable(comparable)
 
 # %% [markdown]
-# ## RMSProp and Adam (§5.2)
+# ### RMSProp and Adam (§5.2)
 #
 # (A word of warning: here $g$ is a gradient and $s$, $m$, $v$ are an optimiser's memory. They are
 # neither the gate $g$ nor the pixel value $v$ of other notebooks.)
@@ -223,7 +228,7 @@ check.comparable(comparable)
 #
 # $$w \leftarrow w - \eta\, \frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)} + \varepsilon}.$$
 #
-# ## Slowly
+# ### Slowly
 #
 # One parameter at a time. `memory` is what an optimiser keeps for it.
 
@@ -246,7 +251,7 @@ def adam_slow(w, g, memory, lr, beta1=0.9, beta2=0.999, eps=1e-8):
 
 
 # %% [markdown]
-# ## Fast
+# ### Fast
 #
 # `pixelrnn_np/training/optim.py` does this with whole arrays. All parameters of a model are views into one
 # long vector, `model.flat`, so an update is a handful of NumPy lines.
@@ -266,7 +271,7 @@ for name, slowly in (("rmsprop", rmsprop_slow), ("adam", adam_slow)):
     print(f"{name}: slow and fast agree after 25 updates; largest difference {difference:.0e}")
 
 # %% [markdown]
-# ## Exercise 9.3 · The first steps
+# ### Exercise 9.3 · The first steps
 #
 # The gradient of a parameter is the same $g \ne 0$ at every step. How long is RMSProp's $t$-th step
 # ($t = 1, 2, \dots$), as a function of the learning rate and the decay? Leave $\varepsilon$ aside.
@@ -326,7 +331,7 @@ course.interactive(
 #
 # Long steps to arrive, short ones to settle: the next section follows from that.
 #
-# ## A schedule, and an average
+# ### A schedule, and an average
 #
 # First long steps, then short ones: a **schedule**. The paper sets its rates by hand per data set,
 # as high as still converges well, and prints none. A usual one goes from the full rate to zero along half a
@@ -355,7 +360,7 @@ figures.lines(
 )
 
 # %% [markdown]
-# ## The loop
+# ### The loop
 #
 # All that trains a network fits on half a page. For each epoch:
 #
@@ -455,7 +460,7 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 # %% [markdown]
 # It has nothing to do here. It is insurance.
 #
-# ## Two questions before the evening
+# ### Two questions before the evening
 #
 # A network that is wrong trains as readily as one that is right. Two questions find most of what can
 # be wrong, and cost seconds.
@@ -470,7 +475,7 @@ print(f"largest entry of a gradient per dimension: {largest:.3f}; the clip is at
 # should come near. If it stays far above, look at the gradient, the rate, the batches. If it falls
 # below, it sees what it should predict.
 #
-# ## Exercise 9.4 · Before training
+# ### Exercise 9.4 · Before training
 #
 # Given a fresh `model` that has seen the shares (`start_at` has been called) and images `x`, uint8
 # $(N, H, W, 1)$ of zeros and ones, all different: return two numbers. First, by how many nats per
@@ -495,7 +500,7 @@ def before_training(model, x):
 check.before_training(before_training)
 
 # %% [markdown]
-# ## SOAP on one screen
+# ### SOAP on one screen
 #
 # Adam gives each parameter a step of its own. That was the whole trick in the valley: one parameter
 # was steep, the other flat. Now **turn the valley** by an angle. The landscape is the same, only its
@@ -607,7 +612,7 @@ print("slow and fast: the same first update; a turned problem has the same path,
 # \leftarrow$ the orthogonal factor of $L Q$, every ten updates (`Soap` in
 # `pixelrnn_np/training/optim.py` has the whole derivation).
 #
-# ### Is a network a turned valley?
+# #### Is a network a turned valley?
 #
 # What leaves a ReLU is never negative, so its mean is far from zero. All rows of a layer's gradient
 # then rise and fall together, with the bias too. Here are the gradients of the first 1×1 of the first
@@ -634,7 +639,7 @@ figures.curves(shares, "direction, by size", "share of the gradient's square", l
 # has some four fifths of everything, and the second not a tenth of the first. It is a turned valley,
 # and what Adam's $v$ can tell is how steep the mixtures are.
 #
-# ## A sweep, and a race
+# ### A sweep, and a race
 #
 # Which optimiser is best? Place your bet. But the question has no answer at a rate that suits one of
 # them. So we first look for each one's **best rate**: short runs at rates a factor of about three apart, all else equal
@@ -728,7 +733,7 @@ results.race()
 # SOAP takes longer. It is why SOAP is the default of `python -m pixelrnn_np train`, and RMSProp, the
 # paper's, is not. [docs/training.md](../docs/training.md) has the recipes.
 #
-# ### What the paper leaves out, and what it is worth
+# #### What the paper leaves out, and what it is worth
 #
 # Say you want to repeat the paper's 79.20 nats. It tells you the layers, $h$, RMSProp, and batches of
 # 16, whose noise, it says, acts as a regulariser. What else do you have to decide before you can start
@@ -743,7 +748,12 @@ results.race()
 # | the initial weights | $1/\sqrt n$, where an output reads $n$ numbers; into sums also $1/\sqrt L$ | 64 blocks begin near a coin, and not at 200,000 nats ([07](07_residual_and_skip.ipynb)) |
 # | which binarisation of MNIST | the fixed one of the papers that it is compared with | about eighteen nats: see below |
 #
-# ## Table 4, beside ours (§5.5)
+# Here is a good place to rest. Part 1 trained small networks for seconds; now come the large ones,
+# which took forty minutes to two hours each.
+#
+# ## Part 2 · How good it gets
+#
+# ### Table 4, beside ours (§5.5)
 #
 # Four networks in NumPy, on two cores, against the paper's own. Which of them will fall short? Test nats
 # per image on the fixed binarisation of MNIST; less is better. Our numbers are read from the *cards* of
@@ -789,7 +799,7 @@ figures.Table(*results.nats_on_mnist5k(40 if course.fast() else 200), form="{:.2
 # compares with Table 4, has won by that alone.
 
 # %% [markdown]
-# ### How two of them were trained
+# #### How two of them were trained
 #
 # First the best network that ships, then the Row LSTM. "Train" is the mean of some batches, with the
 # weights as they were; "valid" is the whole set, with their moving average. Something was changed in
@@ -820,7 +830,7 @@ figures.Table(["weights", "train", "valid", "valid − train"], rows, form="{:.2
 # Both do, a little. (A curve that *rises* on validation images has gone too far. The weights that ship
 # are those of its lowest point.)
 #
-# ## Samples
+# ### Samples
 #
 # Two networks draw, at temperature 1 and from one seed; nothing is picked. One is the best of those beside
 # Table 4, and the other needs the most nats of them. Which is which?
@@ -844,7 +854,7 @@ course.interactive(draw_samples, temperature=(0.5, 1.5, 0.1))
 # network that ships.
 
 # %% [markdown]
-# ## Completions, as in the paper's Figure 1
+# ### Completions, as in the paper's Figure 1
 #
 # The upper half is given; then six completions, tinted where they were drawn (but for colours, which a
 # tint would falsify); then the original. The MNIST digits are of `mnist5k`, with pixels drawn by chance.
@@ -883,7 +893,7 @@ course.show(*(completions(f"{data}-diagonal_bilstm", 3) for data in ("colour_dig
 # whose colours drift away from those above. A pattern that repeats, as in the second line, it does not carry on,
 # and no object takes shape. What it has learned of 4,000 such pieces is which colours lie beside which.
 #
-# ## Table 5: is 0.07 bits much? (§5.6)
+# ### Table 5: is 0.07 bits much? (§5.6)
 #
 # The paper's networks for CIFAR-10 have $h = 128$, and are beyond two processor cores; the code would be
 # the same. So these are the paper's numbers, test images, in bits per dimension:
