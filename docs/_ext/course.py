@@ -92,12 +92,10 @@ def page(notebook, path, root):
 def table(notebooks, readme):
     """The course at a glance, from the table in notebooks/README.md."""
     facts = {name: (paper, built) for name, paper, built in TABLE_ROW.findall(readme)}
-    lines = ["| | of the paper | what you build | minutes to read |", "|---|---|---|--:|"]
+    lines = ["| notebook | of the paper | what you build | minutes to read |", "|---|---|---|--:|"]
     for name, notebook in notebooks.items():
-        paper, built = facts[name]
-        lines.append(
-            f"| [{title(notebook)}](/course/{name}.ipynb) |{paper}|{built}| {minutes(notebook)} |"
-        )
+        (paper, built), short = facts[name], title(notebook).partition(":")[0]
+        lines.append(f"| [{short}](/course/{name}.ipynb) |{paper}|{built}| {minutes(notebook)} |")
     return "\n".join(lines) + "\n"
 
 
