@@ -546,11 +546,12 @@ course.interactive(
 # %% [markdown]
 # The first value of the image, red at the upper left, is predicted from nothing: the network gives
 # what it knows of red in general, with the spike at 0 and low hills elsewhere. Later it depends. In
-# a textured image red is one broad hill (image 0); in an even one it is nearly certain (image 3).
+# a textured image red is one broad hill (image 0); in an even one nearly all of it stands on two values
+# (image 3).
 #
 # Green and blue know the values before them in the same pixel. Where red is spread wide they are
 # narrower (image 0; they cost more there all the same, for the truth lay on their slopes and not at
-# their tops). Where red is certain they are the wide ones (image 3). Over all test pixels
+# their tops). Where red is sure they are the wide ones (image 3). Over all test pixels
 # red is even the cheapest of the three, as the line printed above the test images says.
 #
 # ## What to take away

@@ -716,9 +716,9 @@ figures.Table(
 # %% [markdown]
 # In the first updates SOAP is not ahead: its axes have to be found, and Adam's best rate is three times
 # as high. From about the hundredth on it leads, to the end, on training images. On images that it has
-# not seen little is left of the lead: two tenths of a nat on validation images, and nothing on test
-# images, where Adam is even with it. With 1,297 digits a network that learns faster also begins sooner to know them by heart. And
-# it is one seed, with rates a factor of three apart: differences of some tenths of a nat say little.
+# not seen less of the lead is left, some tenths of a nat. With 1,297 digits a network that learns faster
+# also begins sooner to know them by heart. And it is one seed, with rates a factor of three apart, so
+# some tenths of a nat say little.
 #
 # 50,000 digits of MNIST are not learnt by heart so soon. These are two runs of the Diagonal BiLSTM with one
 # layer and $h = 32$, from the records of this project: Adam for seventeen epochs, SOAP for twelve.
@@ -742,7 +742,7 @@ results.race()
 #
 # | left open | here | what it is worth |
 # |---|---|---|
-# | the learning rate | 0.003 with SOAP | a factor of three from the best one: a quarter to nearly a whole nat, or a failed run (the sweep above) |
+# | the learning rate | 0.003 with SOAP | a factor of three from the best one: some tenths of a nat, or a failed run (the sweep above) |
 # | lowering it, averaging the weights | an average of the weights, often a cosine too | the average: half a nat (the figure with the hops) |
 # | the forget gate's bias | 1 | of the gradient of the last row, the first one gets a thousand times as much as with 0 ([05](05_row_lstm.ipynb)) |
 # | the initial weights | $1/\sqrt n$, where an output reads $n$ numbers; into sums also $1/\sqrt L$ | 64 blocks begin near a coin, and not at 200,000 nats ([07](07_residual_and_skip.ipynb)) |

@@ -375,7 +375,8 @@ figures.skewed(letters)
 #
 # To plant this, we need a scan whose every choice can be changed. It is that of
 # [06](06_diagonal_bilstm.ipynb), pixel by pixel and for a whole batch, with its choices named at the top.
-# Around $h$ and $c$ stands a frame of initial states, wide enough for all bugs to come.
+# Around $h$ and $c$ stands a frame of initial states, wide enough for all bugs to come. You built all
+# this in 06: read the names at the top and skim the rest.
 
 
 # %%

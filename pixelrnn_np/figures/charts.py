@@ -52,7 +52,7 @@ def lines(named, xlabel, ylabel, log=False, levels=None, height=3.0, markers=Tru
     if len({float(x) for x, _ in ends.values()}) > 1:
         ends = {}  # curves that end elsewhere: names above
     if len(named) > 1 and not ends:
-        axes.legend(frameon=False, ncols=2 if len(named) < 5 else 3, loc="lower center",
+        axes.legend(frameon=False, ncols=2 if len(named) in (2, 4) else 3, loc="lower center",
                     bbox_to_anchor=(0.5, 1.0))  # fmt: skip
     _name_ends(axes, ends if len(named) > 1 or levels else {}, levels or {}, colours)
     figure.alt = words(figure) + (f" Dashed: {listed(levels)}." if levels else "")

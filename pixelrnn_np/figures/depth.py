@@ -10,14 +10,15 @@ from .words import listed, sentence, written
 def both_ways(named, ylabel="root mean square"):
     """Signal and gradient by layer, {kind: (signal, gradient)}, in two panels of one scale.
 
-    Beside each title an arrow has the direction in which it goes through the layers.
+    Beside each title an arrow has the direction in which it goes through the layers. Every second
+    curve is dashed: two may coincide.
     """
     figure = new(3.3)
     panels = figure.subplots(1, 2, sharey=True)
     for k, (axes, title) in enumerate(zip(panels, ("signal →", "← gradient"), strict=True)):
         for place, (kind, both) in enumerate(named.items()):
             layers = range(1, len(both[k]) + 1)
-            axes.plot(layers, both[k], "o-", markersize=3.5, label=kind,
+            axes.plot(layers, both[k], ("o-", "o--")[place % 2], markersize=3.5, label=kind,
                       color=colour_of(kind, place))  # fmt: skip
         axes.set(xlabel="layer", yscale="log", title=title)
         axes.xaxis.get_major_locator().set_params(integer=True)
