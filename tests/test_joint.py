@@ -8,35 +8,41 @@ import pytest
 import pixelrnn_np as pr
 from pixelrnn_np.inspection.gradcheck import compare, randomise, redraw
 from pixelrnn_np.layers.head import Head
-from pixelrnn_np.layers.residual import ConvBlock
-from pixelrnn_np.models.joint import joint_head_of, joint_of
+from pixelrnn_np.layers.residual import ConvBlock, LSTMBlock
+from pixelrnn_np.layers.row_lstm import RowLSTM
+from pixelrnn_np.models.joint import joint_of
 from pixelrnn_np.models.nats import Nats
 from pixelrnn_np.models.pixelcnn import PixelCNN
+from pixelrnn_np.models.pixelrnn import RowLSTMPixelRNN
 from pixelrnn_np.parallel.threads import Pool
 
 NETWORKS = [
-    ((28, 28, 1), 2, {"h": 16, "layers": 3}),
-    ((5, 4, 1), 2, {"residual": False}),
-    ((5, 4, 1), 3, {"skip": False}),
-    ((4, 3, 3), 5, {"h": 6, "head": 9}),
-    ((4, 6, 3), 256, {"residual": False, "skip": False, "h": 5}),
-    ((3, 6, 9), 2, {"h": 10, "head": 11}),
-    ((1, 1, 1), 4, {"layers": 1}),
-    ((5, 5, 1), 2, {"layers": 0}),
-    ((9, 80, 1), 2, {"h": 64, "layers": 9}),
-]
-
-
-LSTMS = [
-    ("row_lstm", (28, 28, 1), 2, {"h": 16, "layers": 1}),
+    ("pixelcnn", (28, 28, 1), 2, {"h": 16, "layers": 3}),
+    ("pixelcnn", (5, 4, 1), 2, {"residual": False}),
+    ("pixelcnn", (5, 4, 1), 3, {"skip": False}),
+    ("pixelcnn", (4, 3, 3), 5, {"h": 6, "head": 9}),
+    ("pixelcnn", (4, 6, 3), 256, {"residual": False, "skip": False, "h": 5}),
+    ("pixelcnn", (3, 6, 9), 2, {"h": 10, "head": 11}),
+    ("pixelcnn", (1, 1, 1), 4, {"layers": 1}),
+    ("pixelcnn", (5, 5, 1), 2, {"layers": 0}),
+    ("pixelcnn", (9, 80, 1), 2, {"h": 64, "layers": 9}),
+    ("row_lstm", (28, 28, 1), 2, {"h": 16, "layers": 3}),
     ("row_lstm", (4, 3, 3), 256, {"h": 6, "head": 9}),
     ("row_lstm", (5, 4, 1), 2, {"skip": False}),
+    ("row_lstm", (4, 5, 1), 2, {"residual": False}),
+    ("row_lstm", (6, 1, 1), 2, {"residual": False, "skip": False, "layers": 1}),
     ("row_lstm", (3, 5, 1), 3, {"layers": 0}),
+    ("row_lstm", (9, 100, 1), 2, {"h": 40, "layers": 1}),
+    ("diagonal_bilstm", (28, 28, 1), 2, {"h": 16, "layers": 3}),
     ("diagonal_bilstm", (5, 4, 1), 2, {"head": 33}),
     ("diagonal_bilstm", (4, 3, 1), 256, {"residual": False}),
     ("diagonal_bilstm", (4, 6, 3), 2, {"skip": False, "h": 5}),
+    ("diagonal_bilstm", (3, 4, 1), 2, {"residual": False, "skip": False}),
+    ("diagonal_bilstm", (1, 7, 1), 2, {}),
+    ("diagonal_bilstm", (3, 5, 1), 3, {"layers": 0}),
     ("diagonal_bilstm", (9, 100, 1), 2, {"layers": 1}),
 ]
+NAMES = ["pixelcnn", "row_lstm", "diagonal_bilstm"]
 
 
 def network(rng, shape, levels, dtype="float64", name="pixelcnn", **options):
@@ -45,42 +51,26 @@ def network(rng, shape, levels, dtype="float64", name="pixelcnn", **options):
     return model, rng.integers(0, levels, (3, *shape)).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("shape", "levels", "options"), NETWORKS)
+@pytest.mark.parametrize(("name", "shape", "levels", "options"), NETWORKS)
 @pytest.mark.parametrize("dropout", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 1e-4)])
-def test_one_call_equals_the_layers(rng, shape, levels, options, dropout, dtype, tolerance):
-    model, x = network(rng, shape, levels, dtype, **options)
+def test_one_call_equals_the_layers(rng, name, shape, levels, options, dropout, dtype, tolerance):
+    model, x = network(rng, shape, levels, dtype, name, **options)
     keep = model.draw_keep(rng, 0.5) if dropout else None
     nats, g = joint_of(model).gradient(x, 1 / 3, keep)
-    expected = Nats._shard_gradient(model, x, 1 / 3, keep=keep)
-    np.testing.assert_allclose(nats, expected[0], rtol=tolerance)
-    np.testing.assert_allclose(g, expected[1], rtol=0, atol=tolerance * abs(expected[1]).max())
-    if not dropout:
-        np.testing.assert_array_equal(joint_of(model).nats(x), nats)
-
-
-@pytest.mark.parametrize(("name", "shape", "levels", "options"), LSTMS)
-@pytest.mark.parametrize("dropout", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 1e-4)])
-def test_one_call_of_the_head_equals_its_layers(
-    rng, name, shape, levels, options, dropout, dtype, tolerance
-):
-    model, x = network(rng, shape, levels, dtype, name, **options)
-    assert joint_head_of(model)
-    keep = model.draw_keep(rng, 0.5) if dropout else None
-    nats, g = model._shard_gradient(x, 1 / 3, keep)
     expected = Nats._shard_gradient(model, x, 1 / 3, keep=keep)
     np.testing.assert_allclose(nats, expected[0], rtol=tolerance)
     for key, part in model.unflatten(g).items():
         layers = model.unflatten(expected[1])[key]
         np.testing.assert_allclose(part, layers, rtol=0, atol=tolerance * abs(layers).max())
     if not dropout:
-        np.testing.assert_array_equal(model._shard_nats(x), nats)
+        np.testing.assert_array_equal(joint_of(model).nats(x), nats)
 
 
-def test_its_gradient_by_finite_differences(rng):
+@pytest.mark.parametrize("name", NAMES)
+def test_its_gradient_by_finite_differences(rng, name):
     def check(rng):
-        model, x = network(rng, (4, 3, 3), 3, h=3)
+        model, x = network(rng, (4, 3, 3), 3, name=name, h=3)
         assert joint_of(model)
         _, grads = model.loss_and_grads(x)
         return compare(lambda: model.nll(x).mean(), model.params, grads, rng, entries=20)
@@ -89,10 +79,11 @@ def test_its_gradient_by_finite_differences(rng):
     assert max(errors.values()) < 1e-6, errors
 
 
-@pytest.mark.parametrize("name", ["reference", "compiled"])
-def test_twins_go_layer_by_layer(rng, name):
-    model, x = network(rng, (4, 3, 1), 2)
-    with pr.use_backend(name):
+@pytest.mark.parametrize("twin", ["reference", "compiled"])
+@pytest.mark.parametrize("name", NAMES)
+def test_twins_go_layer_by_layer(rng, name, twin):
+    model, x = network(rng, (4, 3, 1), 2, name=name)
+    with pr.use_backend(twin):
         assert joint_of(model) is None
         loss, grads = model.loss_and_grads(x)
     fast, fast_grads = model.loss_and_grads(x)
@@ -101,28 +92,36 @@ def test_twins_go_layer_by_layer(rng, name):
         np.testing.assert_allclose(fast_grads[key], g, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["reference", "compiled"])
-def test_the_head_of_twins_goes_layer_by_layer(rng, name):
-    model, x = network(rng, (4, 3, 1), 2, name="row_lstm")
-    with pr.use_backend(name):
-        assert joint_head_of(model) is None
-        loss, grads = model.loss_and_grads(x)
-    fast, fast_grads = model.loss_and_grads(x)
-    assert np.isclose(loss, fast, rtol=1e-12)
-    for key, g in grads.items():
-        np.testing.assert_allclose(fast_grads[key], g, rtol=0, atol=1e-12)
+class OtherHead(Head):
+    def forward(self, x):
+        y, cache = super().forward(x)
+        return 2 * y, cache
 
 
-def test_another_head_goes_layer_by_layer(rng):
-    class OtherHead(Head):
-        def forward(self, x):
-            y, cache = super().forward(x)
-            return 2 * y, cache
+class OtherScan(RowLSTM):
+    def backward(self, dy, cache, into=None):
+        return super().backward(2 * dy, cache, into)
 
-    model, x = network(rng, (4, 3, 1), 2, name="row_lstm")
-    model.head.__class__ = OtherHead
-    assert joint_head_of(model) is None
+
+@pytest.mark.parametrize(
+    ("name", "path", "kind"),
+    [
+        ("row_lstm", "head", OtherHead),
+        ("diagonal_bilstm", "head", OtherHead),
+        ("row_lstm", "blocks.1.lstm", OtherScan),
+    ],
+)
+def test_a_class_of_ones_own_goes_layer_by_layer(rng, name, path, kind):
+    model, x = network(rng, (4, 3, 1), 2, name=name)
+    layer_at(model, path).__class__ = kind
+    assert joint_of(model) is None
     np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
+
+
+def layer_at(layer, path):
+    for child in path.split("."):
+        layer = layer.children[child]
+    return layer
 
 
 class OtherBlock(ConvBlock):
@@ -145,31 +144,63 @@ class Uneven(PixelCNN):
     sizes = itertools.count(3, 2)
 
 
+class UnevenRows(RowLSTMPixelRNN):
+    def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
+        lstm = RowLSTM(groups_2h, self.h, 1, rng, k=next(self.sizes), dtype=dtype)
+        return LSTMBlock(lstm, groups_h, groups_2h, rng, dtype=dtype, **connections)
+
+    sizes = itertools.count(3, 2)
+
+
+class WideRows(UnevenRows):
+    sizes = itertools.repeat(5)
+
+
+class Foreign(RowLSTMPixelRNN):
+    """Another network's blocks under this one's name."""
+
+    block = PixelCNN.block
+
+
 class Scaled(PixelCNN):
     def forward_scaled(self, x, keep=None):
         logits, cache = super().forward_scaled(x, keep)
         return 2 * logits, cache
 
 
-@pytest.mark.parametrize("kind", [Other, Uneven, Scaled])
-def test_other_networks_go_layer_by_layer(kind):
+def built(kind):
     options = {"levels": 2, "h": 4, "layers": 2, "head": 4, "seed": 0, "dtype": "float64"}
-    model = kind(image_shape=(4, 3, 1), residual=True, skip=True, **options)
+    return kind(image_shape=(4, 3, 1), residual=True, skip=True, **options)
+
+
+@pytest.mark.parametrize("kind", [Other, Uneven, UnevenRows, Foreign, Scaled])
+def test_other_networks_go_layer_by_layer(kind):
+    model = built(kind)
     assert joint_of(model) is None
     x = np.ones((2, 4, 3, 1), np.uint8)
     np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
 
 
+def test_kernels_of_another_width_are_one_call(rng):
+    model, x = built(WideRows), np.ones((2, 4, 3, 1), np.uint8)
+    randomise(model, rng)
+    nats, g = joint_of(model).gradient(x, 0.5)
+    expected = Nats._shard_gradient(model, x, 0.5)
+    np.testing.assert_allclose(nats, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(g, expected[1], rtol=0, atol=1e-12 * abs(expected[1]).max())
+
+
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("pixelcnn", "blocks.1"), ("row_lstm", "head.conv2"), ("diagonal_bilstm", "head")],
-)
+    [
+        ("pixelcnn", "blocks.1"), ("row_lstm", "head.conv2"), ("row_lstm", "blocks.0.lstm"),
+        ("diagonal_bilstm", "head"), ("diagonal_bilstm", "blocks.1.lstm.r2l"),
+    ],
+)  # fmt: skip
 def test_a_method_that_was_exchanged_is_called(name, path):
     """Someone who steps through a layer may put another function in its place."""
     model = pr.build_model(name, (4, 3, 1), h=2, layers=2)
-    layer = model
-    for child in path.split("."):
-        layer = layer.children[child]
+    layer = layer_at(model, path)
     called, forward = [], layer.forward
 
     def watched(*args, **options):
@@ -181,19 +212,37 @@ def test_a_method_that_was_exchanged_is_called(name, path):
     assert called
 
 
-def test_conditional_networks_go_layer_by_layer():
-    model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base="pixelcnn")
+@pytest.mark.parametrize("name", NAMES)
+def test_conditional_networks_go_layer_by_layer(name):
+    model = pr.build_model("multi_scale", (4, 4, 1), h=2, layers=1, base=name)
     small, large = model.networks
     assert joint_of(small) and joint_of(large) is None
 
 
-def test_maps_are_of_one_image():
+def scratch(work):
+    """Bytes of scratch memory of work(pool)."""
+    with Pool(1) as pool:
+        work(pool)
+        return sum(array.nbytes for array, *_ in pool._spaces[0]._given)
+
+
+def test_maps_of_a_pixelcnn_are_of_one_image():
     """Memory does not grow with the images of a shard."""
     model = pr.build_model("pixelcnn", (8, 8, 1), h=4, layers=2)
-    sizes = []
-    for images in (1, model.shard_size):
-        with Pool(1) as pool:
-            model.flat_gradient(np.ones((images, 8, 8, 1), np.uint8), pool)
-            given = pool._spaces[0]._given
-            sizes.append(sum(array.nbytes for array, *_ in given))
-    assert sizes[0] == sizes[1] > 0
+    one, all_of_them = (
+        scratch(lambda pool, n=n: model.flat_gradient(np.ones((n, 8, 8, 1), np.uint8), pool))
+        for n in (1, model.shard_size)
+    )
+    assert one == all_of_them > 0
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_without_a_way_back_blocks_share_their_gates(name):
+    """For each further block there are its h features of a pixel only, for the skips."""
+
+    def size(layers):
+        model = pr.build_model(name, (8, 8, 1), h=4, layers=layers)
+        x = np.ones((2, 8, 8, 1), np.uint8)
+        return scratch(lambda pool: pool.map(lambda s: model._shard_nats(x[s]), [slice(0, 2)]))
+
+    assert size(6) - size(2) == 4 * 2 * 64 * 4 * 4

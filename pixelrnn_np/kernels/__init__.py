@@ -1,20 +1,21 @@
 """Numba kernels: arrays in, arrays out, no validation, no randomness.
 
 Every function has a twin of the same name and signature in `reference`, in plain loops. But the
-twin of `draw_row`, which runs a Program, is the layers' `step`, and those of `pixelcnn_gradient`
-and `head_gradient` their `forward` and `backward`.
+twin of `draw_row`, which runs a Program, is the layers' `step`, and that of the three kernels of
+whole networks, whose names end in `_gradient`, their `forward` and `backward`.
 """
 
 from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step
 from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward, diagonal_row, skew, unskew
 from .drawing import draw_row as draw_row
-from .head import head_gradient as head_gradient
 from .head import head_step
 from .likelihood import bernoulli_backward, bernoulli_nll, softmax_backward, softmax_nll
 from .lstm_block import lstm_block_step
 from .lstm_cell import lstm_step
 from .masked_conv import conv_above, conv_backward, conv_forward
 from .pixelcnn import pixelcnn_gradient as pixelcnn_gradient
+from .pixelrnn import diagonal_bilstm_gradient as diagonal_bilstm_gradient
+from .pixelrnn import row_lstm_gradient as row_lstm_gradient
 from .pointwise import relu_backward, relu_forward
 from .program import Program as Program
 from .residual import residual_backward, residual_forward

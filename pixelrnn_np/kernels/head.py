@@ -4,18 +4,17 @@
 microseconds: as NumPy calls they and their ReLUs took a third of the time that a PixelCNN's images
 take to draw (benchmarks/README.md, "Sampling").
 
-`head_gradient` is for training, one image after the other: its maps stay in the caches, and one
-call takes the place of sixteen. It has no twin: layers/head.py and likelihood.py give the same, and
-are how to read it. kernels/pixelcnn.py shares its parts.
+The others are for training, on one image at a time, as parts of the kernels that go through a
+whole network (pixelcnn.py, pixelrnn.py): its maps stay in the caches. They have no twin:
+layers/head.py and likelihood.py give the same, and are how to read them.
 """
 
 import numpy as np
 
-from .jit import inner, kernel
+from .jit import inlined, inner, kernel
 from .likelihood import bernoulli_gradient, bernoulli_nats, softmax_gradient, softmax_nats
 from .masked_conv import PIXELS
 from .pointwise import relu_forward, relu_of_run
-from .runs import accumulate
 from .tiles.multiply import add_outer, matrix, multiply
 from .tiles.panels import one_of, panels, panels_at
 
@@ -33,36 +32,12 @@ def head_step(x, K1, b1, K2, b2, K3, b3, y):
     multiply(matrix(y, 0, N3), matrix(a2, 0, N2), panels(K3), M, N3, bias=b3)
 
 
-@kernel
-def head_gradient(y, z, images, w, at, scale, active, hidden, logits, g, nats):
-    """y, z: (B, H, W, F), the last trunk map and the sum of the skips; images: uint8 (B, H, W, C).
-
-    w: (P,), weights, masked; at: (6,), where in w each K and b of the head begins, in the order of
-    the layers; scale: a number of y's dtype.
-    Scratch for one image: active: (1, H, W, F); hidden: (4, H, W, N); logits: (2, H·W·C, levels),
-    or (2, H·W·C) for two levels.
-    Added to: z: y, and then it becomes the gradient of scale · Σ nats by that sum; g: (P,), the
-    same by the weights; if it is empty there is no way back, and z stays the sum.
-    Written: nats: (B,).
-    """
-    B, H, W, F = z.shape
-    size = H * W * F
-    weights = head_panels(w, at, F, hidden.shape[3], logits.size // (2 * H * W))
-    for n in range(B):
-        accumulate(z, n * size, y, n * size, size)
-        head_forward(w, at, weights, z, n * size, active, hidden, logits)
-        nats[n] = nats_of(images, n, logits)
-        if g.size > 0:
-            nats_backward(images, n, scale, logits)
-            head_backward(at, weights, active, hidden, logits, z, n * size, g)
-
-
-@inner
+@inlined
 def head_forward(w, at, weights, z, start, active, hidden, logits):
     """The first half of `logits`, of the map z from number `start` on.
 
-    active, hidden, logits: as in head_gradient, but that `active` may have other maps before the
-    one that is written, the ReLU of z; hidden: its first half is written, a ReLU each.
+    Written: active: (…, H, W, F), its last map, the ReLU of z; hidden: (4, H, W, N), its first
+    half, a ReLU each; logits: (2, H·W·C, levels), or (2, H·W·C) for two levels.
     """
     (_, H, W, F), N, zero = z.shape, hidden.shape[3], z.dtype.type(0)
     D, O = H * W, logits.size // (2 * H * W)
@@ -77,7 +52,7 @@ def head_forward(w, at, weights, z, start, active, hidden, logits):
         multiply(matrix(logits, p * O, O), a2, one_of(third, 0), M, O, bias=matrix(w, at[5], 0))
 
 
-@inner
+@inlined
 def head_backward(at, weights, active, hidden, logits, dz, start, g):
     """What head_forward left, and the second half of `logits`, their gradient → dz and g.
 
@@ -100,7 +75,7 @@ def head_backward(at, weights, active, hidden, logits, dz, start, g):
         multiply(matrix(dz, start + p * F, F), d1, one_of(first, 0), M, F, gate=read)
 
 
-@inner
+@inlined
 def head_panels(w, at, F, N, O):
     """Of the three 1×1, and of the same transposed."""
     return (
@@ -115,7 +90,7 @@ def head_panels(w, at, F, N, O):
 
 @inner
 def nats_of(images, n, logits):
-    """Nats of image n, whose logits are the first half of `logits`, as in head_gradient.
+    """Nats of image n, whose logits are the first half of `logits`.
 
     Numba compiles one of the branches, as ndim is a part of the type.
     """

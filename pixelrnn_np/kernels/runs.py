@@ -11,10 +11,12 @@ An assignment to a slice takes Numba up to three seconds to compile, because of 
 error that it might be, and `reshape` a tenth of a second: kernels use these functions.
 """
 
+import math
+
 import numba
 from numba.core.errors import TypingError
 
-from .tiles.internals import cgutils, make_array, stands_for
+from .tiles.internals import cgutils, make_array, populate_array, stands_for
 from .tiles.shared import Numbers, shared
 
 
@@ -24,6 +26,14 @@ def flat(array):
     Where compiled that is an address, which does not keep the array: that has to be used later on.
     """
     return array.reshape(-1)
+
+
+def view(array, start, shape):
+    """The numbers of a contiguous array from number `start` on, as an array of that shape.
+
+    Where compiled it does not keep the array, as `flat`.
+    """
+    return array.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
 
 
 def copy(target, t, source, s, n):
@@ -59,6 +69,29 @@ def _flat(typing, array):
         return _address(context, builder, array, args[0])
 
     return numba.types.CPointer(_contiguous(array).dtype)(array), generate
+
+
+@stands_for(view)
+def _view(typing, array, start, shape):
+    kind = numba.types.Array(_contiguous(array).dtype, len(shape), "C")
+
+    def generate(context, builder, signature, args):
+        def integer(value, which):
+            return context.cast(builder, value, which, numba.intp)
+
+        lengths = cgutils.unpack_tuple(builder, args[2])
+        lengths = [integer(n, which) for n, which in zip(lengths, shape, strict=True)]
+        number = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+        strides = [context.get_constant(numba.intp, number)]
+        for length in reversed(lengths[1:]):
+            strides.insert(0, builder.mul(length, strides[0]))
+        address, made = _address(context, builder, array, args[0]), make_array(kind)
+        first = builder.gep(address, [integer(args[1], start)])
+        made = made(context, builder)
+        populate_array(made, first, lengths, strides, strides[-1], None)
+        return made._getvalue()
+
+    return kind(array, start, shape), generate
 
 
 @stands_for(copy)

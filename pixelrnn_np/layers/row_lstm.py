@@ -70,13 +70,13 @@ class RowLSTM(Layer):
         self.mask = conv_mask("B", 1, k, groups_in, gate_groups(h, channels))
         # Mask B leaves the pixel and those on its left, which are the first taps.
         self._tap_mask = self.mask[0, : k // 2 + 1].astype(dtype)
-        self._taps = np.arange(len(self._tap_mask)) - k // 2
+        self.taps = np.arange(len(self._tap_mask)) - k // 2
         super().__init__(lstm_parameters(self.mask, (1, k, h, 4 * h), features, rng, dtype))
 
     def _weights(self):
         """K_is, masked, of the taps that the mask leaves and with K_fs below it; K_ss, h0, c0."""
         p = self.own
-        K_is = p["K_is"][0, : len(self._taps)] * self._tap_mask
+        K_is = p["K_is"][0, : len(self.taps)] * self._tap_mask
         if "K_fs" in p:
             # The features are read at the pixel itself, the last of these taps.
             K_fs = np.zeros((len(K_is), *p["K_fs"].shape[2:]), K_is.dtype)
@@ -90,7 +90,7 @@ class RowLSTM(Layer):
         pixels, F = x.shape[:3], K_ss.shape[1]
         gates = memory.empty((*pixels, 4 * F), x.dtype)
         c, h = memory.empty((*pixels, F), x.dtype), memory.empty((*pixels, F), x.dtype)
-        ops.row_lstm_forward(x, K_is, self._taps, K_ss, self.own["b"], h0, c0, gates, c, h)
+        ops.row_lstm_forward(x, K_is, self.taps, K_ss, self.own["b"], h0, c0, gates, c, h)
         return h, (ops, x, h, K_is, K_ss, h0, c0, gates, c)
 
     def backward(self, dy, cache, into=None):
@@ -103,11 +103,11 @@ class RowLSTM(Layer):
         dK_is, dK_ss = np.empty_like(K_is), np.empty_like(K_ss)
         grads = {name: np.empty_like(self.own[name]) for name in ("b", "h0", "c0")}
         ops.row_lstm_backward(
-            dy, x, h, K_is, self._taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, *grads.values()
+            dy, x, h, K_is, self.taps, K_ss, h0, c0, gates, c, dx, dK_is, dK_ss, *grads.values()
         )
         dK = np.zeros_like(self.own["K_is"])
         trunk = dK.shape[2]
-        np.multiply(dK_is[:, :trunk], self._tap_mask, out=dK[0, : len(self._taps)])
+        np.multiply(dK_is[:, :trunk], self._tap_mask, out=dK[0, : len(self.taps)])
         if "K_fs" in self.own:
             grads["K_fs"] = dK_is[None, -1:, trunk:]
         return dx, {"K_is": dK, "K_ss": dK_ss[None], **grads}

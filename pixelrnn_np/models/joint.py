@@ -1,36 +1,46 @@
-"""Layers as the kernels take them that go through several in one call, an image at a time.
+"""A whole network in one kernel call: the nats of a shard's images, and their gradient.
 
-Not the paper. A PixelCNN is one call (kernels/pixelcnn.py); of other networks, the head and the
-nats are (kernels/head.py). The layers' own forward and backward give the same, and serve the other
-backends and networks that differ from what the kernels know.
+Not the paper. The layers' own forward and backward give the same, and serve the other backends and
+networks that differ from what the kernels know (kernels/pixelcnn.py, kernels/pixelrnn.py).
 """
 
 import numpy as np
 
 from .. import backend, memory
 from ..layers.base import ReLU, Sequential
+from ..layers.diagonal_bilstm import DiagonalBiLSTM, DiagonalLSTM
 from ..layers.head import Head
 from ..layers.masked_conv import MaskedConv
-from ..layers.residual import ConvBlock
+from ..layers.residual import ConvBlock, LSTMBlock
+from ..layers.row_lstm import RowLSTM
 
 # What a class of one's own, or one object, may do in another way than the kernel.
 METHODS = ("forward", "forward_scaled", "backward", "nll_forward", "nll_backward")
-KNOWN = {ConvBlock, Head, MaskedConv, ReLU, Sequential}
-BLOCK, HEAD = ("down", "conv", "up", "skip"), ("conv1", "conv2", "logits")
+EVERYWHERE = {Head, MaskedConv, ReLU, Sequential}
+HEAD, OUTER = ("conv1", "conv2", "logits"), ("up", "skip")
+LSTM = ("K_is", "K_ss", "b", "h0", "c0")
+
+
+def both(layers):
+    """The names of the layers' K and b."""
+    return tuple(f"{layer}.{kind}" for layer in layers for kind in "Kb")
 
 
 def joint_of(model):
     """A Joint, or None where the layers have to do it one by one."""
-    if not hasattr(backend.ops(), "pixelcnn_gradient"):
+    kind, layers = JOINTS.get(model.name), list(_layers(model))
+    if kind is None or not hasattr(backend.ops(), kind.kernel):
         return None
-    layers, offsets = list(_layers(model)), [b.conv.offsets for b in model.blocks.children.values()]
-    if not {type(layer) for layer in layers} <= KNOWN or not _as_written(model, layers):
+    if not {type(layer) for layer in layers} <= EVERYWHERE | kind.own:
+        return None
+    if not _as_written(model, layers):
         return None
     if not all(layer.leading for layer in layers if isinstance(layer, MaskedConv)):
         return None
-    if any(not np.array_equal(other, offsets[0]) for other in offsets):
+    taps = [kind.taps_of(block) for block in model.blocks.children.values()] or [kind.no_taps]
+    if not all(np.array_equal(a, b) for t in taps for a, b in zip(t, taps[0], strict=True)):
         return None
-    return Joint(model, offsets[0] if offsets else model.first.offsets)
+    return kind(model, *taps[0])
 
 
 def _as_written(model, layers):
@@ -47,23 +57,26 @@ def _layers(layer):
 
 
 class Joint:
-    """offsets: (T, 2), the taps of every block's 3×3. It holds nothing that depends on weights."""
+    """Where in `flat` the kernel finds what. It holds nothing that depends on weights.
 
-    def __init__(self, model, offsets):
-        self.model = model
-        outer = BLOCK[2:] if model.config["skip"] else BLOCK[2:3]
+    A subclass says which kernel, of which layers of its own, and the names of a block's parameters
+    up to its up and skip. taps: what `taps_of` gives, the same for all blocks.
+    """
+
+    def __init__(self, model, *taps):
+        self.model, self.taps = model, taps
+        outer = OUTER if model.config["skip"] else OUTER[:1]
         sizes = [array.size for array in model.params.values()]
         at = dict(zip(model.params, np.cumsum([0, *sizes]).tolist(), strict=False))
 
         def places(prefix, names):
-            where = [at.get(f"{prefix}{name}.{kind}", 0) for name in names for kind in ("K", "b")]
-            return np.array(where, np.int64)
+            return np.array([at.get(prefix + name, 0) for name in names], np.int64)
 
         self.scaled = [f"blocks.{k}.{name}.K" for k in range(model.layers) for name in outer]
-        step = at["blocks.1.down.K"] - at["blocks.0.down.K"] if model.layers > 1 else 0
-        self.structure = (
-            places("", ["first"]), places("blocks.0.", [*BLOCK[:2], *outer]), step,
-            places("head.", HEAD), model.first.offsets, offsets, model.config["residual"],
+        step = at["blocks.1.up.K"] - at["blocks.0.up.K"] if model.layers > 1 else 0
+        self.places = (
+            places("first.", "Kb"), places("blocks.0.", self.block).reshape(self.shape),
+            places("blocks.0.", both(outer)), places("head.", both(HEAD)), step,
         )  # fmt: skip
         # The kernel does not read taps that are masked as a whole.
         self.masks = [(name, m) for name, m in model.masks() if (m != m[:, :, :1, :1]).any()]
@@ -79,11 +92,16 @@ class Joint:
         return nats, g if factors is None else g * factors
 
     def _run(self, x, scale, factors, g):
-        model, nats = self.model, np.empty(len(x))
-        w = model.flat if factors is None else model.flat * factors
-        backend.ops().pixelcnn_gradient(
-            model.scale(x), x, w, *self.structure, model.dtype.type(scale), *self._maps(), g, nats
-        )
+        m, nats = self.model, np.empty(len(x))
+        w = m.flat if factors is None else m.flat * factors
+        (H, W, C), N = m.image_shape, m.head_width
+        logits = (2, H * W * C) if m.levels == 2 else (2, H * W * C, m.levels)
+        maps, head = self._shapes(len(x), g.size > 0), [(1, H, W, 2 * m.h), (4, H, W, N), logits]
+        scratch = [tuple(memory.empty(s, m.dtype) for s in shapes) for shapes in (maps, head)]
+        getattr(backend.ops(), self.kernel)(
+            m.scale(x), x, w, self.places, (m.first.offsets, *self.taps), m.config["residual"],
+            m.dtype.type(scale), *scratch, g, nats,
+        )  # fmt: skip
         return nats
 
     def _factors(self, keep):
@@ -102,71 +120,69 @@ class Joint:
                 views[name] *= keep[int(name.split(".")[1]), :, None]
         return factors
 
-    def _maps(self):
-        """The kernel's scratch memory for one image."""
+
+class JointPixelCNN(Joint):
+    """One image after the other."""
+
+    kernel, own = "pixelcnn_gradient", {ConvBlock}
+    block, shape = both(("down", "conv")), (4,)
+    no_taps = (np.zeros((1, 2), np.int64),)
+
+    @staticmethod
+    def taps_of(block):
+        return (block.conv.offsets,)
+
+    def _shapes(self, images, back):
+        """Of the kernel's maps; back: whether the gradient is wanted."""
         m = self.model
-        (H, W, _), L, F, N = m.image_shape, m.layers, 2 * m.h, m.head_width
+        (H, W, _), L, F = m.image_shape, m.layers, 2 * m.h
         inner = (L, H, W, m.h)
-        shapes = [(2, H, W, F), (1 + L, H, W, F), inner, inner, (4, H, W, N), _logits(m)]
-        return [memory.empty(shape, m.dtype) for shape in shapes]
+        return (2, H, W, F), (1 + L, H, W, F), inner, inner
 
 
-def _logits(model):
-    """The shape of an image's logits and their gradient."""
-    H, W, C = model.image_shape
-    return (2, H * W * C) if model.levels == 2 else (2, H * W * C, model.levels)
+class JointRowLSTM(Joint):
+    """All images together. Where there is no way back, all blocks use the maps of one."""
+
+    kernel, own = "row_lstm_gradient", {LSTMBlock, RowLSTM}
+    block, shape = tuple(f"lstm.{name}" for name in LSTM), (5,)
+    no_taps = np.zeros(1, np.int64), 1
+
+    @staticmethod
+    def taps_of(block):
+        return block.lstm.taps, block.lstm.mask.shape[1]
+
+    def _shapes(self, images, back):
+        m = self.model
+        (H, W, _), L, B = m.image_shape, m.layers, images
+        kept, pixels = (L if back else 0), B * H * W
+        return (
+            ((kept + 2) * B, H, W, 2 * m.h), (L, B * H, W, m.h), (B, H, W, m.h),
+            *self._cells(max(kept, 1), pixels, B * (H + 2) * (W + 2)),
+        )  # fmt: skip
+
+    def _cells(self, blocks, pixels, framed):
+        """The shapes of gates and c. framed: pixels, with a frame around each image."""
+        h = self.model.h
+        return (blocks, pixels * 4 * h), (blocks, pixels * h)
 
 
-def joint_head_of(model):
-    """A JointHead, or None where the layers have to do it one by one."""
-    head = model.head
-    if not hasattr(backend.ops(), "head_gradient") or type(head) is not Head:
-        return None
-    layers = list(head.children.values())
-    if not {type(layer) for layer in layers} <= {MaskedConv, ReLU}:
-        return None
-    return JointHead(model) if _as_written(model, [head, *layers]) else None
+class JointDiagonalBiLSTM(JointRowLSTM):
+    kernel, own = "diagonal_bilstm_gradient", {LSTMBlock, DiagonalBiLSTM, DiagonalLSTM}
+    block = tuple(f"lstm.{direction}.{name}" for direction in ("l2r", "r2l") for name in LSTM)
+    shape, no_taps = (2, 5), ()
+
+    @staticmethod
+    def taps_of(block):
+        return ()
+
+    def _cells(self, blocks, pixels, framed):
+        """The shapes of gates, c and h of both directions."""
+        h = self.model.h
+        return (blocks, 2, pixels * 4 * h), (blocks, 2, framed * h), (blocks, 2, framed * h)
 
 
-class JointHead:
-    """w: the head's weights, masked, one layer after the other; so it is for one `sharing` only."""
-
-    def __init__(self, model):
-        self.model, layers = model, [model.head.children[name] for name in HEAD]
-        arrays = [array for layer in layers for array in (layer.weights(), layer.own["b"])]
-        ends = np.cumsum([array.size for array in arrays], dtype=np.int64)
-        self.at = np.concatenate([[0], ends[:-1]])
-        self.parts = [
-            (slice(end - array.size, end), array.shape)
-            for end, array in zip(ends.tolist(), arrays, strict=True)
-        ]
-        self.w = np.concatenate([array.ravel() for array in arrays])
-
-    def nats(self, y, skips, x):
-        """(B,) nats of images x, uint8 (B, H, W, C).
-
-        y: (B, H, W, 2h), the last trunk map; skips: the sum of the skips, to which y is added.
-        """
-        return self._run(y, skips, x, 1, self.w[:0])
-
-    def gradient(self, y, skips, x, scale):
-        """The same, and {"conv1.K": …}, the gradient of scale · Σ nats; that by y and by each skip
-        takes the place of `skips`.
-        """
-        g, grads = np.zeros_like(self.w), {}
-        nats = self._run(y, skips, x, scale, g)
-        views = [g[part].reshape(shape) for part, shape in self.parts]
-        for name, dK, db in zip(HEAD, views[::2], views[1::2], strict=True):
-            K = self.model.head.children[name].gradient(dK)
-            grads |= {f"{name}.K": K, f"{name}.b": db}
-        return nats, grads
-
-    def _run(self, y, skips, x, scale, g):
-        m, nats = self.model, np.empty(len(x))
-        H, W, _ = m.image_shape
-        shapes = (1, *y.shape[1:]), (4, H, W, m.head_width), _logits(m)
-        scratch = [memory.empty(shape, m.dtype) for shape in shapes]
-        backend.ops().head_gradient(
-            y, skips, x, self.w, self.at, m.dtype.type(scale), *scratch, g, nats
-        )
-        return nats
+JOINTS = {
+    "pixelcnn": JointPixelCNN,
+    "row_lstm": JointRowLSTM,
+    "diagonal_bilstm": JointDiagonalBiLSTM,
+}

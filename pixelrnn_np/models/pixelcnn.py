@@ -6,9 +6,8 @@ Each block: ReLU → 1×1 (2h → h) → ReLU → 3×3 mask B (h → h) → ReLU
 
 import numpy as np
 
-from .. import backend, memory
+from .. import backend
 from ..layers.residual import ConvBlock
-from .joint import joint_of
 from .trunk import Trunk
 
 
@@ -24,20 +23,6 @@ class PixelCNN(Trunk):
             f"row r-d for d = 0..{3 + L}: columns from q-{3 + L}, up to q-1 for d = 0 and to "
             f"q+3+min(d-1, {L}) above; a blind wedge up-right"
         )
-
-    def _shard_nats(self, x):
-        joint = self._joint()
-        return super()._shard_nats(x) if joint is None else joint.nats(x)
-
-    def _shard_gradient(self, x, scale, keep=None):
-        joint = self._joint()
-        if joint is None:
-            return super()._shard_gradient(x, scale, keep=keep)
-        return joint.gradient(x, scale, keep)
-
-    def _joint(self):
-        """All layers in one call, or None."""
-        return memory.once(self, lambda: joint_of(self))
 
     def begin(self, batch, small=None):
         """As in Trunk; the blocks' arrays are stacked, so that one kernel goes through all."""

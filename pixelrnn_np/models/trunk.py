@@ -22,7 +22,7 @@ from ..layers.masked_conv import MaskedConv
 from ..layers.masks import feature_groups, logit_groups
 from ..layers.upsample import Around, Upsample
 from .base import Model
-from .joint import joint_head_of
+from .joint import joint_of
 
 
 class Trunk(Model):
@@ -75,15 +75,6 @@ class Trunk(Model):
         return kept.astype(self.dtype) / self.dtype.type(1 - rate)
 
     def forward_scaled(self, x, keep=None):
-        y, total, cache = self._trunk_forward(x, keep)
-        z = y if total is None else np.add(total, y, out=total)
-        logits, head_cache = self.head.forward(z)
-        if self.levels > 2:
-            logits = logits.reshape(*logits.shape[:3], self.image_shape[2], self.levels)
-        return logits, (*cache, head_cache)
-
-    def _trunk_forward(self, x, keep):
-        """x, scaled → the last trunk map, the sum of the skips (None without), cache."""
         features, up_cache = None, None
         if "upsample" in self.children:
             x, small = x
@@ -94,7 +85,11 @@ class Trunk(Model):
             kept = None if keep is None else keep[i]
             (y, total), cache = block.forward((y, features), total, kept)
             caches.append(cache)
-        return y, total, (up_cache, first_cache, caches)
+        z = y if total is None else np.add(total, y, out=total)
+        logits, head_cache = self.head.forward(z)
+        if self.levels > 2:
+            logits = logits.reshape(*logits.shape[:3], self.image_shape[2], self.levels)
+        return logits, (up_cache, first_cache, caches, head_cache)
 
     def backward(self, dy, cache, need_dx=True):
         """dlogits → dx of the scaled input (None where need_dx is False), {name: gradient}.
@@ -103,17 +98,12 @@ class Trunk(Model):
         the given features are read by every block, so their gradient is the sum over blocks.
         A conditional network's dx is that of x alone: the small image is data.
         """
-        *cache, head_cache = cache
+        up_cache, first_cache, caches, head_cache = cache
         dy = np.ascontiguousarray(dy)
         if self.levels > 2:
             dy = dy.reshape(*dy.shape[:3], -1)
         dz, grads = self.head.backward(dy, head_cache)
-        dx, trunk = self._trunk_backward(dz, cache, need_dx)
-        return dx, trunk | prefixed("head", grads)
-
-    def _trunk_backward(self, dz, cache, need_dx):
-        """dz → dx as in backward, {name: gradient} of all but the head."""
-        (up_cache, first_cache, caches), grads = cache, {}
+        grads = prefixed("head", grads)
         dy, dfeatures = dz, 0
         for name, block in reversed(self.blocks.children.items()):
             (dy, d), g = block.backward((dy, dz), caches[int(name)], None if dy is dz else dy)
@@ -125,25 +115,18 @@ class Trunk(Model):
         return dx, grads | prefixed("first", g)
 
     def _shard_nats(self, x):
-        head = self._joint_head()
-        if head is None:
-            return super()._shard_nats(x)
-        y, skips, _ = self._trunk_forward(self.scaled(x), None)
-        return head.nats(y, _or_zeros(skips, y), x)
+        joint = self._joint()
+        return super()._shard_nats(x) if joint is None else joint.nats(x)
 
     def _shard_gradient(self, x, scale, keep=None):
-        head = self._joint_head()
-        if head is None:
+        joint = self._joint()
+        if joint is None:
             return super()._shard_gradient(x, scale, keep=keep)
-        y, skips, cache = self._trunk_forward(self.scaled(x), keep)
-        dz = _or_zeros(skips, y)
-        nats, grads = head.gradient(y, dz, x, scale)
-        trunk = self._trunk_backward(dz, cache, need_dx=False)[1]
-        return nats, self._flattened(trunk | prefixed("head", grads))
+        return joint.gradient(x, scale, keep)
 
-    def _joint_head(self):
-        """The head and the nats in one call, or None."""
-        return memory.once(self.head, lambda: joint_head_of(self))
+    def _joint(self):
+        """All layers in one call, or None."""
+        return memory.once(self, lambda: joint_of(self))
 
     def features(self, small):
         """What a conditional network is given: (B, H, W, h), of the small image, scaled."""
@@ -222,8 +205,3 @@ class Trunk(Model):
     def keep(self, x_q, state, q):
         """Tells the first layer the finished pixel: mask A did not show its last colour to step."""
         self.first.keep(x_q, state.first, q)
-
-
-def _or_zeros(skips, y):
-    """Zeros like y in place of None."""
-    return memory.zeros(y.shape, y.dtype) if skips is None else skips
