@@ -276,6 +276,29 @@ def test_conv_above(rng, dtype, R, V):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 3), (2, 7, 4), (3, 33, 1), (2, 40, 65)])
+def test_soap_turn(rng, dtype, shape):
+    """In place, as below. Eigenvalues lie apart: else chance orders the new directions."""
+    n, rows, cols = shape
+    places = rng.permutation(n * rows * cols + 5)[:-5].reshape(shape)
+    v, given = rng.random(places.size + 5).astype(dtype), []
+    for k in (rows, cols):
+        true = np.linalg.qr(rng.standard_normal((n, k, k)))[0]
+        near = np.linalg.qr(true + 0.02 * rng.standard_normal((n, k, k)) / k)[0]
+        order = rng.permuted(np.tile(np.arange(k), (n, 1)), axis=1)
+        S = true * 0.9 ** np.arange(k) @ true.transpose(0, 2, 1)
+        given.append((S.astype(dtype), np.take_along_axis(near, order[:, None], 2).astype(dtype)))
+    (L, Q_L), (R, Q_R) = given
+    results = []
+    for module in BACKENDS:
+        bases = [a.copy() for a in (Q_L, Q_R, v)]
+        module.soap_turn(places, L, R, *bases)
+        results.append(bases)
+    assert_equal(results, 50 * TOLERANCE[dtype])
+    assert (results[0][2] != v).any() or places[0].size == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1, 3, 3), (2, 7, 4), (3, 33, 1), (1, 5, 18), (2, 40, 65)])
 def test_soap(rng, dtype, shape):
     """In place: each backend gets copies."""

@@ -20,7 +20,7 @@ from .pointwise import relu_backward, relu_forward
 from .program import Program as Program
 from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
-from .soap import soap_follow, soap_step
+from .soap import soap_follow, soap_step, soap_turn
 from .tiles.trial import trial as trial
 from .upsample import upsample_backward, upsample_forward
 
@@ -49,6 +49,7 @@ __all__ = [
     "skew",
     "soap_follow",
     "soap_step",
+    "soap_turn",
     "softmax_backward",
     "softmax_nll",
     "unskew",

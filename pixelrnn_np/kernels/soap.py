@@ -1,13 +1,16 @@
 """SOAP's products of matrices of one shape, each in the cache from its gradient to its weights.
 
 As calls of NumPy they took twice as long: BLAS does not get going with 16 to 81 numbers, and each
-pass went through all matrices. The readable twin is reference/soap.py.
+pass went through all matrices. A turn of the bases is LAPACK's work for the most part. The readable
+twin is reference/soap.py.
 """
 
 import numpy as np
+from numba import types
 
-from .jit import inlined, kernel
-from .runs import clear
+from .jit import inlined, inner, kernel
+from .runs import clear, view
+from .tiles.internals import cgutils, ir, make_array, stands_for
 from .tiles.multiply import add_outer, matrix, multiply
 from .tiles.panels import fill_panels, panel_width
 from .tiles.shared import Integers, Numbers, shared
@@ -57,6 +60,79 @@ def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
         step, half = matrix(room, X, cols), matrix(room, Y, cols)
         _times(step, half, rows, Q_R, right, cols, cols, 1, cols, panels)
         _move(w, v, places, here, size, rates, room)
+
+
+@kernel
+def soap_turn(places, L, R, Q_L, Q_R, v):
+    """places: (n, rows, cols), L, Q_L: (n, rows, rows), R, Q_R: (n, cols, cols), of some matrices;
+    v: (size,). Q_L, Q_R and v are changed.
+    """
+    n, rows, cols = places.shape
+    numbers, old = np.empty(3 * max(rows, cols) ** 2), np.empty(rows * cols, v.dtype)
+    tall, wide = np.empty(rows, np.int64), np.empty(cols, np.int64)
+    for k in range(n):
+        _turn(L, Q_L, k, rows, numbers, tall)
+        _turn(R, Q_R, k, cols, numbers, wide)
+        _take(v, places, k * rows * cols, rows * cols, old)
+        for i in range(rows):
+            for j in range(cols):
+                v[places[k, i, j]] = old[tall[i] * cols + wide[j]]
+
+
+@inner
+def _turn(S, Q, k, K, numbers, order):
+    """Q[k], and which old column each new one continues: (K,). numbers: room for 3 · K²."""
+    A, B = view(numbers, 0, (K, K)), view(numbers, K * K, (K, K))
+    C, values, size = view(numbers, 2 * K * K, (K, K)), np.zeros(K), 0.0
+    for i in range(K):
+        size += S[k, i, i]
+        for j in range(K):
+            A[i, j], B[j, i] = S[k, i, j], Q[k, i, j]
+    np.dot(B, A, C)
+    little = 1e-9 * max(size, 1e-200)
+    for i in range(K):
+        for j in range(K):
+            C[i, j] += little * B[i, j]
+            values[i] += B[i, j] * C[i, j]
+        m = i
+        while m > 0 and values[i] > values[order[m - 1]]:
+            order[m] = order[m - 1]
+            m -= 1
+        order[m] = i
+    for i in range(K):
+        for j in range(K):
+            A[i, j] = C[order[i], j]
+    orthogonal_factor(A, values)
+    for i in range(K):
+        for j in range(K):
+            Q[k, i, j] = A[j, i]
+
+
+def orthogonal_factor(A, scratch):
+    """A (K, K), whose rows are taken as columns, becomes the Q of its QR decomposition.
+
+    scratch: (K,). np.linalg.qr, compiled, makes R as well, and takes 1.6 s to compile.
+    """
+    A[...] = np.linalg.qr(A.T)[0].T
+
+
+@stands_for(orthogonal_factor)
+def _orthogonal_factor(typing, A, scratch):
+    """By LAPACK, called as Numba's own np.linalg.qr calls it. Its columns are our rows."""
+
+    def generate(context, builder, signature, args):
+        found = make_array(A)(context, builder, args[0])
+        others = make_array(scratch)(context, builder, args[1]).data
+        K = cgutils.unpack_tuple(builder, found.shape)[0]
+        double = ir.Constant(ir.IntType(8), ord("d"))
+        for name, sizes in (("geqrf", [K, K]), ("xxgqr", [K, K, K])):
+            values = [double, *sizes, found.data, K, others]
+            kind = ir.FunctionType(ir.IntType(32), [v.type for v in values])
+            call = cgutils.get_or_insert_function(builder.module, kind, f"numba_ez_{name}")
+            builder.call(call, values)
+        return context.get_dummy_value()
+
+    return types.void(A, scratch), generate
 
 
 @inlined

@@ -13,7 +13,7 @@ from .masked_conv import conv_above, conv_backward, conv_forward
 from .pointwise import relu_backward, relu_forward
 from .residual import residual_backward, residual_forward
 from .row_lstm import row_lstm_backward, row_lstm_forward
-from .soap import soap_follow, soap_step
+from .soap import soap_follow, soap_step, soap_turn
 from .upsample import upsample_backward, upsample_forward
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "skew",
     "soap_follow",
     "soap_step",
+    "soap_turn",
     "softmax_backward",
     "softmax_nll",
     "unskew",

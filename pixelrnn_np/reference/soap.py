@@ -27,3 +27,28 @@ def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
         v[where] = v[where] + rates[1] * (G.ravel() ** 2 - v[where])
         D = M / (np.sqrt(v[where]).reshape(shape) * rates[3] + rates[4])
         w[where] = w[where] - rates[5] * np.dot(np.dot(Q_L[k], D), right).ravel()
+
+
+def soap_turn(places, L, R, Q_L, Q_R, v):
+    """One orthogonal iteration of the bases towards the eigenvectors of L and R; in place.
+
+    v: its rows and columns move with the directions to which they belong.
+    """
+    for k in range(len(places)):
+        rows, cols = turn(L[k], Q_L[k]), turn(R[k], Q_R[k])
+        moved = v[places[k].ravel()].reshape(places[k].shape)[rows][:, cols]
+        v[places[k].ravel()] = moved.ravel()
+
+
+def turn(S, Q):
+    """Q ← the orthogonal factor of S Q (k, k), its columns sorted by eigenvalue, in float64.
+
+    Returns (k,): which old direction each new one continues. A little of the identity keeps S from
+    being singular.
+    """
+    S, old = S.astype(np.float64), Q.astype(np.float64)
+    S = S + 1e-9 * max(np.trace(S), 1e-200) * np.eye(len(S))
+    product = np.dot(S, old)
+    order = np.argsort(-(old * product).sum(axis=0), kind="mergesort")
+    Q[...] = np.linalg.qr(np.ascontiguousarray(product[:, order]))[0].astype(Q.dtype)
+    return order

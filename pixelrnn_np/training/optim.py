@@ -101,9 +101,7 @@ class Soap:
             if step == 0:
                 Q_L[...], Q_R[...] = eigenvectors(L), eigenvectors(R)
             elif len(place[own]):
-                rows, cols = turn(L[own], Q_L[own]), turn(R[own], Q_R[own])
-                n = np.arange(len(rows))[:, None, None]
-                v[place[own]] = v[place[own][n, rows[:, :, None], cols[:, None, :]]]
+                ops().soap_turn(place[own], L[own], R[own], Q_L[own], Q_R[own], v)
             ops().soap_step(place, w, g, m, v, Q_L, Q_R, rates)
         self._move_rest(w, g, m, v, rates)
 
@@ -132,10 +130,6 @@ def turns(shapes, every):
     return found
 
 
-def transposed(A):
-    return A.transpose(0, 2, 1)
-
-
 def scaled(S):
     """S (n, k, k) in float64, with trace 1 and a little of the identity: no matrix is singular."""
     S = S.astype(np.float64)
@@ -153,35 +147,6 @@ def eigenvectors(S):
     Q = np.full_like(A, np.nan)
     Q[finite] = np.linalg.eigh(A[finite])[1][..., ::-1]
     return Q
-
-
-def turn(S, Q):
-    """One orthogonal iteration of the bases Q (n, k, k) towards S's eigenvectors, in place.
-
-    Returns (n, k): which old direction each new one continues; they are sorted by eigenvalue.
-    """
-    A = S.astype(np.float64)
-    B = transposed(Q).astype(np.float64, order="C")  # its rows are what LAPACK has as columns
-    size = np.maximum(np.trace(A, axis1=1, axis2=2), 1e-200)[:, None, None]
-    product = B @ A
-    product += (1e-9 * size) * B  # the little of the identity
-    order = np.argsort(-np.einsum("nij,nij->ni", B, product), axis=1, kind="stable")
-    columns = product[np.arange(len(order))[:, None], order]
-    for basis, A in zip(Q, columns, strict=True):
-        basis[...] = orthogonal_factor(A.T)
-    return order
-
-
-def orthogonal_factor(A):
-    """Q of A = Q R, A (k, k) with its columns one after the other; A is overwritten.
-
-    np.linalg.qr, which makes R as well, takes 12 µs longer: three times as long for 16 columns.
-    """
-    from scipy.linalg.lapack import dgeqrf, dorgqr  # a fifth of a second, at the first update
-
-    memory = 32 * len(A)
-    reflections, factors, _, _ = dgeqrf(A, lwork=memory, overwrite_a=True)
-    return dorgqr(reflections, factors, lwork=memory, overwrite_a=True)[0]
 
 
 def matrices(model):
