@@ -17,12 +17,12 @@ The readable twin is reference/diagonal_lstm.py.
 import numpy as np
 
 from .jit import inlined, inner, kernel
-from .lstm_cell import cell_backward, cell_forward, gate_scale, joined, lstm_step, scaled
-from .runs import clear, copy, fill_rows, flat
+from .lstm_cell import cell_backward, cell_forward, gate_panels, lstm_step, scaled
+from .runs import clear, copy, fill_rows, flat, numbers
 from .taps import common_part, in_parts
 from .tiles.fetch import no_notes, will_need
 from .tiles.multiply import HERE, add_outer, matrix, multiply, multiply_taps
-from .tiles.panels import panels, panels_of_transposed
+from .tiles.panels import one_of, panels_at
 from .tiles.shared import Numbers, shared
 
 
@@ -83,24 +83,34 @@ def diagonal_lstm_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, 
     Written: gates, c, h, in the order of the diagonals (see the top of this file), for the way
     back; y, (B, H, W, F), or, shifted, added to.
     """
-    B, H, W, I = x.shape
-    F, G, scale = h0.size, b.size, gate_scale(b)
-    bias, K, part = scaled(b, scale), panels(joined(K_is, K_ss, scale)), common_part(I, F)
+    (B, H, W, I), F = x.shape, h0.size
+    diagonals_forward(x, K_is, K_ss, b, h0, c0, reverse, shifted, gates, c, h, y, B, H, W, I, F)
+
+
+@shared
+def diagonals_forward(
+    x: Numbers, K_is: Numbers, K_ss: Numbers, b: Numbers, h0: Numbers, c0: Numbers, reverse: int,
+    shifted: int, gates: Numbers, c: Numbers, h: Numbers, y: Numbers, B: int, H: int, W: int,
+    I: int, F: int,
+):  # fmt: skip
+    """diagonal_lstm_forward, for kernels that have these arrays as parts of others."""
+    G, part = 4 * F, common_part(I, F)
+    bias, K = scaled(b, F), gate_panels(K_is, I, K_ss, 2 * F, F)
     is_taps, ss_taps = in_parts(HERE, I, part), in_parts(_taps(0, B * F), F, part)
     rows, places = np.empty(min(H, W) * B, np.int64), np.empty(min(H, W) * B, np.int64)
     next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
-    down, notes = 1 if shifted else 0, no_notes()
+    notes = no_notes()
     fill_rows(c, 0, 2 * B, c0, F)
     fill_rows(h, 0, 2 * B, h0, F)
     _pixels(next_rows, 0, 1, 0, reverse, B, H, W, I, 0)
-    _pixels(next_places, 0, 1, 0, reverse, B, H, W, F, down)
+    _pixels(next_places, 0, 1, 0, reverse, B, H, W, F, shifted)
     for t in range(H + W - 1):
         rows, next_rows, places, next_places = next_rows, rows, next_places, places
         first, n, start, state, above = _diagonal(t + 1, H, W, B)
         notes[0] = 0
         if n > 0:
             _pixels(next_rows, first, n // B, t + 1, reverse, B, H, W, I, 0)
-            _pixels(next_places, first, n // B, t + 1, reverse, B, H, W, F, down)
+            _pixels(next_places, first, n // B, t + 1, reverse, B, H, W, F, shifted)
             will_need(notes, matrix(x, 0, 0), I, next_rows)
             will_need(notes, matrix(y, 0, 0), F, next_places)
             will_need(notes, matrix(gates, start * G, G), G)
@@ -129,31 +139,48 @@ def diagonal_lstm_backward(
 
     Written: dK_is, dK_ss, db, dh0, dc0, shaped as the parameters. Added to: dx, (B, H, W, I).
     """
-    B, H, W, I = x.shape
-    F, G, longest = dh0.size, db.size, min(H, W) * B
-    to_x, to_h = panels_of_transposed(K_is, 0, G), panels_of_transposed(K_ss, 0, G)
-    taps = _taps(B * G, 0)  # K_ss[0] sends what K_ss[1] sends B rows further down
-    rows, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
-    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
-    lower, notes, more_notes = 1 if shifted else 0, no_notes(), no_notes()
-    dz = np.empty(((longest + 2 * B), G), x.dtype)
-    # The gradients of this diagonal's states and of those before, borders included.
-    dh, dh_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
-    dc, dc_before = np.zeros((longest + 2 * B, F), x.dtype), np.empty((longest + 2 * B, F), x.dtype)
+    (B, H, W, I), F = x.shape, dh0.size
     for total in (db, dh0, dc0):
         clear(total, 0, total.size)
     clear(dK_is, 0, dK_is.size)
     clear(dK_ss, 0, dK_ss.size)
+    diagonals_backward(
+        dy, x, K_is, K_ss, reverse, shifted, gates, c, h, dx, dK_is, dK_ss, db, dh0, dc0,
+        B, H, W, I, F,
+    )  # fmt: skip
+
+
+@shared
+def diagonals_backward(
+    dy: Numbers, x: Numbers, K_is: Numbers, K_ss: Numbers, reverse: int, shifted: int,
+    gates: Numbers, c: Numbers, h: Numbers, dx: Numbers, dK_is: Numbers, dK_ss: Numbers,
+    db: Numbers, dh0: Numbers, dc0: Numbers, B: int, H: int, W: int, I: int, F: int,
+):  # fmt: skip
+    """diagonal_lstm_backward for such kernels, but that all gradients are added to."""
+    G, longest = 4 * F, min(H, W) * B
+    to_x = one_of(panels_at(K_is, 0, 0, 1, 1, G, I, 0, 1, G), 0)
+    to_h = one_of(panels_at(K_ss, 0, 0, 1, 2, G, F, F * G, 1, G), 0)
+    taps = _taps(B * G, 0)  # K_ss[0] sends what K_ss[1] sends B rows further down
+    rows, places = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    next_rows, next_places = np.empty_like(rows), np.empty_like(rows)
+    notes, more_notes = no_notes(), no_notes()
+    dz = numbers((longest + 2 * B) * G, x)
+    # The gradients of this diagonal's states and of those before, borders included.
+    size = (longest + 2 * B) * F
+    dh, dc = numbers(size, x), numbers(size, x)
+    dh_before, dc_before = numbers(size, x), numbers(size, x)
+    clear(dh, 0, size)
+    clear(dc, 0, size)
     last = H + W - 2
     _pixels(next_rows, H - 1, 1, last, reverse, B, H, W, I, 0)
-    _pixels(next_places, H - 1, 1, last, reverse, B, H, W, F, lower)
+    _pixels(next_places, H - 1, 1, last, reverse, B, H, W, F, shifted)
     for t in range(last, -1, -1):
         rows, next_rows, places, next_places = next_rows, rows, next_places, places
         first, n, start, state, above = _diagonal(t - 1, H, W, B)
         notes[0] = more_notes[0] = 0
         if t > 0:
             _pixels(next_rows, first, n // B, t - 1, reverse, B, H, W, I, 0)
-            _pixels(next_places, first, n // B, t - 1, reverse, B, H, W, F, lower)
+            _pixels(next_places, first, n // B, t - 1, reverse, B, H, W, F, shifted)
             will_need(notes, matrix(gates, start * G, G), G)
             will_need(notes, matrix(dy, 0, 0), F, next_places)
             will_need(more_notes, matrix(x, 0, 0), I, next_rows)

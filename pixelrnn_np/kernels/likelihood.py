@@ -73,7 +73,7 @@ def softmax_nats(logits, z, x, v, D, levels):
     for i in range(D):
         start = z + i * levels
         top, mass = _max_and_sum(logits, start, levels)
-        total += np.float64(top) - from_z[start + values[v + i]] + math.log(np.float64(mass))
+        total += np.float64(top) - from_z[start + int(values[v + i])] + math.log(np.float64(mass))
     return total
 
 
@@ -87,4 +87,4 @@ def softmax_gradient(logits, z, x, v, D, levels, scale, dlogits, d):
         share = scale / mass
         for k in range(levels):
             out[target + k] = share * exp(from_z[start + k] - top)
-        out[target + values[v + i]] -= scale
+        out[target + int(values[v + i])] -= scale

@@ -9,36 +9,40 @@ tiles/cells.py in their place. The readable twin is reference/lstm_cell.py.
 import numpy as np
 
 from .jit import inlined, kernel
-from .runs import flat
+from .runs import flat, numbers
 from .tiles.cells import cell_gradients, cells
 from .tiles.multiply import matrix
+from .tiles.panels import one_of, panels_at
 from .tiles.shared import Numbers, answers, shared
 
 
 @inlined
-def gate_scale(b):
-    """½ for the columns of o, f and i, 1 for those of g: (4h,) like b."""
-    scale, h = np.empty(b.size, b.dtype), b.size // 4
-    for j in range(b.size):
-        scale[j] = 0.5 if j < 3 * h else 1
+def gate_scale(F, like):
+    """½ for the columns of o, f and i, 1 for those of g: (4F,)."""
+    scale = numbers(4 * F, like)
+    for j in range(4 * F):
+        scale[j] = 0.5 if j < 3 * F else 1
     return scale
 
 
 @inlined
-def scaled(K, scale):
-    """K (…, 4h) times `scale` (4h,)."""
-    out = np.empty_like(K)
-    _scale(out, K, scale, K.size, scale.size)
+def scaled(b, F):
+    """b (4F,) times `gate_scale`."""
+    out = numbers(4 * F, b)
+    _scale(out, b, gate_scale(F, b), 4 * F, 4 * F)
     return out
 
 
 @inlined
-def joined(K_is, K_ss, scale):
-    """The same of both kernels: the rows of K_ss (…, 4h) below those of K_is."""
-    out = np.empty(((K_is.size + K_ss.size) // scale.size, scale.size), scale.dtype)
-    _scale(out, K_is, scale, K_is.size, scale.size)
-    _scale(matrix(out, K_is.size, 0), K_ss, scale, K_ss.size, scale.size)
-    return out
+def gate_panels(K_is, inputs, K_ss, states, F):
+    """Panels of the `inputs` rows of K_is, 4F numbers each, and below them the `states` of K_ss,
+    both times `gate_scale`.
+    """
+    G, rows, scale = 4 * F, inputs + states, gate_scale(F, K_is)
+    both = numbers(rows * G, K_is)
+    _scale(both, K_is, scale, inputs * G, G)
+    _scale(matrix(both, inputs * G, 0), K_ss, scale, states * G, G)
+    return one_of(panels_at(both, 0, 0, 1, 1, rows, G, 0, G, 1), 0)
 
 
 @shared
@@ -100,8 +104,8 @@ answers(cell_gradients, cell_backward)
 @kernel
 def lstm_step(z, c_before, c, h):
     M, F = c.shape
-    scale, numbers = gate_scale(z[0]), flat(z)
+    scale, out = gate_scale(F, z), flat(z)
     for m in range(M):
         for j in range(4 * F):
-            numbers[m * 4 * F + j] *= scale[j]
+            out[m * 4 * F + j] *= scale[j]
     cell_forward(z, None, c_before, c, h, M, F)

@@ -6,12 +6,12 @@ trunk.py and head.py, of one image at a time. There is no twin: the layers' forw
 give the same, and are how to read this.
 """
 
-from .diagonal_lstm import diagonal_lstm_backward, diagonal_lstm_forward
+from .diagonal_lstm import diagonals_backward, diagonals_forward
 from .head import head_backward, head_forward, head_panels, nats_backward, nats_of
 from .jit import inlined, kernel
 from .masked_conv import PIXELS
-from .row_lstm import row_lstm_backward, row_lstm_forward
-from .runs import clear, copy, view
+from .row_lstm import rows_backward, rows_forward
+from .runs import clear, copy
 from .tiles.multiply import matrix, multiply
 from .tiles.panels import one_of
 from .trunk import (
@@ -44,33 +44,27 @@ def row_lstm_gradient(x, images, w, places, taps, residual, scale, maps, head_ma
     """
     (B, H, W, _), (trunk, a, da, gates, c) = x.shape, maps
     L, F, h, kept, at = a.shape[0], trunk.shape[3], a.shape[3], _kept(g), places[1]
-    like_K_is, like_K_ss = (taps[1].size, F, 4 * h), (taps[2], h, 4 * h)
-    like_x, like_h, like_c = (B, H, W, F), (B, H, W, h), (H, B, W, h)
-    like_gates, size, cells = (H, B, W, 4 * h), B * H * W, B * H * W * h
+    size, T, V = B * H * W, taps[1].size, taps[2]
     layers = _layers(x, w, places, taps[0], trunk, a, head_maps)
     _enter(x, w, places, layers, trunk)
     for k in range(L):
-        i, here = k * kept, k * places[4]
-        row_lstm_forward(
-            view(trunk, i * size * F, like_x), view(w, at[0] + here, like_K_is), taps[1],
-            view(w, at[1] + here, like_K_ss), view(w, at[2] + here, (4 * h,)),
-            view(w, at[3] + here, (h,)), view(w, at[4] + here, (h,)),
-            view(gates, 4 * i * cells, like_gates), view(c, i * cells, like_c),
-            view(a, k * cells, like_h),
+        i, here = k * kept * size, k * places[4]
+        rows_forward(
+            part(trunk, i * F), part(w, at[0] + here), taps[1], part(w, at[1] + here),
+            part(w, at[2] + here), part(w, at[3] + here), part(w, at[4] + here),
+            part(gates, 4 * i * h), part(c, i * h), part(a, k * size * h), B, H, W, F, h, T, V,
         )  # fmt: skip
         _leave(w, places, layers, k, kept, residual, a, trunk, B)
     _middle(images, w, places, layers, scale, trunk, a, head_maps, g, nats)
     for k in range(L * kept - 1, -1, -1):
-        here = k * places[4]
+        i, here = k * size, k * places[4]
         _return(places, layers, k, residual, trunk, a, da, g)
-        row_lstm_backward(
-            da, view(trunk, k * size * F, like_x), view(a, k * cells, like_h),
-            view(w, at[0] + here, like_K_is), taps[1], view(w, at[1] + here, like_K_ss),
-            view(w, at[3] + here, (h,)), view(w, at[4] + here, (h,)),
-            view(gates, 4 * k * cells, like_gates), view(c, k * cells, like_c),
-            view(trunk, L * size * F, like_x), view(g, at[0] + here, like_K_is),
-            view(g, at[1] + here, like_K_ss), view(g, at[2] + here, (4 * h,)),
-            view(g, at[3] + here, (h,)), view(g, at[4] + here, (h,)),
+        rows_backward(
+            da, part(trunk, i * F), part(a, i * h), part(w, at[0] + here), taps[1],
+            part(w, at[1] + here), part(w, at[3] + here), part(w, at[4] + here),
+            part(gates, 4 * i * h), part(c, i * h), part(trunk, L * size * F),
+            part(g, at[0] + here), part(g, at[1] + here), part(g, at[2] + here),
+            part(g, at[3] + here), part(g, at[4] + here), B, H, W, F, h, T, V,
         )  # fmt: skip
     _exit(x, places, layers, trunk, g)
 
@@ -83,37 +77,38 @@ def diagonal_bilstm_gradient(x, images, w, places, taps, residual, scale, maps, 
     """
     (B, H, W, _), (trunk, a, da, gates, c, states) = x.shape, maps
     L, F, h, kept = a.shape[0], trunk.shape[3], a.shape[3], _kept(g)
-    like_x, like_K_is, like_K_ss = (B, H, W, F), (F, 4 * h), (2, h, 4 * h)
-    like_gates, like_c = (B, H, W, 4 * h), (B, H + 2, W + 2, h)
-    size, cells, framed = B * H * W, B * H * W * h, B * (H + 2) * (W + 2) * h
+    size, framed = B * H * W, B * (H + 2) * (W + 2) * h
     layers = _layers(x, w, places, taps[0], trunk, a, head_maps)
     _enter(x, w, places, layers, trunk)
     for k in range(L):
         for v in range(2):
-            i, at, here, right = 2 * k * kept + v, places[1][v], k * places[4], v == 1
-            diagonal_lstm_forward(
-                view(trunk, k * kept * size * F, like_x), view(w, at[0] + here, like_K_is),
-                view(w, at[1] + here, like_K_ss), view(w, at[2] + here, (4 * h,)),
-                view(w, at[3] + here, (h,)), view(w, at[4] + here, (h,)), right, right,
-                view(gates, 4 * i * cells, like_gates), view(c, i * framed, like_c),
-                view(states, i * framed, like_c), view(a, k * cells, (B, H, W, h)),
+            i, at, here = 2 * k * kept + v, places[1][v], k * places[4]
+            diagonals_forward(
+                part(trunk, k * kept * size * F), part(w, at[0] + here), part(w, at[1] + here),
+                part(w, at[2] + here), part(w, at[3] + here), part(w, at[4] + here), v, v,
+                part(gates, 4 * i * size * h), part(c, i * framed), part(states, i * framed),
+                part(a, k * size * h), B, H, W, F, h,
             )  # fmt: skip
         _leave(w, places, layers, k, kept, residual, a, trunk, B)
     _middle(images, w, places, layers, scale, trunk, a, head_maps, g, nats)
     for k in range(L * kept - 1, -1, -1):
         _return(places, layers, k, residual, trunk, a, da, g)
         for v in range(2):
-            i, at, here, right = 2 * k + v, places[1][v], k * places[4], v == 1
-            diagonal_lstm_backward(
-                da, view(trunk, k * size * F, like_x), view(w, at[0] + here, like_K_is),
-                view(w, at[1] + here, like_K_ss), right, right,
-                view(gates, 4 * i * cells, like_gates), view(c, i * framed, like_c),
-                view(states, i * framed, like_c), view(trunk, L * size * F, like_x),
-                view(g, at[0] + here, like_K_is), view(g, at[1] + here, like_K_ss),
-                view(g, at[2] + here, (4 * h,)), view(g, at[3] + here, (h,)),
-                view(g, at[4] + here, (h,)),
+            i, at, here = 2 * k + v, places[1][v], k * places[4]
+            diagonals_backward(
+                da, part(trunk, k * size * F), part(w, at[0] + here), part(w, at[1] + here), v, v,
+                part(gates, 4 * i * size * h), part(c, i * framed), part(states, i * framed),
+                part(trunk, L * size * F), part(g, at[0] + here), part(g, at[1] + here),
+                part(g, at[2] + here), part(g, at[3] + here), part(g, at[4] + here),
+                B, H, W, F, h,
             )  # fmt: skip
     _exit(x, places, layers, trunk, g)
+
+
+@inlined
+def part(array, start):
+    """An array from number `start` on, for functions that take it as an address."""
+    return matrix(array, start, 0)
 
 
 @inlined

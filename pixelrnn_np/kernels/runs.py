@@ -11,12 +11,11 @@ An assignment to a slice takes Numba up to three seconds to compile, because of 
 error that it might be, and `reshape` a tenth of a second: kernels use these functions.
 """
 
-import math
-
 import numba
+import numpy as np
 from numba.core.errors import TypingError
 
-from .tiles.internals import cgutils, make_array, populate_array, stands_for
+from .tiles.internals import as_dtype, cgutils, make_array, stands_for
 from .tiles.shared import Numbers, shared
 
 
@@ -28,12 +27,9 @@ def flat(array):
     return array.reshape(-1)
 
 
-def view(array, start, shape):
-    """The numbers of a contiguous array from number `start` on, as an array of that shape.
-
-    Where compiled it does not keep the array, as `flat`.
-    """
-    return array.reshape(-1)[start : start + math.prod(shape)].reshape(shape)
+def numbers(n, like):
+    """(n,) numbers of the dtype of `like`, an array or an address; what they are is open."""
+    return np.empty(n, like.dtype)
 
 
 def copy(target, t, source, s, n):
@@ -71,27 +67,18 @@ def _flat(typing, array):
     return numba.types.CPointer(_contiguous(array).dtype)(array), generate
 
 
-@stands_for(view)
-def _view(typing, array, start, shape):
-    kind = numba.types.Array(_contiguous(array).dtype, len(shape), "C")
+@stands_for(numbers)
+def _room(typing, n, like):
+    dtype = as_dtype(like.dtype)
 
     def generate(context, builder, signature, args):
-        def integer(value, which):
-            return context.cast(builder, value, which, numba.intp)
+        def room(n):
+            return np.empty(n, dtype)
 
-        lengths = cgutils.unpack_tuple(builder, args[2])
-        lengths = [integer(n, which) for n, which in zip(lengths, shape, strict=True)]
-        number = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-        strides = [context.get_constant(numba.intp, number)]
-        for length in reversed(lengths[1:]):
-            strides.insert(0, builder.mul(length, strides[0]))
-        address, made = _address(context, builder, array, args[0]), make_array(kind)
-        first = builder.gep(address, [integer(args[1], start)])
-        made = made(context, builder)
-        populate_array(made, first, lengths, strides, strides[-1], None)
-        return made._getvalue()
+        return context.compile_internal(builder, room, made(numba.intp), args[:1])
 
-    return kind(array, start, shape), generate
+    made = numba.types.Array(like.dtype, 1, "C")
+    return made(numba.intp, like), generate
 
 
 @stands_for(copy)

@@ -8,8 +8,8 @@ twin is reference/soap.py.
 import numpy as np
 from numba import types
 
-from .jit import inlined, inner, kernel
-from .runs import clear, view
+from .jit import inlined, kernel
+from .runs import clear, numbers
 from .tiles.internals import cgutils, ir, make_array, stands_for
 from .tiles.multiply import add_outer, matrix, multiply
 from .tiles.panels import fill_panels, panel_width
@@ -68,26 +68,22 @@ def soap_turn(places, L, R, Q_L, Q_R, v):
     v: (size,). Q_L, Q_R and v are changed.
     """
     n, rows, cols = places.shape
-    numbers, old = np.empty(3 * max(rows, cols) ** 2), np.empty(rows * cols, v.dtype)
     tall, wide = np.empty(rows, np.int64), np.empty(cols, np.int64)
     for k in range(n):
-        _turn(L, Q_L, k, rows, numbers, tall)
-        _turn(R, Q_R, k, cols, numbers, wide)
-        _take(v, places, k * rows * cols, rows * cols, old)
-        for i in range(rows):
-            for j in range(cols):
-                v[places[k, i, j]] = old[tall[i] * cols + wide[j]]
+        _turn(matrix(L, k * rows * rows, 0), matrix(Q_L, k * rows * rows, 0), rows, tall)
+        _turn(matrix(R, k * cols * cols, 0), matrix(Q_R, k * cols * cols, 0), cols, wide)
+        _reorder(v, places, k * rows * cols, rows, cols, tall, wide)
 
 
-@inner
-def _turn(S, Q, k, K, numbers, order):
-    """Q[k], and which old column each new one continues: (K,). numbers: room for 3 · K²."""
-    A, B = view(numbers, 0, (K, K)), view(numbers, K * K, (K, K))
-    C, values, size = view(numbers, 2 * K * K, (K, K)), np.zeros(K), 0.0
+@shared
+def _turn(S: Numbers, Q: Numbers, K: int, order: Integers):
+    """Q (K, K); order: (K,), which old column each new one continues."""
+    A, B, C = np.empty((K, K)), np.empty((K, K)), np.empty((K, K))
+    values, size = np.zeros(K), 0.0
     for i in range(K):
-        size += S[k, i, i]
+        size += S[i * K + i]
         for j in range(K):
-            A[i, j], B[j, i] = S[k, i, j], Q[k, i, j]
+            A[i, j], B[j, i] = S[i * K + j], Q[i * K + j]
     np.dot(B, A, C)
     little = 1e-9 * max(size, 1e-200)
     for i in range(K):
@@ -105,7 +101,18 @@ def _turn(S, Q, k, K, numbers, order):
     orthogonal_factor(A, values)
     for i in range(K):
         for j in range(K):
-            Q[k, i, j] = A[j, i]
+            Q[i * K + j] = A[j, i]
+
+
+@shared
+def _reorder(
+    v: Numbers, places: Integers, here: int, rows: int, cols: int, tall: Integers, wide: Integers
+):
+    old = numbers(rows * cols, v)
+    _take(v, places, here, rows * cols, old)
+    for i in range(rows):
+        for j in range(cols):
+            v[places[here + i * cols + j]] = old[tall[i] * cols + wide[j]]
 
 
 def orthogonal_factor(A, scratch):

@@ -31,8 +31,14 @@ def surroundings(offsets, W):
 @inlined
 def distances(taps, stride):
     """Taps in pixels as distances in numbers, of which a pixel has `stride`."""
-    out = np.empty(taps.size, np.int64)
-    for t in range(taps.size):
+    return first_distances(taps, taps.size, stride)
+
+
+@inlined
+def first_distances(taps, T, stride):
+    """The same of the first T taps, for taps that may be an address."""
+    out = np.empty(T, np.int64)
+    for t in range(T):
         out[t] = taps[t] * stride
     return out
 

@@ -17,13 +17,14 @@ try:
     from numba.core.imputils import impl_ret_borrowed
     from numba.core.typing.templates import infer_global, make_intrinsic_template
     from numba.extending import intrinsic
-    from numba.np.arrayobj import make_array, populate_array
+    from numba.np.arrayobj import make_array
+    from numba.np.numpy_support import as_dtype
 except (ImportError, AttributeError) as e:
     raise NumbaChanged(f"this version of Numba does not have what the kernels need: {e}") from e
 
 __all__ = [
-    "NumbaChanged", "cgutils", "global_compiler_lock", "impl_ret_borrowed", "infer_global",
-    "intrinsic", "ir", "llvm", "make_array", "populate_array", "stands_for",
+    "NumbaChanged", "as_dtype", "cgutils", "global_compiler_lock", "impl_ret_borrowed",
+    "infer_global", "intrinsic", "ir", "llvm", "make_array", "stands_for",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Panels are (⌈N/L⌉, R, L): weights (R, N) cut into strips of L columns, the l
 import numpy as np
 
 from ..jit import inlined, inner
+from ..runs import clear, numbers
 from .columns import WIDEST
 from .shared import Numbers, shared
 
@@ -74,12 +75,13 @@ def fill_panels(
 def panels_at(w, start, step, count, T, rows, N, tap_stride, row_stride, column_stride):
     """`count` times the panels of (T·rows, N) weights, from w[start], w[start + step], … on.
 
-    The strides are those of fill_panels. For `one_of`.
+    w: an array or an address; the strides are those of fill_panels. For `one_of`.
     """
     R = T * rows
     width = panel_width(R, N)
     size = -(N // -width) * R * width
-    out = np.zeros(count * size, w.dtype)
+    out = numbers(count * size, w)
+    clear(out, 0, count * size)
     for k in range(count):
         fill_panels(
             (out, k * size, 0), width, N, w, start + k * step, T, rows, tap_stride, row_stride,
