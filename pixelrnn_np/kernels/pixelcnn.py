@@ -9,22 +9,14 @@ in layers/.
 """
 
 from .conv_block import inner_backward, inner_forward, layout, read_image, room
-from .head import head_backward, head_forward, head_panels, nats_backward, nats_of
+from .head import head_backward, head_forward, nats_backward, nats_of
 from .jit import inlined, kernel
 from .pointwise import relu_of_run
 from .runs import copy
+from .taps import multiples
 from .tiles.multiply import matrix, multiply
 from .tiles.panels import one_of, panels_at
-from .trunk import (
-    add_skips,
-    first_backward,
-    first_forward,
-    first_plan,
-    multiples,
-    outer_backward,
-    outer_panels,
-    skips_panels,
-)
+from .trunk import add_skips, first_backward, first_forward, outer_backward, panels_of_all
 
 
 @kernel
@@ -38,13 +30,12 @@ def pixelcnn_gradient(x, images, w, places, taps, residual, scale, maps, head_ma
     (B, H, W, _), (trunk, active, _, a), (_, hidden, logits) = x.shape, maps, head_maps
     (first_at, block_at, outer_at, head_at, step), (L, _, _, h) = places, a.shape
     F, where = trunk.shape[3], layout(taps[1], H, W, h)
-    first, scratch = first_plan(x, w, first_at, taps[0], F), room(where, H, W, h, x)
-    blocks = _blocks_panels(w, block_at, outer_at, step, L, taps[1].shape[0], F, h)
-    skips, skip_bias = skips_panels(w, outer_at, step, L, F, h)
-    head = head_panels(w, head_at, F, hidden.shape[3], logits.size // (2 * H * W))
+    layers = panels_of_all(x, w, places, taps[0], trunk, a, head_maps)
+    (first, outer, (skips, skip_bias), head), scratch = layers, room(where, H, W, h, x)
+    blocks = _blocks_panels(w, block_at, step, L, taps[1].shape[0], F, h)
     for n in range(B):
         first_forward(x, n, w, first_at, first, trunk, 0)
-        _blocks_forward(w, places, blocks, where, scratch, residual, maps)
+        _blocks_forward(w, places, blocks, outer[0], where, scratch, residual, maps)
         if outer_at.size > 2 and L > 0:
             add_skips(a, skips, skip_bias, trunk, 0)
         head_forward(w, head_at, head, trunk, 0, active, hidden, logits)
@@ -53,18 +44,18 @@ def pixelcnn_gradient(x, images, w, places, taps, residual, scale, maps, head_ma
             nats_backward(images, n, scale, logits)
             head_backward(head_at, head, active, hidden, logits, trunk, H * W * F, g)
             copy(trunk, 0, trunk, H * W * F, H * W * F)
-            _blocks_backward(places, blocks, where, scratch, residual, maps, g)
+            _blocks_backward(places, blocks, outer[1], where, scratch, residual, maps, g)
             first_backward(x, n, first_at, first, trunk, 0, g)
 
 
 @inlined
-def _blocks_forward(w, places, weights, where, scratch, residual, maps):
+def _blocks_forward(w, places, weights, ups, where, scratch, residual, maps):
     """trunk[0]: what the first block reads, then what the last one leaves. Written: active, down,
     a.
     """
     (y, active, down, a), (_, at, outer_at, _, step) = maps, places
     (L, H, W, h), F, zero = a.shape, y.shape[3], y.dtype.type(0)
-    downs, convs, ups = weights[:3]
+    downs, convs = weights[:2]
     rows, around = where[4], scratch[0]
     for k in range(L):
         here = k * step
@@ -85,13 +76,13 @@ def _blocks_forward(w, places, weights, where, scratch, residual, maps):
 
 
 @inlined
-def _blocks_backward(places, weights, where, scratch, residual, maps, g):
+def _blocks_backward(places, weights, outs, where, scratch, residual, maps, g):
     """trunk[0]: the gradient of what the last block leaves, then of what the first one reads;
     trunk[1]: that of every skip.
     """
     (y, active, down, a), (_, at, outer_at, _, step) = maps, places
     (L, H, W, h), F = a.shape, y.shape[3]
-    downs, convs, outs = weights[3:]
+    downs, convs = weights[2:]
     rows, d = where[4], matrix(scratch[2], 0, h)
     outputs = multiples(outer_at.size // 2, H * W * F)
     for k in range(L - 1, -1, -1):
@@ -112,14 +103,11 @@ def _blocks_backward(places, weights, where, scratch, residual, maps, g):
 
 
 @inlined
-def _blocks_panels(w, at, outer_at, step, L, T, F, h):
-    """Of every block: down, conv, up; and transposed: down, conv, up above skip."""
-    up, back = outer_panels(w, outer_at, step, L, F, h)
+def _blocks_panels(w, at, step, L, T, F, h):
+    """Of every block: down, conv; and the same transposed."""
     return (
         panels_at(w, at[0], step, L, 1, F, h, 0, h, 1),
         panels_at(w, at[2], step, L, 1, T * h, h, 0, h, 1),
-        up,
         panels_at(w, at[0], step, L, 1, h, F, 0, 1, h),
         panels_at(w, at[2], step, L, T, h, h, h * h, 1, h),
-        back,
     )

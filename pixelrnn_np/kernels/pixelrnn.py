@@ -7,23 +7,15 @@ give the same, and are how to read this.
 """
 
 from .diagonal_lstm import diagonals_backward, diagonals_forward
-from .head import head_backward, head_forward, head_panels, nats_backward, nats_of
+from .head import head_backward, head_forward, nats_backward, nats_of
 from .jit import inlined, kernel
 from .masked_conv import PIXELS
 from .row_lstm import rows_backward, rows_forward
 from .runs import clear, copy
+from .taps import multiples
 from .tiles.multiply import matrix, multiply
 from .tiles.panels import one_of
-from .trunk import (
-    add_skips,
-    first_backward,
-    first_forward,
-    first_plan,
-    multiples,
-    outer_backward,
-    outer_panels,
-    skips_panels,
-)
+from .trunk import add_skips, first_backward, first_forward, outer_backward, panels_of_all
 
 
 @kernel
@@ -45,7 +37,7 @@ def row_lstm_gradient(x, images, w, places, taps, residual, scale, maps, head_ma
     (B, H, W, _), (trunk, a, da, gates, c) = x.shape, maps
     L, F, h, kept, at = a.shape[0], trunk.shape[3], a.shape[3], _kept(g), places[1]
     size, T, V = B * H * W, taps[1].size, taps[2]
-    layers = _layers(x, w, places, taps[0], trunk, a, head_maps)
+    layers = panels_of_all(x, w, places, taps[0], trunk, a, head_maps)
     _enter(x, w, places, layers, trunk)
     for k in range(L):
         i, here = k * kept * size, k * places[4]
@@ -78,7 +70,7 @@ def diagonal_bilstm_gradient(x, images, w, places, taps, residual, scale, maps, 
     (B, H, W, _), (trunk, a, da, gates, c, states) = x.shape, maps
     L, F, h, kept = a.shape[0], trunk.shape[3], a.shape[3], _kept(g)
     size, framed = B * H * W, B * (H + 2) * (W + 2) * h
-    layers = _layers(x, w, places, taps[0], trunk, a, head_maps)
+    layers = panels_of_all(x, w, places, taps[0], trunk, a, head_maps)
     _enter(x, w, places, layers, trunk)
     for k in range(L):
         for v in range(2):
@@ -118,18 +110,6 @@ def _kept(g):
 
 
 @inlined
-def _layers(x, w, places, offsets, trunk, a, head_maps):
-    """Weights in panels, and what belongs to them: of the first layer, up and skip, the head."""
-    first, _, outer, head, step = places
-    _, hidden, logits = head_maps
-    (_, H, W, F), (L, _, _, h) = trunk.shape, a.shape
-    return (
-        first_plan(x, w, first, offsets, F), outer_panels(w, outer, step, L, F, h),
-        head_panels(w, head, F, hidden.shape[3], logits.size // (2 * H * W)),
-    )  # fmt: skip
-
-
-@inlined
 def _enter(x, w, places, layers, trunk):
     B, H, W, _ = x.shape
     for n in range(B):
@@ -165,13 +145,13 @@ def _middle(images, w, places, layers, scale, trunk, a, head_maps, g, nats):
     """From the last block to the nats and back. The last map becomes z and then dz, which comes
     back to every skip; the one before it, the last block's y and then dy.
     """
-    (_, H, W, F), (L, _, _, h), B = trunk.shape, a.shape, images.shape[0]
-    (_, _, outer, at, step), (active, hidden, logits), head = places, head_maps, layers[2]
+    (_, H, W, F), L, B = trunk.shape, a.shape[0], images.shape[0]
+    (_, _, outer, at, _), (active, hidden, logits) = places, head_maps
+    (skips, bias), head = layers[2:]
     size = B * H * W * F
     z, y = trunk.size - size, trunk.size - 2 * size
     copy(trunk, z, trunk, y, size)
     if outer.size > 2 and L > 0:
-        skips, bias = skips_panels(w, outer, step, L, F, h)
         add_skips(a, skips, bias, trunk, z)
     for n in range(B):
         here = z + n * H * W * F

@@ -44,6 +44,15 @@ def first_distances(taps, T, stride):
 
 
 @inlined
+def multiples(count, step):
+    """Taps that are all `step` apart."""
+    out = np.empty(count, np.int64)
+    for k in range(count):
+        out[k] = k * step
+    return out
+
+
+@inlined
 def common_part(I, F):
     """The largest number that divides both."""
     part = F

@@ -11,13 +11,30 @@ one are `step` further on. There is no twin: layers/ gives the same, and is how 
 
 import numpy as np
 
+from .head import head_panels
 from .jit import inlined
 from .masked_conv import add_taps
-from .taps import copy_rows, distances, surroundings
+from .taps import copy_rows, distances, multiples, surroundings
 from .tiles.multiply import add_outer, matrix, multiply_taps
 from .tiles.panels import one_of, panels_at
 
 FEW_PIXELS = 112  # at a time, of the sum over all blocks: its two halves read the same numbers
+
+
+@inlined
+def panels_of_all(x, w, places, offsets, trunk, a, head_maps):
+    """All weights but the inside of the blocks, in panels: of the first layer, with what belongs to
+    it; of every block's up, and up above skip, transposed; of the skips; of the head.
+
+    Arguments as in pixelrnn.py, row_lstm_gradient.
+    """
+    (first, _, outer, head, step), (_, hidden, logits) = places, head_maps
+    (_, H, W, F), (L, _, _, h) = trunk.shape, a.shape
+    return (
+        first_plan(x, w, first, offsets, F), outer_panels(w, outer, step, L, F, h),
+        skips_panels(w, outer, step, L, F, h),
+        head_panels(w, head, F, hidden.shape[3], logits.size // (2 * H * W)),
+    )  # fmt: skip
 
 
 @inlined
@@ -98,11 +115,3 @@ def outer_backward(at, here, weights, outputs, dy, a, gate, da, M, F, h, g):
     for i in range(outputs.size):
         target, sent = matrix(g, at[2 * i] + here, F), matrix(dy[0], dy[1] + outputs[i], F)
         add_outer(target, a, sent, M, h, F, total=matrix(g, at[2 * i + 1] + here, 0))
-
-
-@inlined
-def multiples(count, step):
-    out = np.empty(count, np.int64)
-    for k in range(count):
-        out[k] = k * step
-    return out
