@@ -7,13 +7,16 @@ import pytest
 
 import pixelrnn_np as pr
 from pixelrnn_np.inspection.gradcheck import compare, randomise, redraw
+from pixelrnn_np.layers import diagonal_bilstm, row_lstm
+from pixelrnn_np.layers.diagonal_bilstm import DiagonalLSTM
 from pixelrnn_np.layers.head import Head
+from pixelrnn_np.layers.masks import conv_mask
 from pixelrnn_np.layers.residual import ConvBlock, LSTMBlock
 from pixelrnn_np.layers.row_lstm import RowLSTM
 from pixelrnn_np.models.joint import joint_of
 from pixelrnn_np.models.nats import Nats
 from pixelrnn_np.models.pixelcnn import PixelCNN
-from pixelrnn_np.models.pixelrnn import RowLSTMPixelRNN
+from pixelrnn_np.models.pixelrnn import DiagonalBiLSTMPixelRNN, RowLSTMPixelRNN
 from pixelrnn_np.parallel.threads import Pool
 
 NETWORKS = [
@@ -162,6 +165,43 @@ class Foreign(RowLSTMPixelRNN):
     block = PixelCNN.block
 
 
+class NoResidual(PixelCNN):
+    def block(self, *args, residual, **options):
+        return super().block(*args, residual=False, **options)
+
+
+class NoSkip(RowLSTMPixelRNN):
+    def block(self, *args, skip, **options):
+        return super().block(*args, skip=False, **options)
+
+
+class OneWithoutResidual(RowLSTMPixelRNN):
+    def block(self, *args, residual, **options):
+        return super().block(*args, residual=next(self.connections), **options)
+
+    connections = itertools.cycle([True, False])
+
+
+class Narrower(PixelCNN):
+    def block(self, groups_h, groups_2h, rng, **options):
+        return super().block(groups_h[: next(self.widths)], groups_2h, rng, **options)
+
+    widths = itertools.cycle([4, 3])
+
+
+class OneDirection(DiagonalBiLSTMPixelRNN):
+    def block(self, groups_h, groups_2h, rng, *, features, dtype, **connections):
+        lstm = DiagonalLSTM(groups_2h, self.h, 1, rng, reverse=False, dtype=dtype)
+        return LSTMBlock(lstm, groups_h, groups_2h, rng, dtype=dtype, **connections)
+
+
+class Exchanged(DiagonalBiLSTMPixelRNN):
+    def block(self, *args, **options):
+        block = super().block(*args, **options)
+        block.lstm.l2r.reverse, block.lstm.r2l.reverse = True, False
+        return block
+
+
 class Scaled(PixelCNN):
     def forward_scaled(self, x, keep=None):
         logits, cache = super().forward_scaled(x, keep)
@@ -173,12 +213,31 @@ def built(kind):
     return kind(image_shape=(4, 3, 1), residual=True, skip=True, **options)
 
 
-@pytest.mark.parametrize("kind", [Other, Uneven, UnevenRows, Foreign, Scaled])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Other, Uneven, UnevenRows, Foreign, Scaled, NoResidual, NoSkip, OneWithoutResidual,
+        Narrower, OneDirection, Exchanged,
+    ],
+)  # fmt: skip
 def test_other_networks_go_layer_by_layer(kind):
     model = built(kind)
     assert joint_of(model) is None
     x = np.ones((2, 4, 3, 1), np.uint8)
     np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("row_lstm", row_lstm), ("diagonal_bilstm", diagonal_bilstm)]
+)
+def test_a_wrong_mask_is_as_wrong_as_layer_by_layer(rng, monkeypatch, name, module):
+    """Mask A in a block closes the pixel itself: a mistake that notebook 11 makes on purpose."""
+    monkeypatch.setattr(module, "conv_mask", lambda kind, *args: conv_mask("A", *args))
+    model, x = network(rng, (4, 3, 1), 2, name=name)
+    nats, g = joint_of(model).gradient(x, 1 / 3)
+    expected = Nats._shard_gradient(model, x, 1 / 3)
+    np.testing.assert_allclose(nats, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(g, expected[1], rtol=0, atol=1e-12 * abs(expected[1]).max())
 
 
 def test_kernels_of_another_width_are_one_call(rng):

@@ -15,6 +15,7 @@ from pixelrnn_np.kernels.tiles import multiply as tiles
 from pixelrnn_np.kernels.tiles.fetch import no_notes, will_need
 from pixelrnn_np.kernels.tiles.multiply import add_outer, matrix, multiply_taps
 from pixelrnn_np.kernels.tiles.panels import panels
+from pixelrnn_np.kernels.tiles.shared import Numbers, shared
 
 SIZES = [(28, 16, 16, 1), (13, 5, 3, 2), (1, 4, 40, 1), (30, 7, 29, 5), (20, 16, 24, 2),
          (9, 3, 8, 1), (2, 1, 1, 1), (15, 33, 64, 3)]  # fmt: skip
@@ -242,6 +243,29 @@ if __name__ == "__main__":
         getattr(two_kernels, name)(out, a, b)
         assert (out == 9).all(), out
 """
+
+
+@pytest.mark.skipif(jit.JIT_DISABLED, reason="NumPy raises it by itself")
+def test_an_error_in_a_shared_function_is_raised():
+    """Else its callers would go on with what is in memory, and give wrong nats."""
+    jit.kernel, cached = kernel, jit.kernel
+    try:
+
+        @shared
+        def without_memory(a: Numbers, n: int):
+            a[0] = np.empty(n)[0]
+    finally:
+        jit.kernel = cached
+
+    @kernel
+    def caller(a, n):
+        without_memory(a, n)
+        a[1] = 1
+
+    a = np.zeros(2)
+    with pytest.raises(MemoryError):
+        caller(a, 2**55)
+    assert a[1] == 0
 
 
 def test_kernels_that_different_processes_compiled_work_together(tmp_path):

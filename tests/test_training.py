@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from small_trainer import ADAM, LEVELS, SHAPE, assert_same, build, images
 
+from pixelrnn_np import backend
 from pixelrnn_np.runs.reading import BEST, CHECKPOINT, load_checkpoint, load_run
 from pixelrnn_np.runs.run import Run
 from pixelrnn_np.training import optim
@@ -189,6 +190,18 @@ def test_a_gradient_whose_square_overflows_is_said_to_diverge(optimizer):
         before = trainer.model.flat
     np.testing.assert_array_equal(trainer.model.flat, before)
     assert np.isfinite(before).all()
+
+
+@pytest.mark.parametrize("name", backend.BACKENDS)
+@pytest.mark.parametrize("key", ["L0", "R0", "Q_L0"])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_a_turn_of_what_overflowed_is_said_to_diverge(name, key, bad):
+    with backend.use_backend(name):
+        trainer = Trainer(build(), "soap")
+        trainer.step(images(4))
+        trainer.optimizer.arrays[key][...] = bad
+        with pytest.raises(Diverged):
+            trainer.step(images(4))
 
 
 @pytest.mark.filterwarnings("error")

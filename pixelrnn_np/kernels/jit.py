@@ -27,7 +27,7 @@ def kernel(function=None, *, cache=True, **options):
     """numba.njit with these options."""
     if function is None:
         return functools.partial(kernel, cache=cache, **options)
-    options = {"no_cfunc_wrapper": True, **options}  # only shared functions are called by address
+    options = {"no_cfunc_wrapper": True, **options}  # nothing is called from C
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if is_jitted(compiled):
         compiled.compile = functools.partial(_without_collector, compiled.compile)

@@ -27,9 +27,9 @@ def row_lstm_gradient(x, images, w, places, taps, residual, scale, maps, head_ma
     head begins, in the order of the layers; the next block's are that number further on.
     taps: (T, 2), of the 7×7, (T',), of K_is, and how many K_ss has; residual: whether the blocks
     are; scale: a number of x's dtype.
-    Scratch: maps: trunk, ((L + 2)·B, H, W, F), a, (L, B·H, W, h), da, (B, H, W, h), gates, (L,
-    numbers of a block's), and c, the same; head_maps: active, (1, H, W, F), hidden, (4, H, W, N),
-    and logits, (2, H·W·C, levels) or, for two levels, (2, H·W·C).
+    Scratch: maps: trunk, ((L + 2)·B, H, W, F), a, (L, B·H, W, h), da, (B, H, W, h), gates, (L or
+    1, numbers of a block's), and c, the same; head_maps: active, (1, H, W, F), hidden, (4, H, W,
+    N), and logits, (2, H·W·C, levels) or, for two levels, (2, H·W·C).
     Added to: g: (P,), the gradient of scale · Σ nats; if it is empty there is no way back, and
     trunk, gates and c begin with 2·B, 1 and 1 in their shapes.
     Written: nats: (B,).

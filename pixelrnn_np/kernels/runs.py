@@ -28,7 +28,7 @@ def flat(array):
 
 
 def numbers(n, like):
-    """(n,) numbers of the dtype of `like`, an array or an address; what they are is open."""
+    """(n,) numbers of the dtype of `like`, an array or an address; their values are not set."""
     return np.empty(n, like.dtype)
 
 

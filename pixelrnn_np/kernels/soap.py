@@ -65,7 +65,7 @@ def soap_step(places, w, g, m, v, Q_L, Q_R, rates):
 @kernel
 def soap_turn(places, L, R, Q_L, Q_R, v):
     """places: (n, rows, cols), L, Q_L: (n, rows, rows), R, Q_R: (n, cols, cols), of some matrices;
-    v: (size,). Q_L, Q_R and v are changed.
+    v: (size,). Q_L, Q_R and v are changed; see the twin.
     """
     n, rows, cols = places.shape
     tall, wide = np.empty(rows, np.int64), np.empty(cols, np.int64)
@@ -77,7 +77,9 @@ def soap_turn(places, L, R, Q_L, Q_R, v):
 
 @shared
 def _turn(S: Numbers, Q: Numbers, K: int, order: Integers):
-    """Q (K, K); order: (K,), which old column each new one continues."""
+    """Q, (K, K), the basis of S, which is an L or R; order: (K,), which old column each new one
+    continues.
+    """
     A, B, C = np.empty((K, K)), np.empty((K, K)), np.empty((K, K))
     values, size = np.zeros(K), 0.0
     for i in range(K):

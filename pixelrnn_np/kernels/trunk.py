@@ -4,9 +4,9 @@ The 7×7 that every network begins with, and what leaves the blocks: up and skip
 of one layer each, Python would run, on one thread at a time, and the skips could not be one sum:
     z  = y_L + Σ_k a_k K_skip,k + b_skip,k      the blocks are like the taps of one product
     da = dy K_upᵀ + dz K_skipᵀ                  dz is the same for all blocks
-What is sought in the vector w of all weights, and added to that of their gradients, g, is told by
-where it begins there: `at` has the places of each K and b, of the first block; those of the next
-one are `step` further on. There is no twin: layers/ gives the same, and is how to read it.
+`at` says where each K and b begins in w, the vector of all weights, and in g, that of their
+gradients. It is of the first block; those of the next one are `step` further on. There is no twin:
+layers/ gives the same, and is how to read it.
 """
 
 import numpy as np

@@ -37,6 +37,8 @@ def joint_of(model):
         return None
     if not all(layer.leading for layer in layers if isinstance(layer, MaskedConv)):
         return None
+    if not _regular(model, kind):
+        return None
     taps = [kind.taps_of(block) for block in model.blocks.children.values()] or [kind.no_taps]
     if not all(np.array_equal(a, b) for t in taps for a, b in zip(t, taps[0], strict=True)):
         return None
@@ -48,6 +50,30 @@ def _as_written(model, layers):
     if not all(module.startswith(__package__) for module in modules):
         return False
     return all(set(METHODS).isdisjoint(vars(layer)) for layer in (model, *layers))
+
+
+def _regular(model, kind):
+    """Whether every block has what the kernel looks for, and all have it in the same places."""
+    config, blocks = model.config, list(model.blocks.children.values())
+    wanted = {*kind.block, *both(OUTER if config["skip"] else OUTER[:1])}
+    found = [[(name, a.shape) for name, a in block._named()] for block in blocks]
+    return len(blocks) == model.layers and all(
+        own == found[0]
+        and {name for name, _ in own} == wanted
+        and block.up.own["K"].shape[2] == model.h
+        and block.residual == config["residual"]
+        and kind.knows(block)
+        for block, own in zip(blocks, found, strict=True)
+    )
+
+
+def _matters(mask, first):
+    """Taps that are masked as a whole are not read, but for the pixel itself after the first layer.
+
+    There the masks of this package are open; someone may try another one.
+    """
+    here = mask[mask.shape[0] // 2, mask.shape[1] // 2]
+    return (mask != mask[:, :, :1, :1]).any() or not (first or here.all())
 
 
 def _layers(layer):
@@ -78,8 +104,11 @@ class Joint:
             places("first.", "Kb"), places("blocks.0.", self.block).reshape(self.shape),
             places("blocks.0.", both(outer)), places("head.", both(HEAD)), step,
         )  # fmt: skip
-        # The kernel does not read taps that are masked as a whole.
-        self.masks = [(name, m) for name, m in model.masks() if (m != m[:, :, :1, :1]).any()]
+        self.masks = [(name, m) for name, m in model.masks() if _matters(m, name == "first.K")]
+
+    @staticmethod
+    def knows(block):
+        return True
 
     def nats(self, x):
         """(B,) nats of images x, uint8 (B, H, W, C)."""
@@ -170,6 +199,10 @@ class JointDiagonalBiLSTM(JointRowLSTM):
     kernel, own = "diagonal_bilstm_gradient", {LSTMBlock, DiagonalBiLSTM, DiagonalLSTM}
     block = tuple(f"lstm.{direction}.{name}" for direction in ("l2r", "r2l") for name in LSTM)
     shape, no_taps = (2, 5), ()
+
+    @staticmethod
+    def knows(block):
+        return (block.lstm.l2r.reverse, block.lstm.r2l.reverse) == (False, True)
 
     @staticmethod
     def taps_of(block):

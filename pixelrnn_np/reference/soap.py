@@ -44,11 +44,14 @@ def turn(S, Q):
     """Q ← the orthogonal factor of S Q (k, k), its columns sorted by eigenvalue, in float64.
 
     Returns (k,): which old direction each new one continues. A little of the identity keeps S from
-    being singular.
+    being singular. Where something has overflowed, Q becomes NaN: compiled, LAPACK would raise.
     """
     S, old = S.astype(np.float64), Q.astype(np.float64)
     S = S + 1e-9 * max(np.trace(S), 1e-200) * np.eye(len(S))
     product = np.dot(S, old)
+    if not np.isfinite(product).all():
+        Q[...] = np.nan
+        return np.arange(len(S))
     order = np.argsort(-(old * product).sum(axis=0), kind="mergesort")
     Q[...] = np.linalg.qr(np.ascontiguousarray(product[:, order]))[0].astype(Q.dtype)
     return order

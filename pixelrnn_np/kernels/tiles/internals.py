@@ -11,7 +11,7 @@ class NumbaChanged(ImportError):
 try:
     import llvmlite.binding as llvm
     from llvmlite import ir
-    from numba import types
+    from numba import _helperlib, types
     from numba.core import cgutils
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.imputils import impl_ret_borrowed
@@ -19,7 +19,10 @@ try:
     from numba.extending import intrinsic
     from numba.np.arrayobj import make_array
     from numba.np.numpy_support import as_dtype
-except (ImportError, AttributeError) as e:
+
+    for name in ("ez_geqrf", "ez_xxgqr"):  # soap.py calls LAPACK by these
+        _helperlib.c_helpers[name]
+except (ImportError, AttributeError, KeyError) as e:
     raise NumbaChanged(f"this version of Numba does not have what the kernels need: {e}") from e
 
 __all__ = [

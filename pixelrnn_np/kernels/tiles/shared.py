@@ -2,10 +2,10 @@
 
 Numba links the code of a function into each of its callers, and optimises and translates it there
 anew. The tiles are large, and nearly every kernel has products, so that this was most of a first
-start. A shared function has a name and C's calling convention instead: kernels, also those in the
-cache, hold its name alone, which LLVM looks up when their code is made ready to run. So the
-function has to be there first: typing a call compiles it, and what the cache keeps of a kernel says
-which it needs (see cache.py).
+start. A shared function has a name instead: kernels, also those in the cache, hold its name alone,
+which LLVM looks up when their code is made ready to run. So the function has to be there first:
+typing a call compiles it, and what the cache keeps of a kernel says which it needs (see cache.py).
+An error in it, which can only be that there is no memory, is handed on by its callers.
 """
 
 import functools
@@ -104,26 +104,30 @@ def answers(on_flat, function, **others):
 class Shared:
     def __init__(self, function, options):
         self.name, self.parameters = function.__name__, inspect.signature(function).parameters
-        options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": False, **options}
+        options = {"no_cpython_wrapper": True, **options}
         self.kernel, self.there = jit.kernel(**options)(function), set()
         jit.shared[self.name] = self
 
     def symbol(self, dtype):
         return f"{jit.PREFIX}{self.name}_{dtype}"
 
+    def arguments(self, dtype):
+        """The Numba types of what it takes."""
+        numbers, integers = types.CPointer(dtype), types.CPointer(types.int64)
+        kinds = {Numbers: numbers, Matrix: numbers, Panels: numbers, Number: dtype}
+        kinds |= {Integers: integers, Rows: integers, Taps: integers}
+        kinds |= {int: types.int64, Implied: types.int64}
+        return tuple(kinds[p.annotation] for p in self.parameters.values())
+
     def ready(self, dtype):
         """Compiles it for that Numba type, or loads it, once."""
         with global_compiler_lock:
             if dtype in self.there:
                 return
-            numbers, integers = types.CPointer(dtype), types.CPointer(types.int64)
-            kinds = {Numbers: numbers, Matrix: numbers, Panels: numbers, Number: dtype}
-            kinds |= {Integers: integers, Rows: integers, Taps: integers}
-            kinds |= {int: types.int64, Implied: types.int64}
-            arguments = tuple(kinds[p.annotation] for p in self.parameters.values())
+            arguments = self.arguments(dtype)
             self.kernel.compile(arguments)
             compiled = self.kernel.overloads[arguments]
-            name = compiled.fndesc.llvm_cfunc_wrapper_name
+            name = compiled.fndesc.llvm_func_name
             llvm.add_symbol(self.symbol(dtype), compiled.library.get_pointer_to_function(name))
             self.there.add(dtype)
 
@@ -146,9 +150,13 @@ class Shared:
                 args = dict(zip(called.parameters, args, strict=True))
                 for name, want in wanted.items():
                     values += convert(want, kinds[name], args.get(name))
-                kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
+                called_as, taken = context.call_conv, chosen.arguments(dtype)
+                kind = called_as.get_function_type(types.none, taken)
                 symbol = chosen.symbol(dtype)
-                builder.call(cgutils.get_or_insert_function(builder.module, kind, symbol), values)
+                function = cgutils.get_or_insert_function(builder.module, kind, symbol)
+                status, _ = called_as.call_function(builder, function, types.none, taken, values)
+                with cgutils.if_unlikely(builder, status.is_error):  # no memory
+                    called_as.return_status_propagate(builder, status)
                 return context.get_dummy_value()
 
             return types.void(*(given[name] for name in called.parameters)), generate
