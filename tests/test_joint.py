@@ -1,5 +1,6 @@
 """Several layers in one kernel call: the same numbers as layer by layer."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -240,6 +241,16 @@ def test_a_wrong_mask_is_as_wrong_as_layer_by_layer(rng, monkeypatch, name, modu
     np.testing.assert_allclose(g, expected[1], rtol=0, atol=1e-12 * abs(expected[1]).max())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_has_a_call_of_its_own(rng, name):
+    model, x = network(rng, (4, 3, 1), 2, name=name)
+    before = model.nll(x)
+    other = copy.copy(model)
+    randomise(other, rng)
+    np.testing.assert_allclose(other.nll(x), other.nll_forward(x)[0], rtol=1e-12)
+    np.testing.assert_array_equal(model.nll(x), before)
+
+
 def test_kernels_of_another_width_are_one_call(rng):
     model, x = built(WideRows), np.ones((2, 4, 3, 1), np.uint8)
     randomise(model, rng)
@@ -260,6 +271,7 @@ def test_a_method_that_was_exchanged_is_called(name, path):
     """Someone who steps through a layer may put another function in its place."""
     model = pr.build_model(name, (4, 3, 1), h=2, layers=2)
     layer = layer_at(model, path)
+    model.loss_and_grads(np.zeros((1, 4, 3, 1), np.uint8))  # by now it knows its one call
     called, forward = [], layer.forward
 
     def watched(*args, **options):

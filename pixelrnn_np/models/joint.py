@@ -27,7 +27,11 @@ def both(layers):
 
 
 def joint_of(model):
-    """A Joint, or None where the layers have to do it one by one."""
+    """A Joint, or None where the layers have to do it one by one.
+
+    The model keeps it: to make one takes as long as two kernels. What may change in a model that is
+    there, a method or a class, is looked at each time.
+    """
     kind, layers = JOINTS.get(model.name), list(_layers(model))
     if kind is None or not hasattr(backend.ops(), kind.kernel):
         return None
@@ -35,6 +39,13 @@ def joint_of(model):
         return None
     if not _as_written(model, layers):
         return None
+    kept = vars(model).get("_joint_kept")
+    if kept is None or kept.layers != layers:
+        kept = model._joint_kept = _joint_with(model, kind, layers)
+    return kept
+
+
+def _joint_with(model, kind, layers):
     if not all(layer.leading for layer in layers if isinstance(layer, MaskedConv)):
         return None
     if not _regular(model, kind):
@@ -42,7 +53,7 @@ def joint_of(model):
     taps = [kind.taps_of(block) for block in model.blocks.children.values()] or [kind.no_taps]
     if not all(np.array_equal(a, b) for t in taps for a, b in zip(t, taps[0], strict=True)):
         return None
-    return kind(model, *taps[0])
+    return kind(model, layers, *taps[0])
 
 
 def _as_written(model, layers):
@@ -86,11 +97,12 @@ class Joint:
     """Where in `flat` the kernel finds what. It holds nothing that depends on weights.
 
     A subclass says which kernel, of which layers of its own, and the names of a block's parameters
-    up to its up and skip. taps: what `taps_of` gives, the same for all blocks.
+    up to its up and skip. layers: all of the model; taps: what `taps_of` gives, the same for all
+    blocks.
     """
 
-    def __init__(self, model, *taps):
-        self.model, self.taps = model, taps
+    def __init__(self, model, layers, *taps):
+        self.model, self.layers, self.taps = model, layers, taps
         outer = OUTER if model.config["skip"] else OUTER[:1]
         sizes = [array.size for array in model.params.values()]
         at = dict(zip(model.params, np.cumsum([0, *sizes]).tolist(), strict=False))
