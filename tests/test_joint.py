@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -61,14 +62,14 @@ def network(rng, shape, levels, dtype="float64", name="pixelcnn", **options):
 def test_one_call_equals_the_layers(rng, name, shape, levels, options, dropout, dtype, tolerance):
     model, x = network(rng, shape, levels, dtype, name, **options)
     keep = model.draw_keep(rng, 0.5) if dropout else None
-    nats, g = joint_of(model).gradient(x, 1 / 3, keep)
+    nats, g = joint_of(model).gradient(model, x, 1 / 3, keep)
     expected = Nats._shard_gradient(model, x, 1 / 3, keep=keep)
     np.testing.assert_allclose(nats, expected[0], rtol=tolerance)
     for key, part in model.unflatten(g).items():
         layers = model.unflatten(expected[1])[key]
         np.testing.assert_allclose(part, layers, rtol=0, atol=tolerance * abs(layers).max())
     if not dropout:
-        np.testing.assert_array_equal(joint_of(model).nats(x), nats)
+        np.testing.assert_array_equal(joint_of(model).nats(model, x), nats)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,7 +236,7 @@ def test_a_wrong_mask_is_as_wrong_as_layer_by_layer(rng, monkeypatch, name, modu
     """Mask A in a block closes the pixel itself: a mistake that notebook 11 makes on purpose."""
     monkeypatch.setattr(module, "conv_mask", lambda kind, *args: conv_mask("A", *args))
     model, x = network(rng, (4, 3, 1), 2, name=name)
-    nats, g = joint_of(model).gradient(x, 1 / 3)
+    nats, g = joint_of(model).gradient(model, x, 1 / 3)
     expected = Nats._shard_gradient(model, x, 1 / 3)
     np.testing.assert_allclose(nats, expected[0], rtol=1e-12)
     np.testing.assert_allclose(g, expected[1], rtol=0, atol=1e-12 * abs(expected[1]).max())
@@ -254,7 +255,7 @@ def test_a_copy_has_a_call_of_its_own(rng, name):
 def test_kernels_of_another_width_are_one_call(rng):
     model, x = built(WideRows), np.ones((2, 4, 3, 1), np.uint8)
     randomise(model, rng)
-    nats, g = joint_of(model).gradient(x, 0.5)
+    nats, g = joint_of(model).gradient(model, x, 0.5)
     expected = Nats._shard_gradient(model, x, 0.5)
     np.testing.assert_allclose(nats, expected[0], rtol=1e-12)
     np.testing.assert_allclose(g, expected[1], rtol=0, atol=1e-12 * abs(expected[1]).max())
@@ -281,6 +282,30 @@ def test_a_method_that_was_exchanged_is_called(name, path):
     layer.forward = watched
     model.loss_and_grads(np.zeros((1, 4, 3, 1), np.uint8))
     assert called
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "setting"),
+    [
+        ("pixelcnn", "blocks.1", "residual"), ("row_lstm", "blocks.0", "has_skip"),
+        ("row_lstm", "blocks.1", "residual"), ("diagonal_bilstm", "blocks.1.lstm.l2r", "reverse"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_was_changed_is_noticed(rng, name, path, setting):
+    model, x = network(rng, (4, 3, 1), 2, name=name)
+    before, layer = model.nll(x), layer_at(model, path)
+    setattr(layer, setting, not getattr(layer, setting))
+    assert (model.nll(x) != before).all()
+    np.testing.assert_array_equal(model.nll(x), model.nll_forward(x)[0])
+    setattr(layer, setting, not getattr(layer, setting))
+    np.testing.assert_array_equal(model.nll(x), before)
+
+
+def test_pickles_do_not_know_the_call(rng):
+    model, x = network(rng, (4, 3, 1), 2)
+    fresh = pickle.dumps(model)
+    model.nll(x)
+    assert pickle.dumps(model) == fresh
 
 
 @pytest.mark.parametrize("name", NAMES)

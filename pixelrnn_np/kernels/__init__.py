@@ -1,8 +1,8 @@
 """Numba kernels: arrays in, arrays out, no validation, no randomness.
 
 Every function has a twin of the same name and signature in `reference`, in plain loops. But the
-twin of `draw_row`, which runs a Program, is the layers' `step`, and that of the three kernels of
-whole networks, whose names end in `_gradient`, their `forward` and `backward`.
+twin of `draw_row`, which runs a Program, is the layers' `step`. The three kernels of whole
+networks, whose names end in `_gradient`, have the layers' `forward` and `backward`.
 """
 
 from .conv_block import conv_block_backward, conv_block_forward, conv_block_step, conv_blocks_step

@@ -156,7 +156,7 @@ def diagonals_backward(
     gates: Numbers, c: Numbers, h: Numbers, dx: Numbers, dK_is: Numbers, dK_ss: Numbers,
     db: Numbers, dh0: Numbers, dc0: Numbers, B: int, H: int, W: int, I: int, F: int,
 ):  # fmt: skip
-    """The same for such kernels. All gradients are added to."""
+    """diagonal_lstm_backward, for such kernels. It adds to all gradients."""
     G, longest = 4 * F, min(H, W) * B
     to_x = one_of(panels_at(K_is, 0, 0, 1, 1, G, I, 0, 1, G), 0)
     to_h = one_of(panels_at(K_ss, 0, 0, 1, 2, G, F, F * G, 1, G), 0)

@@ -118,7 +118,7 @@ def _enter(x, w, places, layers, trunk):
 
 @inlined
 def _exit(x, places, layers, trunk, g):
-    """The last map but one has what comes back to the first layer."""
+    """The second-last map holds what comes back to the first layer."""
     (B, H, W, _), F = x.shape, trunk.shape[3]
     for n in range(B if g.size > 0 else 0):
         start = trunk.size - (2 * B - n) * H * W * F

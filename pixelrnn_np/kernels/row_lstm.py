@@ -93,7 +93,7 @@ def rows_backward(
     c0: Numbers, gates: Numbers, c: Numbers, dx: Numbers, dK_is: Numbers, dK_ss: Numbers,
     db: Numbers, dh0: Numbers, dc0: Numbers, B: int, H: int, W: int, I: int, F: int, T: int, V: int,
 ):  # fmt: skip
-    """The same for such kernels. All gradients are added to."""
+    """row_lstm_backward, for such kernels. It adds to all gradients."""
     N, M, reach, ss_taps = 4 * F, B * W, _reach(taps, T, V), _centred(V)
     to_x = one_of(panels_at(K_is, 0, 0, 1, T, N, I, I * N, 1, N), 0)
     to_h = one_of(panels_at(K_ss, 0, 0, 1, V, N, F, F * N, 1, N), 0)

@@ -138,7 +138,10 @@ def _orthogonal_factor(typing, A, scratch):
             values = [double, *sizes, found.data, K, others]
             kind = ir.FunctionType(ir.IntType(32), [v.type for v in values])
             call = cgutils.get_or_insert_function(builder.module, kind, f"numba_ez_{name}")
-            builder.call(call, values)
+            status = builder.call(call, values)
+            failed = builder.icmp_signed("!=", status, ir.Constant(status.type, 0))
+            with cgutils.if_unlikely(builder, failed):  # no memory: the error is set already
+                context.call_conv.return_exc(builder)
         return context.get_dummy_value()
 
     return types.void(A, scratch), generate

@@ -16,6 +16,7 @@ from ..layers.row_lstm import RowLSTM
 
 # What a class of one's own, or one object, may do in another way than the kernel.
 METHODS = ("forward", "forward_scaled", "backward", "nll_forward", "nll_backward")
+SETTINGS = ("residual", "has_skip", "reverse")  # of layers
 EVERYWHERE = {Head, MaskedConv, ReLU, Sequential}
 HEAD, OUTER = ("conv1", "conv2", "logits"), ("up", "skip")
 LSTM = ("K_is", "K_ss", "b", "h0", "c0")
@@ -29,8 +30,8 @@ def both(layers):
 def joint_of(model):
     """A Joint, or None where the layers have to do it one by one.
 
-    The model keeps it: to make one takes as long as two kernels. What may change in a model that is
-    there, a method or a class, is looked at each time.
+    The model keeps it: to make one takes 0.3 ms. A method, a class, a layer or one of SETTINGS that
+    was exchanged since is noticed; masks and taps are read once, as the layers do.
     """
     kind, layers = JOINTS.get(model.name), list(_layers(model))
     if kind is None or not hasattr(backend.ops(), kind.kernel):
@@ -39,10 +40,12 @@ def joint_of(model):
         return None
     if not _as_written(model, layers):
         return None
-    kept = vars(model).get("_joint_kept")
-    if kept is None or kept.layers != layers:
-        kept = model._joint_kept = _joint_with(model, kind, layers)
-    return kept
+    now = [(layer, *(vars(layer).get(name) for name in SETTINGS)) for layer in layers]
+    found, before = vars(model).get("_joint_kept", (None, None))
+    if before != now:
+        found = _joint_with(model, kind, layers)
+        model._joint_kept = found, now
+    return found
 
 
 def _joint_with(model, kind, layers):
@@ -53,7 +56,7 @@ def _joint_with(model, kind, layers):
     taps = [kind.taps_of(block) for block in model.blocks.children.values()] or [kind.no_taps]
     if not all(np.array_equal(a, b) for t in taps for a, b in zip(t, taps[0], strict=True)):
         return None
-    return kind(model, layers, *taps[0])
+    return kind(model, *taps[0])
 
 
 def _as_written(model, layers):
@@ -72,7 +75,7 @@ def _regular(model, kind):
         own == found[0]
         and {name for name, _ in own} == wanted
         and block.up.own["K"].shape[2] == model.h
-        and block.residual == config["residual"]
+        and (block.residual, block.has_skip) == (config["residual"], config["skip"])
         and kind.knows(block)
         for block, own in zip(blocks, found, strict=True)
     )
@@ -97,12 +100,11 @@ class Joint:
     """Where in `flat` the kernel finds what. It holds nothing that depends on weights.
 
     A subclass says which kernel, of which layers of its own, and the names of a block's parameters
-    up to its up and skip. layers: all of the model; taps: what `taps_of` gives, the same for all
-    blocks.
+    up to its up and skip. taps: what `taps_of` gives, the same for all blocks.
     """
 
-    def __init__(self, model, layers, *taps):
-        self.model, self.layers, self.taps = model, layers, taps
+    def __init__(self, model, *taps):
+        self.taps = taps
         outer = OUTER if model.config["skip"] else OUTER[:1]
         sizes = [array.size for array in model.params.values()]
         at = dict(zip(model.params, np.cumsum([0, *sizes]).tolist(), strict=False))
@@ -122,22 +124,22 @@ class Joint:
     def knows(block):
         return True
 
-    def nats(self, x):
+    def nats(self, model, x):
         """(B,) nats of images x, uint8 (B, H, W, C)."""
-        return self._run(x, 1, self._factors(None), self.model.flat[:0])
+        return self._run(model, x, 1, self._factors(model, None), model.flat[:0])
 
-    def gradient(self, x, scale, keep=None):
+    def gradient(self, model, x, scale, keep=None):
         """The same, and (P,), the gradient of scale · Σ nats; keep: as in Trunk.forward_scaled."""
-        factors, g = self._factors(keep), np.zeros_like(self.model.flat)
-        nats = self._run(x, scale, factors, g)
+        factors, g = self._factors(model, keep), np.zeros_like(model.flat)
+        nats = self._run(model, x, scale, factors, g)
         return nats, g if factors is None else g * factors
 
-    def _run(self, x, scale, factors, g):
-        m, nats = self.model, np.empty(len(x))
+    def _run(self, m, x, scale, factors, g):
+        nats = np.empty(len(x))
         w = m.flat if factors is None else m.flat * factors
         (H, W, C), N = m.image_shape, m.head_width
         logits = (2, H * W * C) if m.levels == 2 else (2, H * W * C, m.levels)
-        maps, head = self._shapes(len(x), g.size > 0), [(1, H, W, 2 * m.h), (4, H, W, N), logits]
+        maps, head = self._shapes(m, len(x), g.size > 0), [(1, H, W, 2 * m.h), (4, H, W, N), logits]
         scratch = [tuple(memory.empty(s, m.dtype) for s in shapes) for shapes in (maps, head)]
         getattr(backend.ops(), self.kernel)(
             m.scale(x), x, w, self.places, (m.first.offsets, *self.taps), m.config["residual"],
@@ -145,15 +147,15 @@ class Joint:
         )  # fmt: skip
         return nats
 
-    def _factors(self, keep):
+    def _factors(self, model, keep):
         """(P,), what masks and dropout multiply weights and their gradients by; None: all by 1.
 
         Features that dropout takes from a are rows of K_up and K_skip, see ResidualBlock.
         """
         if not self.masks and keep is None:
             return None
-        factors = np.ones_like(self.model.flat)
-        views = self.model.unflatten(factors)
+        factors = np.ones_like(model.flat)
+        views = model.unflatten(factors)
         for name, mask in self.masks:
             views[name][...] = mask
         if keep is not None:
@@ -173,9 +175,8 @@ class JointPixelCNN(Joint):
     def taps_of(block):
         return (block.conv.offsets,)
 
-    def _shapes(self, images, back):
-        """Of the kernel's maps; back: whether the gradient is wanted."""
-        m = self.model
+    def _shapes(self, m, images, back):
+        """Of the kernel's maps, for a model; back: whether the gradient is wanted."""
         (H, W, _), L, F = m.image_shape, m.layers, 2 * m.h
         inner = (L, H, W, m.h)
         return (2, H, W, F), (1 + L, H, W, F), inner, inner
@@ -192,18 +193,16 @@ class JointRowLSTM(Joint):
     def taps_of(block):
         return block.lstm.taps, block.lstm.mask.shape[1]
 
-    def _shapes(self, images, back):
-        m = self.model
+    def _shapes(self, m, images, back):
         (H, W, _), L, B = m.image_shape, m.layers, images
         kept, pixels = (L if back else 0), B * H * W
         return (
             ((kept + 2) * B, H, W, 2 * m.h), (L, B * H, W, m.h), (B, H, W, m.h),
-            *self._cells(max(kept, 1), pixels, B * (H + 2) * (W + 2)),
+            *self._cells(m.h, max(kept, 1), pixels, B * (H + 2) * (W + 2)),
         )  # fmt: skip
 
-    def _cells(self, blocks, pixels, framed):
+    def _cells(self, h, blocks, pixels, framed):
         """The shapes of gates and c. framed: pixels, with a frame around each image."""
-        h = self.model.h
         return (blocks, pixels * 4 * h), (blocks, pixels * h)
 
 
@@ -220,9 +219,8 @@ class JointDiagonalBiLSTM(JointRowLSTM):
     def taps_of(block):
         return ()
 
-    def _cells(self, blocks, pixels, framed):
+    def _cells(self, h, blocks, pixels, framed):
         """The shapes of gates, c and h of both directions."""
-        h = self.model.h
         return (blocks, 2, pixels * 4 * h), (blocks, 2, framed * h), (blocks, 2, framed * h)
 
 

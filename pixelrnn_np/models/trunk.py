@@ -116,13 +116,13 @@ class Trunk(Model):
 
     def _shard_nats(self, x):
         joint = self._joint()
-        return super()._shard_nats(x) if joint is None else joint.nats(x)
+        return super()._shard_nats(x) if joint is None else joint.nats(self, x)
 
     def _shard_gradient(self, x, scale, keep=None):
         joint = self._joint()
         if joint is None:
             return super()._shard_gradient(x, scale, keep=keep)
-        return joint.gradient(x, scale, keep)
+        return joint.gradient(self, x, scale, keep)
 
     def _joint(self):
         """All layers in one call, or None."""

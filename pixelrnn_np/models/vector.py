@@ -40,6 +40,7 @@ class Vector(Layer):
         """For copy and pickle. A network of a multi-scale model takes its part of the vector."""
         state = super().__getstate__()
         del state["_params"]
+        state.pop("_joint_kept", None)  # see joint.py
         return state
 
     def __setstate__(self, state):

@@ -5,7 +5,7 @@ anew. The tiles are large, and nearly every kernel has products, so that this wa
 start. A shared function has a name instead: kernels, also those in the cache, hold its name alone,
 which LLVM looks up when their code is made ready to run. So the function has to be there first:
 typing a call compiles it, and what the cache keeps of a kernel says which it needs (see cache.py).
-An error in it, which can only be that there is no memory, is handed on by its callers.
+An error in it, such as that there is no memory, is handed on by its callers.
 """
 
 import functools
