@@ -9,8 +9,8 @@ SHIPPED := --pretrained binarized_mnist-pixelcnn-15x48
 OLDEST := .venv-lowest
 OLDEST_PYTHON ?= python3.11
 OLDEST_TESTS := $(addprefix tests/test_,$(addsuffix .py,checkpoint cli cli_exits cli_refusals \
-	consoles copies data figures folder golden launchers matplotlibrc models mpi notebooks \
-	numpy_numbers pictures pretrained record run sampling training))
+	consoles copies data figures folder golden joint kernels launchers matplotlibrc models mpi \
+	notebooks numpy_numbers pictures pretrained record run sampling soap tiles training))
 
 NB ?=
 
