@@ -189,11 +189,8 @@ class Nats:
         options: of `nll_forward`.
         """
         nats, cache = self.nll_forward(x, **options)
-        return nats, self._flattened(self.nll_backward(scale, cache))
-
-    def _flattened(self, grads):
-        """{name: gradient} laid out as `flat`."""
-        return np.concatenate([grads[name].ravel() for name in self.params])
+        grads = self.nll_backward(scale, cache)
+        return nats, np.concatenate([grads[name].ravel() for name in self.params])
 
     def nll_forward(
         self, x: np.ndarray, keep: np.ndarray | None = None
